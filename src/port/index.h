@@ -1,9 +1,11 @@
 /* index.h - an element's index: a cache of its attr.json files (STO-036) and
  * its change log (D25), in one database, committed with the acknowledgements.
  *
- * Blocking: called from worker threads only (struct work), one call at a time
- * per handle unless the driver says more. Any part can be rebuilt from the
- * sidecars. Drivers: io/index_sqlite.c (file or memory), index_fail.
+ * Blocking: called from worker threads only (struct work), from any of them at
+ * any time: a driver orders the calls itself. A callback must not call the
+ * index again. Any part can be rebuilt from the sidecars. Drivers:
+ * io/index_sqlite.c (file or memory), port/index_mem.c, port/index_fail.c;
+ * port/index_contract.c holds each of them to this page.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_INDEX_H
 #define PORT_INDEX_H
@@ -24,19 +26,26 @@ struct index_row {
     char bucket[32];
 };
 
-/* One entry of the change log. Numbers grow by one and are never reused. */
+/* One entry of the change log. Numbers grow by one and are never reused.
+ *
+ * The log says what to look at, not all that ever was: a driver may keep only
+ * the file_id of a change. Then a publish is told with its row as it is now
+ * (its attr.seq is the same or later), and as the INDEX_DELETE that it has
+ * become when the file is gone. Whoever applies all changes in order has the
+ * same files in the end. */
 struct index_change {
     uint64_t seq;
     enum index_op op;
     struct wall at;
-    struct index_row row; /* DELETE, EXPIRE: file_id and what is known */
+    struct index_row row; /* DELETE, EXPIRE: file_id, epoch; else zero */
 };
 
 struct index_totals {
     uint64_t files;
-    uint64_t bytes;    /* content */
-    uint64_t stored;   /* on disk */
-    uint64_t last_seq; /* of the change log */
+    uint64_t bytes;     /* content */
+    uint64_t stored;    /* on disk */
+    uint64_t first_seq; /* oldest that the change log still has; 0: none */
+    uint64_t last_seq;  /* the highest ever given; survives trim and reset */
 };
 
 struct index;
@@ -66,7 +75,8 @@ struct index_ops {
     /* Expired rows at NOW (TEMPORARY, expires_at <= NOW, not held). */
     enum err (*expired)(struct index *x, struct wall now, size_t max,
                         index_row_fn *fn, void *arg, struct fault *f);
-    /* Forgets rows and change log alike (rebuild). */
+    /* Forgets rows and change log alike (rebuild); last_seq stays, since
+     * numbers are never reused. */
     enum err (*reset)(struct index *x, struct fault *f);
     enum err (*totals)(struct index *x, struct index_totals *out,
                        struct fault *f);

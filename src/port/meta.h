@@ -1,15 +1,19 @@
-/* meta.h - the catalogue: which file is where (files and copies), who may use
- * the service (accounts), what was done (audit), and small settings.
+/* meta.h - the catalogue: which file is where (files and copies), which
+ * elements there are, who may use the service (accounts), what was done
+ * (audit), and small settings.
  *
- * Blocking: called from worker threads only (struct work). Drivers:
- * io/meta_sqlite.c, later PostgreSQL; meta_fail for tests. The files part is
- * fed from the elements' change logs and can be rebuilt from them, so it is
- * committed with synchronous=NORMAL; accounts and audit are the only truth of
- * their kind and are committed with FULL (architecture.md section 4).
+ * Blocking: called from worker threads only (struct work), from any of them at
+ * any time; a callback must not call the catalogue again. Drivers:
+ * io/meta_sqlite.c, later PostgreSQL; port/meta_fail.c for tests. Roles reach
+ * it through port/registry.h. The files part is fed from the elements' change
+ * logs and can be rebuilt from them, so it is committed with
+ * synchronous=NORMAL; elements, accounts, audit and settings are the only truth
+ * of their kind and are committed with FULL (architecture.md section 4).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_META_H
 #define PORT_META_H
 
+#include "base/buf.h"
 #include "port/index.h"
 
 /* One file with the element of its copy. A file has one copy today; nothing
@@ -22,22 +26,44 @@ enum meta_order {
     META_BY_ID, /* file_id: time of birth */
 };
 
+/* How many rows one file_list() looks at, so that a page that matches little
+ * costs no more than one that matches all. */
+#define META_SCAN_MAX 20000
+#define META_PAGE_MAX 1000
+/* How long before uploaded_at a file_id may have been born (an upload that was
+ * resumed for weeks), and after it (clocks that differ). */
+#define META_BIRTH_BEFORE_MS ((int64_t)31 * 86400 * 1000)
+#define META_BIRTH_AFTER_MS  ((int64_t)86400 * 1000)
+
 /* Zero, NULL or empty means: any. */
 struct meta_query {
     struct uuid after; /* cursor: file_id of the last row seen */
     bool descending;   /* newest first */
-    unsigned limit;    /* 1 .. 1000 */
+    unsigned limit;    /* 1 .. META_PAGE_MAX */
     const char *name;  /* substring of original_filename, case-insensitive;
                           '*' and '?' make it a glob */
     const char *user;
     const char *element_id;
-    int retention; /* -1 any, else enum retention */
+    int retention;    /* -1 any, else enum retention */
     struct wall from; /* uploaded_at >= */
     struct wall to;   /* uploaded_at < ; {0} any */
     uint64_t size_min;
     uint64_t size_max; /* 0 any */
     const char *metadata_key;
     const char *metadata_value; /* with key: equals, as text; NULL: present */
+};
+
+/* A storage element as Admin knows it (ADM-012). */
+struct meta_element {
+    struct uuid uuid;
+    char element_id[65];
+    char name[65];
+    char endpoint[256];
+    int mode; /* enum blob_mode */
+    int priority;
+    char location[65];
+    struct wall created_at;
+    struct wall updated_at;
 };
 
 struct meta_account {
@@ -60,33 +86,58 @@ struct meta_audit {
 
 struct meta;
 typedef bool meta_file_fn(void *arg, const struct meta_file *f);
+typedef bool meta_element_fn(void *arg, const struct meta_element *e);
+typedef bool meta_audit_fn(void *arg, const struct meta_audit *a);
 
 struct meta_ops {
-    /* Applies N changes of ELEMENT_UUID and moves its feed position to the last
-     * seq, in one transaction. Repeating it is harmless (compares epoch, seq).*/
+    /* Applies N changes of ELEMENT_UUID and sets its feed position to POSITION
+     * if that is later, in one transaction. A change older than what the
+     * catalogue has of this copy (by attr.seq, else seq) does nothing, so
+     * repetition is harmless. The changes of one element may come out of
+     * order between calls; POSITION then says up to where all have come. */
     enum err (*feed)(struct meta *m, const struct uuid *element_uuid,
                      const char *element_id, const struct index_change *c,
-                     size_t n, struct fault *f);
+                     size_t n, uint64_t position, struct fault *f);
+    /* 0 for an element that never fed. */
     enum err (*feed_position)(struct meta *m, const struct uuid *element_uuid,
                               uint64_t *seq, struct fault *f);
+    /* Forgets the copies of one element (and files without another copy) and
+     * its feed position: before it is fed anew from its index. */
+    enum err (*feed_reset)(struct meta *m, const struct uuid *element_uuid,
+                           struct fault *f);
+    /* ERR_NOENT is an answer. OUT goes to meta_file_release(). */
     enum err (*file_get)(struct meta *m, const struct uuid *file_id,
                          struct meta_file *out, struct fault *f);
-    /* MORE is set when rows remain after the last one given. */
+    /* In order of file_id. NEXT is the cursor of the next page, nil at the end.
+     * A page may be short, even empty, with more to come: see META_SCAN_MAX.
+     * ERR_INVAL: limit, or a name with more than 8 wildcards. */
     enum err (*file_list)(struct meta *m, const struct meta_query *q,
-                          meta_file_fn *fn, void *arg, bool *more,
+                          meta_file_fn *fn, void *arg, struct uuid *next,
                           struct fault *f);
     enum err (*file_count)(struct meta *m, uint64_t *files, uint64_t *bytes,
                            struct fault *f);
+    /* By element_id. ERR_CONFLICT: the element_id is another element's. */
+    enum err (*element_put)(struct meta *m, const struct meta_element *e,
+                            struct fault *f);
+    /* In order of element_id, 1024 at most. */
+    enum err (*element_list)(struct meta *m, meta_element_fn *fn, void *arg,
+                             struct fault *f);
+    /* ERR_NOENT is an answer. */
     enum err (*account_get)(struct meta *m, const char *client_id,
                             struct meta_account *out, struct fault *f);
     enum err (*account_put)(struct meta *m, const struct meta_account *a,
                             struct fault *f);
     enum err (*audit_add)(struct meta *m, const struct meta_audit *a, size_t n,
                           struct fault *f);
+    /* Newest first, MAX at most. */
+    enum err (*audit_list)(struct meta *m, size_t max, meta_audit_fn *fn,
+                           void *arg, struct fault *f);
+    /* ERR_NOENT is an answer. Appends to OUT. */
     enum err (*setting_get)(struct meta *m, const char *key, struct buf *out,
                             struct fault *f);
     enum err (*setting_put)(struct meta *m, const char *key, struct slice value,
                             struct fault *f);
+    /* Forgets all files, copies and feed positions. */
     enum err (*reset_files)(struct meta *m, struct fault *f);
     void (*close)(struct meta *m);
 };
@@ -95,6 +146,7 @@ struct meta {
     const struct meta_ops *ops;
 };
 
+/* Frees what a file_get() put into F. */
 void meta_file_release(struct meta_file *f);
 
 #endif
