@@ -89,9 +89,13 @@ struct ioloop {
     struct task *posted, **posted_tail;
     struct work *finished, **finished_tail;
     bool stopping;
-    unsigned in_flight; /* operations and work of this loop */
-    char name[16];
-    void *uring; /* the driver's */
+    bool hungry;            /* registered with the pool of blocks */
+    struct task hungry_task;
+    struct task stop_task;
+    unsigned events;    /* of the last wait */
+    unsigned in_flight; /* work and file operations of this loop */
+    const char *kind;
+    void *driver; /* the driver's own state */
     struct {     /* of this loop, for metrics; read by others without a lock */
         _Atomic(uint64_t) turns, waits, events;
     } stat;
@@ -167,7 +171,10 @@ net_cancel(struct ioloop *l, struct net_op *op)
     l->net->cancel(l, op);
 }
 
-/* For the drivers: make an operation complete in the next turn. */
+/* Ends the wait of L, from any thread. */
 void ioloop_wake(struct ioloop *l);
+
+/* Given to workers_open(): hands finished work to its loop. */
+void ioloop_work_finished(struct work *w);
 
 #endif

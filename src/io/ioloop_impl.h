@@ -1,0 +1,19 @@
+/* ioloop_impl.h - between ioloop.c and its two drivers only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef IO_IOLOOP_IMPL_H
+#define IO_IOLOOP_IMPL_H
+
+#include "io/ioloop.h"
+
+/* Set l->net, l->kind and the driver's state; on failure nothing is left. */
+enum err uring_open(struct ioloop *l, struct fault *f);
+enum err epoll_open(struct ioloop *l, struct fault *f);
+
+/* Reads both clocks; drivers call it when a wait is over. */
+void ioloop_clock(struct ioloop *l);
+
+/* sendfile() as far as the socket takes it. The socket is in non-blocking mode
+ * during the call. True when OP is finished (op->res set). */
+bool net_sendfile_step(struct net_op *op);
+
+#endif
