@@ -82,6 +82,11 @@ struct index_ops {
                        struct fault *f);
     /* Drops change rows up to SEQ that are older than the feed needs. */
     enum err (*trim)(struct index *x, uint64_t seq, struct fault *f);
+    /* All that was applied before survives a power cut (SQLite: a full
+     * checkpoint, synced). The element calls it before it forgets that a bucket
+     * is dirty or that a file was deleted; at most once a minute and when it
+     * closes. NULL: the driver cannot, and nothing is ever forgotten. */
+    enum err (*sync)(struct index *x, struct fault *f);
     void (*close)(struct index *x);
 };
 
