@@ -7,6 +7,7 @@
  * times, however it was cut (head_test.c cuts at every place).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/head.h"
+#include "wire/field.h"
 
 #define BLANK_MAX     2 /* RFC 9112 section 2.2: at least one is to be ignored */
 #define VERSION_LEN   8 /* HTTP/1.1 */
@@ -65,41 +66,6 @@ scan_method(struct http_scan *s, const char *p, size_t n,
     return false;
 }
 
-/* True at the end of the head, which s->pos then is. False with *BAD none:
- * more is needed. */
-static bool
-scan_lines(struct http_scan *s, const struct http_limits *lim, const char *p,
-           size_t n, enum http_refusal *bad)
-{
-    size_t line_max =
-        HTTP_METHOD_MAX + 1 + (size_t)lim->target_max + 1 + VERSION_LEN + 1;
-
-    for (;;) {
-        const char *lf = memchr(p + s->pos, '\n', n - s->pos);
-        size_t end = lf ? (size_t)(lf - p) : n;
-
-        if (s->lines == 0 && end - s->line > line_max) {
-            *bad = HTTP_REF_TARGET_LONG;
-            return false;
-        }
-        s->pos = (uint32_t)end;
-        if (!lf)
-            return false;
-        if (end == s->line || p[end - 1] != '\r') {
-            *bad = HTTP_REF_BARE_LF;
-            return false;
-        }
-        s->pos++;
-        if (end - s->line == 1)
-            return true;
-        s->line = s->pos;
-        if (++s->lines > lim->fields_max + 1) {
-            *bad = HTTP_REF_FIELDS_MANY;
-            return false;
-        }
-    }
-}
-
 static enum http_parse
 scan_head(struct http_scan *s, const struct http_limits *lim, const char *p,
           size_t n, enum http_refusal *bad)
@@ -107,12 +73,15 @@ scan_head(struct http_scan *s, const struct http_limits *lim, const char *p,
     /* Whatever is over the limit is not looked at, so that the answer is the
      * same when it comes in the same arrival. */
     size_t seen = size_min(n, lim->head_max);
+    size_t line_max =
+        HTTP_METHOD_MAX + 1 + (size_t)lim->target_max + 1 + VERSION_LEN + 1;
 
     if (!s->method && s->pos < seen && scan_method(s, p, seen, bad))
         s->method = 1;
     if (*bad)
         return HTTP_REFUSED;
-    if (s->method && s->pos < seen && scan_lines(s, lim, p, seen, bad))
+    if (s->method && s->pos < seen &&
+        http_scan_lines(s, line_max, lim->fields_max, p, seen, bad))
         return HTTP_OK;
     if (!*bad && n >= lim->head_max)
         *bad = s->lines ? HTTP_REF_HEAD_BIG : HTTP_REF_TARGET_LONG;
@@ -120,13 +89,6 @@ scan_head(struct http_scan *s, const struct http_limits *lim, const char *p,
 }
 
 /* ---- second pass: the request line --------------------------------------- */
-
-/* What is wrong with bytes that http_is_field_value() does not like. */
-static enum http_refusal
-which_control(struct slice s)
-{
-    return slice_find(s, '\r') < s.n ? HTTP_REF_BARE_CR : HTTP_REF_CONTROL;
-}
 
 static enum http_refusal
 parse_version(struct http_head *h, struct slice v)
@@ -223,7 +185,7 @@ parse_request_line(struct http_head *h, const struct http_limits *lim,
     enum http_refusal bad;
 
     if (!http_is_field_value(line))
-        return which_control(line);
+        return http_which_control(line);
     h->method_name = slice_head(rest, slice_find(rest, ' '));
     h->method = http_method_of(h->method_name);
     rest = slice_skip(rest, h->method_name.n + 1);
@@ -236,38 +198,6 @@ parse_request_line(struct http_head *h, const struct http_limits *lim,
 }
 
 /* ---- second pass: the fields --------------------------------------------- */
-
-/* NAME up to its colon is no token: which way? */
-static enum http_refusal
-which_name(struct slice line, size_t at)
-{
-    size_t colon = slice_find(line, ':');
-
-    if (!http_is_field_value(line))
-        return which_control(line);
-    if (colon == line.n)
-        return HTTP_REF_NO_COLON;
-    if (at && slice_trim(slice_head(line, colon)).n == at)
-        return HTTP_REF_SPACE_COLON;
-    return HTTP_REF_FIELD_NAME;
-}
-
-static enum http_refusal
-parse_field(struct http_field *f, struct slice line)
-{
-    size_t i = 0;
-
-    if (line.p[0] == ' ' || line.p[0] == '\t')
-        return HTTP_REF_OBS_FOLD;
-    while (i < line.n && http_is_tchar(line.p[i]))
-        i++;
-    if (i == 0 || i == line.n || line.p[i] != ':')
-        return which_name(line, i);
-    f->name = slice_head(line, i);
-    f->value = slice_trim(slice_skip(line, i + 1));
-    return http_is_field_value(f->value) ? HTTP_REF_NONE
-                                         : which_control(f->value);
-}
 
 /* The fields that decide about framing and routing. */
 struct known {
@@ -416,7 +346,7 @@ parse_fields(struct http_head *h, struct slice rest)
         struct http_field *f = &h->field[h->nfields];
         size_t lf = slice_find(rest, '\n');
 
-        bad = parse_field(f, slice_head(rest, lf - 1));
+        bad = http_field_parse(f, slice_head(rest, lf - 1));
         if (bad)
             break;
         h->nfields++;
