@@ -11,12 +11,19 @@
 
 /* 16 MiB of WAL between checkpoints: each costs two syncs, which 32 small
  * uploads (about 20 pages) should not often pay. */
-#define WAL_PAGES  4096
-#define CACHE_KIB  2048
-#define BUSY_MS    5000
-#define STMTS_MAX  64
-#define VALUE_MAX  (1024 * 1024) /* of one text or blob */
-#define LIKE_MAX   1024
+#define WAL_PAGES 4096
+#define CACHE_KIB 2048
+#define BUSY_MS   5000
+#define STMTS_MAX 64
+#define VALUE_MAX (1024 * 1024) /* of one text or blob */
+#define LIKE_MAX  1024
+
+enum sql_control {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_CONTROLS,
+};
 
 struct sql {
     sqlite3 *db;
@@ -27,6 +34,7 @@ struct sql {
     bool reader;
     bool in_tx;
     char name[48];
+    sqlite3_stmt *control[SQL_CONTROLS];
     sqlite3_stmt *st[STMTS_MAX];
 };
 
@@ -226,7 +234,9 @@ sql_open(struct sql **out, const struct sql_conf *c, struct fault *f)
     db->reader = c->reader;
     db->memory = strcmp(c->path, SQL_MEMORY) == 0;
     (void)snprintf(db->name, sizeof(db->name), "%s",
-                   c->name ? c->name : slash ? slash + 1 : c->path);
+                   c->name ? c->name
+                   : slash ? slash + 1
+                           : c->path);
     if (!c->reader)
         flags |= SQLITE_OPEN_CREATE;
 
@@ -253,6 +263,8 @@ sql_close(struct sql **pdb)
     *pdb = NULL;
     for (unsigned i = 0; i < db->n; i++)
         (void)sqlite3_finalize(db->st[i]);
+    for (unsigned i = 0; i < SQL_CONTROLS; i++)
+        (void)sqlite3_finalize(db->control[i]);
     rc = sqlite3_close(db->db);
     assert(rc == SQLITE_OK); /* else a statement of someone is still open */
     (void)pthread_mutex_destroy(&db->lock);
@@ -273,23 +285,35 @@ sql_unlock(struct sql *db)
     (void)pthread_mutex_unlock(&db->lock);
 }
 
-sqlite3_stmt *
-sql_stmt(struct sql *db, unsigned i, struct fault *f)
+static enum err
+prepare(struct sql *db, const char *text, sqlite3_stmt **st, struct fault *f)
 {
-    int rc;
+    int rc = sqlite3_prepare_v3(db->db, text, -1, SQLITE_PREPARE_PERSISTENT, st,
+                                NULL);
+
+    return rc == SQLITE_OK ? ERR_OK : sql_fault(db, rc, "sqlite prepare", f);
+}
+
+enum err
+sql_stmt(struct sql *db, unsigned i, sqlite3_stmt **out, struct fault *f)
+{
+    enum err e = ERR_OK;
 
     assert(i < db->n && db->text[i]);
-    if (!db->st[i]) {
-        rc = sqlite3_prepare_v3(db->db, db->text[i], -1,
-                                SQLITE_PREPARE_PERSISTENT, &db->st[i], NULL);
-        if (rc != SQLITE_OK) {
-            (void)sql_fault(db, rc, "sqlite prepare", f);
-            return NULL;
-        }
+    if (!db->st[i])
+        e = prepare(db, db->text[i], &db->st[i], f);
+    *out = db->st[i];
+    if (!e) {
+        (void)sqlite3_reset(*out);
+        (void)sqlite3_clear_bindings(*out);
     }
-    (void)sqlite3_reset(db->st[i]);
-    (void)sqlite3_clear_bindings(db->st[i]);
-    return db->st[i];
+    return e;
+}
+
+void
+sql_reset(sqlite3_stmt *st)
+{
+    (void)sqlite3_reset(st);
 }
 
 enum err
@@ -320,13 +344,30 @@ sql_changes(struct sql *db)
     return sqlite3_changes64(db->db);
 }
 
+/* The statements of transactions are kept too: compiling them would cost as
+ * much as a row. */
+static enum err
+control(struct sql *db, enum sql_control c, struct fault *f)
+{
+    static const char *const text[] = {
+        [SQL_BEGIN] = "BEGIN IMMEDIATE",
+        [SQL_COMMIT] = "COMMIT",
+        [SQL_ROLLBACK] = "ROLLBACK",
+    };
+    enum err e = ERR_OK;
+
+    if (!db->control[c])
+        e = prepare(db, text[c], &db->control[c], f);
+    return e ? e : sql_run(db, db->control[c], f);
+}
+
 enum err
 sql_begin(struct sql *db, struct fault *f)
 {
     enum err e;
 
     assert(!db->in_tx);
-    e = exec(db, "BEGIN IMMEDIATE", f);
+    e = control(db, SQL_BEGIN, f);
     db->in_tx = e == ERR_OK;
     return e;
 }
@@ -337,7 +378,7 @@ sql_commit(struct sql *db, struct fault *f)
     enum err e;
 
     assert(db->in_tx);
-    e = exec(db, "COMMIT", f);
+    e = control(db, SQL_COMMIT, f);
     if (e)
         sql_rollback(db);
     db->in_tx = false;
@@ -349,7 +390,7 @@ sql_rollback(struct sql *db)
 {
     /* After some errors SQLite has rolled back already. */
     if (db->in_tx && !sqlite3_get_autocommit(db->db))
-        (void)exec(db, "ROLLBACK", NULL);
+        (void)control(db, SQL_ROLLBACK, NULL);
     db->in_tx = false;
 }
 

@@ -49,12 +49,14 @@ void sql_close(struct sql **db);
 void sql_lock(struct sql *db);
 void sql_unlock(struct sql *db);
 
-/* Statement I, reset and without bindings; NULL with *F when it cannot be
- * prepared. */
-sqlite3_stmt *sql_stmt(struct sql *db, unsigned i, struct fault *f);
+/* *OUT is statement I, reset and without bindings. */
+enum err
+sql_stmt(struct sql *db, unsigned i, sqlite3_stmt **out, struct fault *f);
 /* ERR_OK: a row stands there. ERR_END: done; then, and on faults, the statement
  * is reset. */
 enum err sql_step(struct sql *db, sqlite3_stmt *st, struct fault *f);
+/* Ends a statement before its last row, so that it holds no snapshot. */
+void sql_reset(sqlite3_stmt *st);
 /* For statements without rows: steps once and resets. */
 enum err sql_run(struct sql *db, sqlite3_stmt *st, struct fault *f);
 /* Rows changed by the last statement. */
