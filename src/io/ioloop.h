@@ -56,6 +56,7 @@ struct net_op {
 struct net_listener {
     int fd;
     void (*accepted)(struct ioloop *l, struct net_listener *ln, int fd);
+    void *owner;
     struct ioloop *loop;
     bool armed;
     bool closing;

@@ -1,0 +1,711 @@
+/* http_conn.c - the life of a connection. States are in http_impl.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "io/http_impl.h"
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINGER_MAX ((size_t)256 * 1024) /* bytes discarded after the answer */
+
+static void conn_idle(struct conn *c);
+static void conn_parse(struct conn *c);
+static void idle_arrived(struct ioloop *l, struct net_op *op, int res);
+static void head_arrived(struct ioloop *l, struct net_op *op, int res);
+
+/* ---- exchanges ---- */
+
+static struct exim *
+exim_get(struct conn *c)
+{
+    struct http_loop *hl = c->hl;
+    struct exim *x = hl->spare;
+
+    if (x) {
+        hl->spare = x->next;
+        hl->n_spare--;
+    } else {
+        x = calloc(1, sizeof(*x));
+        if (x == NULL)
+            return NULL;
+        buf_init(&x->head_out, 64 * KIB + hl->s->conf.answer_max);
+        buf_init(&x->extra, 32 * KIB);
+    }
+    x->c = c;
+    x->in_pos = x->in_n = 0;
+    list_init(&x->defer);
+    c->x = x;
+    return x;
+}
+
+static void
+exim_put(struct exim *x)
+{
+    struct http_loop *hl = x->c->hl;
+
+    x->c->x = NULL;
+    x->c = NULL;
+    list_remove(&x->defer);
+    if (x->head_out.cap > 64 * KIB)
+        buf_release(&x->head_out);
+    if (hl->n_spare < SPARE_MAX) {
+        x->next = hl->spare;
+        hl->spare = x;
+        hl->n_spare++;
+        return;
+    }
+    buf_release(&x->head_out);
+    buf_release(&x->extra);
+    free(x);
+}
+
+void
+exim_defer(struct exim *x)
+{
+    if (list_empty(&x->defer))
+        list_push(&x->c->hl->deferred, &x->defer);
+}
+
+void
+exim_deliver(struct http_loop *hl)
+{
+    struct list batch, *it;
+
+    list_init(&batch);
+    while ((it = list_pop(&hl->deferred)) != NULL)
+        list_push(&batch, it);
+    while ((it = list_pop(&batch)) != NULL) {
+        struct exim *x = container_of(it, struct exim, defer);
+
+        if (x->sent_due) {
+            x->sent_due = false;
+            x->sent(&x->x, x->sent_res);
+        } else if (x->pull_due) {
+            x->pull_due = false;
+            x->pull.busy = false;
+            x->pull.done(&x->x, x->pull.res);
+        }
+    }
+}
+
+/* ---- deadlines ---- */
+
+/* Most deadlines are moved before they are reached, so the timer is left where
+ * it is unless it would fire too late. */
+void
+conn_deadline(struct conn *c, struct dur d)
+{
+    struct loop *l = &c->hl->l->loop;
+
+    c->deadline = mono_add(l->now, d);
+    if (c->timer.item.pos == 0 || mono_before(c->deadline, c->timer.item.at))
+        loop_timer(l, &c->timer, c->deadline);
+}
+
+static void
+conn_no_deadline(struct conn *c)
+{
+    c->deadline = MONO_NEVER;
+}
+
+static void
+conn_fire(struct loop *l, struct timer *t)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+
+    if (c->deadline.ns == INT64_MAX)
+        return;
+    if (!mono_reached(l->now, c->deadline)) {
+        loop_timer(l, t, c->deadline);
+        return;
+    }
+    c->timed_out = true;
+    atomic_fetch_add_explicit(&c->hl->s->timeouts, 1, memory_order_relaxed);
+    conn_no_deadline(c);
+    if (c->out_busy && c->x) {
+        net_cancel(c->hl->l, &c->x->out);
+    } else if (c->state == CONN_HEAD || c->state == CONN_ROLE) {
+        if (c->in_busy)
+            net_cancel(c->hl->l, &c->in);
+    } else {
+        conn_close(c);
+    }
+}
+
+/* ---- birth and death ---- */
+
+static void
+peer_key(int fd, uint8_t key[16], struct sockaddr_storage *sa)
+{
+    socklen_t n = sizeof(*sa);
+
+    memset(key, 0, 16);
+    memset(sa, 0, sizeof(*sa));
+    if (getpeername(fd, (struct sockaddr *)sa, &n) != 0)
+        return;
+    if (sa->ss_family == AF_INET6) {
+        memcpy(key, &((struct sockaddr_in6 *)sa)->sin6_addr, 16);
+    } else {
+        key[10] = key[11] = 0xff;
+        memcpy(key + 12, &((struct sockaddr_in *)sa)->sin_addr, 4);
+    }
+}
+
+/* Counts one more connection of the address; NULL when it has enough. */
+static struct peer *
+peer_enter(struct http_server *s, const uint8_t key[16])
+{
+    uint64_t h = map_hash(s->peers.seed, key, 16);
+    struct map_item *it;
+    struct peer *p = NULL;
+
+    pthread_mutex_lock(&s->mu);
+    for (it = map_first(&s->peers, h); it; it = map_next(it))
+        if (memcmp(container_of(it, struct peer, item)->addr, key, 16) == 0)
+            break;
+    if (it)
+        p = container_of(it, struct peer, item);
+    else if ((p = calloc(1, sizeof(*p))) != NULL) {
+        memcpy(p->addr, key, 16);
+        map_add(&s->peers, &p->item, h);
+    }
+    if (p && p->n < s->conf.connections_per_address)
+        p->n++;
+    else
+        p = NULL;
+    pthread_mutex_unlock(&s->mu);
+    return p;
+}
+
+static void
+peer_leave(struct http_server *s, struct peer *p)
+{
+    pthread_mutex_lock(&s->mu);
+    if (--p->n == 0) {
+        map_remove(&s->peers, &p->item);
+        free(p);
+    }
+    pthread_mutex_unlock(&s->mu);
+}
+
+/* A client over a limit learns why; one try, no waiting. */
+static void
+turn_away(int fd)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+        "Content-Type: application/json\r\nContent-Length: 86\r\n"
+        "Connection: close\r\n\r\n"
+        "{\"error\":\"too_many_connections\","
+        "\"message\":\"The server has no connection to spare\"}\n ";
+
+    (void)!send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)close(fd);
+}
+
+static bool
+conn_admit(struct http_server *s, const uint8_t key[16], struct peer **peer)
+{
+    uint64_t open = atomic_fetch_add(&s->open, 1);
+
+    atomic_fetch_add_explicit(&s->accepted, 1, memory_order_relaxed);
+    if (open >= s->conf.connections_max) {
+        atomic_fetch_add(&s->refused_total, 1);
+    } else if ((*peer = peer_enter(s, key)) == NULL) {
+        atomic_fetch_add(&s->refused_per_address, 1);
+    } else {
+        return true;
+    }
+    atomic_fetch_sub(&s->open, 1);
+    return false;
+}
+
+static void
+listener_gone(struct http_loop *hl, struct net_listener *ln)
+{
+    (void)close(ln->fd);
+    ln->fd = -1;
+    atomic_fetch_sub(&hl->s->listening, 1);
+    http_server_check(hl->s);
+}
+
+static struct http_loop *
+loop_of(struct http_server *s, struct ioloop *l)
+{
+    return &s->loop[l->loop.id];
+}
+
+void
+conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
+{
+    struct http_loop *hl = ln->owner;
+    struct sockaddr_storage sa;
+    struct peer *peer = NULL;
+    struct conn *c = NULL;
+    uint8_t key[16];
+    int one = 1;
+
+    if (fd < 0) {
+        if (ln->closing)
+            listener_gone(hl, ln);
+        return;
+    }
+    peer_key(fd, key, &sa);
+    if (!conn_admit(hl->s, key, &peer)) {
+        turn_away(fd);
+        return;
+    }
+    c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        peer_leave(hl->s, peer);
+        atomic_fetch_sub(&hl->s->open, 1);
+        turn_away(fd);
+        return;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    c->hl = hl;
+    c->fd = fd;
+    c->peer = peer;
+    c->timer.fire = conn_fire;
+    c->deadline = MONO_NEVER;
+    list_push(&hl->conns, &c->item);
+    (void)l;
+    conn_idle(c);
+}
+
+static void
+conn_free(struct conn *c)
+{
+    struct http_loop *hl = c->hl;
+
+    assert(!c->in_busy && !c->out_busy);
+    if (c->x)
+        exim_put(c->x);
+    loop_timer_stop(&hl->l->loop, &c->timer);
+    hl->l->net->forget(hl->l, c->fd);
+    (void)close(c->fd);
+    list_remove(&c->item);
+    peer_leave(hl->s, c->peer);
+    atomic_fetch_sub(&hl->s->open, 1);
+    free(c);
+    http_server_check(hl->s);
+}
+
+/* Cuts the connection. A role that still has the exchange learns it from its
+ * next read or send and ends the exchange; only then the connection goes. */
+void
+conn_close(struct conn *c)
+{
+    if (c->x && c->state == CONN_ROLE) {
+        c->x->broken = true;
+        c->x->keep = false;
+    } else {
+        c->state = CONN_CLOSING;
+    }
+    if (c->in_busy)
+        net_cancel(c->hl->l, &c->in);
+    if (c->out_busy)
+        net_cancel(c->hl->l, &c->x->out);
+    conn_finish_check(c);
+}
+
+/* ---- idle and head ---- */
+
+static void
+conn_idle(struct conn *c)
+{
+    const struct http_conf *k = &c->hl->s->conf;
+
+    if (c->hl->draining && c->used) {
+        c->state = CONN_CLOSING;
+        conn_free(c);
+        return;
+    }
+    c->state = CONN_IDLE;
+    c->scan = (struct http_scan){0};
+    conn_deadline(c, c->used ? k->idle_timeout : k->head_timeout);
+    conn_recv_pool(c, idle_arrived);
+}
+
+static void
+idle_arrived(struct ioloop *l, struct net_op *op, int res)
+{
+    struct conn *c = conn_of_in(op);
+    struct exim *x;
+
+    (void)l;
+    c->in_busy = false;
+    if (c->state == CONN_CLOSING || res <= 0) {
+        c->state = CONN_CLOSING;
+        conn_free(c);
+        return;
+    }
+    x = exim_get(c);
+    if (x == NULL) {
+        conn_close(c);
+        return;
+    }
+    assert((size_t)res <= INBUF_SIZE);
+    memcpy(x->inbuf, op->p, (size_t)res);
+    x->in_n = (size_t)res;
+    c->state = CONN_HEAD;
+    conn_deadline(c, c->hl->s->conf.head_timeout);
+    conn_parse(c);
+}
+
+static void
+head_arrived(struct ioloop *l, struct net_op *op, int res)
+{
+    struct conn *c = conn_of_in(op);
+
+    (void)l;
+    c->in_busy = false;
+    if (c->state == CONN_CLOSING) {
+        conn_finish_check(c);
+    } else if (c->timed_out) {
+        conn_refuse(c, 408, "request_timeout",
+                    "The request head did not arrive in time");
+    } else if (res <= 0) {
+        conn_close(c);
+    } else {
+        c->x->in_n += (size_t)res;
+        conn_parse(c);
+    }
+}
+
+static void
+text_hex(char *out, uint64_t v)
+{
+    static const char digit[] = "0123456789abcdef";
+
+    for (int i = 0; i < 16; i++)
+        out[i] = digit[v >> (60 - 4 * i) & 15];
+    out[16] = '\0';
+}
+
+/* Everything that a role may read in x->x. Identifiers come from outside only
+ * when they are of the expected form. */
+static void
+exchange_fill(struct exim *x)
+{
+    struct conn *c = x->c;
+    struct http_loop *hl = c->hl;
+    struct sockaddr_storage sa;
+    uint8_t key[16];
+
+    x->x.ops = &exchange_ops;
+    x->x.loop = &hl->l->loop;
+    x->x.head = &x->head;
+    x->x.tls = c->tls != NULL;
+    x->x.began = hl->l->loop.now;
+    x->x.route = NULL;
+    x->x.user[0] = '\0';
+    x->x.role = NULL;
+    text_hex(x->x.request_id, prng_next(&hl->rnd));
+    text_hex(x->x.trace_id, prng_next(&hl->rnd));
+    text_hex(x->x.trace_id + 16, prng_next(&hl->rnd));
+    text_hex(x->x.span_id, prng_next(&hl->rnd));
+    peer_key(c->fd, key, &sa);
+    if (sa.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&sa)->sin6_addr,
+                  x->x.client, sizeof(x->x.client));
+    else
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&sa)->sin_addr, x->x.client,
+                  sizeof(x->x.client));
+    if (hl->s->conf.client)
+        hl->s->conf.client(hl->s->conf.client_arg, &x->x,
+                           (const struct sockaddr *)&sa);
+}
+
+static void
+exim_begin(struct exim *x)
+{
+    struct conn *c = x->c;
+
+    c->state = CONN_ROLE;
+    c->used = true;
+    c->timed_out = false;
+    conn_no_deadline(c);
+    x->in_pos += x->head.len;
+    buf_clear(&x->head_out);
+    buf_clear(&x->extra);
+    x->pull.busy = false;
+    x->pull_due = x->sent_due = false;
+    x->sent = NULL;
+    x->body_out = x->promised = 0;
+    x->status = 0;
+    x->refusal = NULL;
+    x->piece.fd = -1;
+    x->piece.n = 0;
+    x->continue_busy = x->started = x->head_left = x->ended = x->broken = false;
+    x->send_due = false;
+    x->keep = x->head.keep_alive && !c->hl->draining;
+    body_init(x);
+    exchange_fill(x);
+    c->hl->s->app->begin(c->hl->s->app, &x->x);
+}
+
+static void
+conn_parse(struct conn *c)
+{
+    struct exim *x = c->x;
+    const struct http_limits *lim = &c->hl->s->conf.limits;
+
+    switch (http_head_parse(&x->head, &c->scan, lim,
+                            (const char *)x->inbuf + x->in_pos,
+                            x->in_n - x->in_pos)) {
+    case HTTP_OK:
+        exim_begin(x);
+        break;
+    case HTTP_REFUSED:
+        conn_refuse(c, http_refusal_status(x->head.refusal),
+                    http_refusal_code(x->head.refusal),
+                    http_refusal_text(x->head.refusal));
+        break;
+    case HTTP_MORE:
+        if (x->in_pos) {
+            memmove(x->inbuf, x->inbuf + x->in_pos, x->in_n - x->in_pos);
+            x->in_n -= x->in_pos;
+            x->in_pos = 0;
+        }
+        assert(x->in_n < INBUF_SIZE); /* head_max is not larger */
+        conn_recv(c, x->inbuf + x->in_n, INBUF_SIZE - x->in_n, false,
+                  head_arrived);
+    }
+}
+
+/* An answer of the server itself, before any role has the exchange. */
+void
+conn_refuse(struct conn *c, int status, const char *code, const char *text)
+{
+    struct exim *x = c->x;
+    struct http_refused_head {
+        struct slice method, target;
+    } seen = {x->head.method_name, x->head.target};
+
+    memset(&x->head, 0, sizeof(x->head));
+    x->head.method_name = seen.method;
+    x->head.target = seen.target;
+    x->head.method = HTTP_OTHER;
+    x->head.content_length = -1;
+    c->state = CONN_ROLE;
+    c->used = true;
+    c->timed_out = false;
+    conn_no_deadline(c);
+    buf_clear(&x->head_out);
+    buf_clear(&x->extra);
+    x->pull.busy = false;
+    x->pull_due = x->sent_due = false;
+    x->body_out = x->promised = x->left = 0;
+    x->continue_due = x->continue_busy = x->started = x->head_left = false;
+    x->ended = x->broken = x->send_due = x->is_chunked = false;
+    x->body_done = false; /* nobody knows where the next request begins */
+    x->keep = false;
+    x->piece.fd = -1;
+    x->piece.n = 0;
+    exchange_fill(x);
+    x->refusal = code;
+    answer_error(x, status, code, text);
+}
+
+/* ---- the end of an exchange ---- */
+
+static void
+exim_report(struct exim *x)
+{
+    struct http_loop *hl = x->c->hl;
+    struct http_record r = {
+        .x = &x->x,
+        .refusal = x->refusal,
+        .method = x->head.method_name,
+        .target = x->head.target,
+        .client = x->x.client,
+        .status = x->status,
+        .bytes_in = x->body_in,
+        .bytes_out = x->body_out,
+        .took = mono_sub(hl->l->loop.now, x->x.began),
+        .broken = x->broken,
+    };
+
+    if (hl->s->observer)
+        hl->s->observer->finished(hl->s->observer, &hl->l->loop, &r);
+}
+
+static void linger_arrived(struct ioloop *l, struct net_op *op, int res);
+
+static void
+conn_linger(struct conn *c)
+{
+    c->state = CONN_LINGER;
+    (void)shutdown(c->fd, SHUT_WR);
+    conn_deadline(c, c->hl->s->conf.linger_timeout);
+    c->x->left = LINGER_MAX;
+    conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
+}
+
+static void
+linger_arrived(struct ioloop *l, struct net_op *op, int res)
+{
+    struct conn *c = conn_of_in(op);
+
+    (void)l;
+    c->in_busy = false;
+    if (c->state != CONN_LINGER || res <= 0 || c->x->left < (uint64_t)res) {
+        c->state = CONN_CLOSING;
+        conn_finish_check(c);
+        return;
+    }
+    c->x->left -= (uint64_t)res;
+    conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
+}
+
+/* The answer has left: the next request, or the end. */
+static void
+exim_finished(struct exim *x)
+{
+    struct conn *c = x->c;
+
+    exim_report(x);
+    c->timed_out = false;
+    if (x->broken) {
+        c->state = CONN_CLOSING;
+        conn_free(c);
+    } else if (!x->keep) {
+        if (!x->body_done) {
+            conn_linger(c);
+        } else {
+            c->state = CONN_CLOSING;
+            conn_free(c);
+        }
+    } else if (!x->body_done) {
+        c->state = CONN_DRAIN;
+        body_drain(c);
+    } else {
+        conn_next(c);
+    }
+}
+
+void
+conn_next(struct conn *c)
+{
+    struct exim *x = c->x;
+
+    c->scan = (struct http_scan){0};
+    if (x->in_pos == x->in_n) {
+        exim_put(x);
+        conn_idle(c);
+        return;
+    }
+    /* Pipelined: the bytes of the next request are here already. */
+    memmove(x->inbuf, x->inbuf + x->in_pos, x->in_n - x->in_pos);
+    x->in_n -= x->in_pos;
+    x->in_pos = 0;
+    c->state = CONN_HEAD;
+    conn_deadline(c, c->hl->s->conf.head_timeout);
+    conn_parse(c);
+}
+
+void
+conn_finish_check(struct conn *c)
+{
+    struct exim *x = c->x;
+
+    if (c->in_busy || c->out_busy)
+        return;
+    if (c->state == CONN_CLOSING) {
+        conn_free(c);
+    } else if (c->state == CONN_ROLE && x->ended && !x->send_due) {
+        c->state = CONN_FINISH;
+        exim_finished(x);
+    }
+}
+
+/* The server drains: idle connections go, others answer with close. */
+void
+conn_drain_start(struct conn *c)
+{
+    if (c->state == CONN_IDLE || c->state == CONN_DRAIN ||
+        c->state == CONN_LINGER)
+        conn_close(c);
+    else if (c->x)
+        c->x->keep = false;
+}
+
+/* ---- moving to another loop ---- */
+
+static void
+move_arrived(struct loop *l, struct task *t)
+{
+    struct exim *x = container_of(t, struct exim, move);
+    struct conn *c = x->c;
+
+    (void)l;
+    c->hl = x->to;
+    c->state = CONN_ROLE;
+    list_push(&c->hl->conns, &c->item);
+    x->x.loop = &c->hl->l->loop;
+    if (c->hl->draining)
+        x->keep = false;
+    x->arrived(&x->x);
+}
+
+bool
+conn_move(struct exchange *ex, struct loop *to,
+          void (*arrived)(struct exchange *x))
+{
+    struct exim *x = exim_of(ex);
+    struct conn *c = x->c;
+    struct http_loop *hl = c->hl;
+
+    if (c->in_busy || c->out_busy || x->started || x->pull.busy || c->tls ||
+        hl->draining || hl->s->loop[to->id].l != ioloop_of(to))
+        return false;
+    if (to == ex->loop)
+        return false;
+    loop_timer_stop(&hl->l->loop, &c->timer);
+    hl->l->net->forget(hl->l, c->fd);
+    list_remove(&c->item);
+    list_remove(&x->defer);
+    c->state = CONN_MOVING;
+    x->to = loop_of(hl->s, ioloop_of(to));
+    x->arrived = arrived;
+    x->move.run = move_arrived;
+    loop_post(to, &x->move);
+    return true;
+}
+
+/* ---- straight to the socket ---- */
+
+void
+conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done)
+{
+    assert(!c->in_busy);
+    c->in_busy = true;
+    net_recv(c->hl->l, &c->in, c->fd, p, n, all, done);
+}
+
+void
+conn_recv_pool(struct conn *c, net_done_fn *done)
+{
+    assert(!c->in_busy);
+    c->in_busy = true;
+    net_recv_pool(c->hl->l, &c->in, c->fd, done);
+}
+
+void
+conn_sendv(struct conn *c, struct net_op *op, net_done_fn *done)
+{
+    assert(!c->out_busy);
+    c->out_busy = true;
+    net_sendv(c->hl->l, op, c->fd, done);
+}
+
+void
+conn_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
+              size_t n, net_done_fn *done)
+{
+    assert(!c->out_busy);
+    c->out_busy = true;
+    net_sendfile(c->hl->l, op, c->fd, file, off, n, done);
+}
