@@ -87,6 +87,7 @@ void http_server_start(struct http_server *s);
  * After GRACE whatever is left is cut off. */
 void http_server_drain(struct http_server *s, struct dur grace,
                        void (*drained)(void *arg), void *arg);
+/* After the drain, when the loops have stopped and before they are closed. */
 void http_server_close(struct http_server **s);
 void http_server_stats(const struct http_server *s, struct http_stats *out);
 

@@ -276,6 +276,7 @@ http_server_close(struct http_server **sp)
         struct exim *x;
 
         assert(list_empty(&hl->conns));
+        loop_timer_stop(&hl->l->loop, &hl->drain_timer);
         for (unsigned k = 0; k < hl->n_listeners; k++)
             if (hl->listener[k].fd != -1)
                 (void)close(hl->listener[k].fd);

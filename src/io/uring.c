@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES 1024
@@ -375,7 +376,10 @@ uring_wait(struct ioloop *l, struct mono until, bool poll)
     unsigned n = 0;
 
     if (!u->enabled) {
-        (void)io_uring_enable_rings(&u->ring);
+        /* liburing 2.3 declares io_uring_enable_rings() and does not export
+         * it, so this is the system call itself. */
+        (void)syscall(__NR_io_uring_register, u->ring.ring_fd,
+                      IORING_REGISTER_ENABLE_RINGS, NULL, 0);
         u->enabled = true;
     }
     if (!u->wake_armed)
