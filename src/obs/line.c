@@ -2,31 +2,6 @@
 #include "obs/line.h"
 
 void
-line_add(struct line *l, const void *p, size_t n)
-{
-    assert(l->n <= l->cap);
-    if (l->cut || n > l->cap - l->n) {
-        l->cut = true;
-        return;
-    }
-    if (n)
-        memcpy(l->p + l->n, p, n);
-    l->n += n;
-}
-
-void
-line_str(struct line *l, const char *s)
-{
-    line_add(l, s, strlen(s));
-}
-
-void
-line_char(struct line *l, char c)
-{
-    line_add(l, &c, 1);
-}
-
-void
 line_u64(struct line *l, uint64_t v)
 {
     char digits[20]; /* 2^64 has 20 of them */

@@ -38,9 +38,32 @@ line_back(struct line *l, size_t n)
     l->cut = false;
 }
 
-void line_add(struct line *l, const void *p, size_t n);
-void line_str(struct line *l, const char *s);
-void line_char(struct line *l, char c);
+/* Inline, so that literals cost a move and not a call: an access record is
+ * made of fifty of them. */
+static inline void
+line_add(struct line *l, const void *p, size_t n)
+{
+    if (l->cut || n > l->cap - l->n) {
+        l->cut = true;
+        return;
+    }
+    if (n)
+        memcpy(l->p + l->n, p, n);
+    l->n += n;
+}
+
+static inline void
+line_str(struct line *l, const char *s)
+{
+    line_add(l, s, strlen(s));
+}
+
+static inline void
+line_char(struct line *l, char c)
+{
+    line_add(l, &c, 1);
+}
+
 void line_u64(struct line *l, uint64_t v);
 void line_i64(struct line *l, int64_t v);
 /* V / 10^DIGITS as a decimal without trailing zeros: 1500, 3 -> "1.5". */
