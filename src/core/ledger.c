@@ -1,0 +1,204 @@
+/* ledger.c - see ledger.h. SPDX-License-Identifier: Apache-2.0 */
+#include "core/ledger.h"
+
+#define UNIT          ((uint64_t)4096)
+#define BLOCKS_INLINE 64 /* wire/attr.h: more block checksums need a file */
+#define BLOCK         ((uint64_t)256 * 1024)
+
+void
+ledger_init(struct ledger *l, const struct ledger_conf *conf)
+{
+    *l = (struct ledger){.conf = *conf};
+}
+
+struct ledger_room
+ledger_file(uint64_t size)
+{
+    uint64_t blocks = size / BLOCK + (size % BLOCK != 0);
+    struct ledger_room r = {.inodes = 2};
+
+    /* Data, attr.json, and what folders and the index grow by. */
+    if (size > UINT64_MAX / 2)
+        return (struct ledger_room){UINT64_MAX, 2};
+    r.bytes = align_up(size, UNIT) + UNIT;
+    if (blocks > BLOCKS_INLINE) {
+        r.bytes += align_up(blocks * 4, UNIT);
+        r.inodes++;
+    }
+    return r;
+}
+
+void
+ledger_measure_begin(struct ledger *l)
+{
+    assert(!l->measuring);
+    l->measuring = true;
+    l->begun_bytes = 0;
+    l->begun_inodes = 0;
+}
+
+void
+ledger_measure_end(struct ledger *l, struct ledger_room total,
+                   struct ledger_room free)
+{
+    assert(l->measuring);
+    l->measuring = false;
+    l->measured = true;
+    l->total = total;
+    l->free = free;
+    /* What was freed meanwhile may be in FREE already: not counted again. */
+    l->taken_bytes = l->begun_bytes > 0 ? l->begun_bytes : 0;
+    l->taken_inodes = l->begun_inodes > 0 ? l->begun_inodes : 0;
+}
+
+static uint64_t
+less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t
+apply_taken(uint64_t free, int64_t taken, uint64_t total)
+{
+    if (taken >= 0)
+        return less(free, (uint64_t)taken);
+    return u64_min(free + (uint64_t)-taken, total);
+}
+
+/* Free on the file system as far as we know. */
+static struct ledger_room
+free_now(const struct ledger *l)
+{
+    return (struct ledger_room){
+        .bytes = apply_taken(l->free.bytes, l->taken_bytes, l->total.bytes),
+        .inodes = apply_taken(l->free.inodes, l->taken_inodes, l->total.inodes),
+    };
+}
+
+struct ledger_room
+ledger_available(const struct ledger *l, const struct ledger_member *m)
+{
+    uint64_t head = u64_min(l->conf.headroom.bytes, l->total.bytes / 8);
+    uint64_t ihead = u64_min(l->conf.headroom.inodes, l->total.inodes / 8);
+    struct ledger_room r = free_now(l);
+
+    r.bytes = less(r.bytes, l->reserved.bytes);
+    r.bytes = less(r.bytes, head);
+    if (l->total.inodes == 0) {
+        r.inodes = UINT64_MAX;
+    } else {
+        r.inodes = less(r.inodes, l->reserved.inodes);
+        r.inodes = less(r.inodes, ihead);
+    }
+    if (m->quota)
+        r.bytes = u64_min(r.bytes, less(m->quota, m->stored + m->reserved));
+    if (!l->measured)
+        r = (struct ledger_room){0, 0};
+    return r;
+}
+
+enum err
+ledger_reserve(struct ledger *l, struct ledger_member *m, struct ledger_room r)
+{
+    struct ledger_room have = ledger_available(l, m);
+
+    if (have.bytes < r.bytes)
+        return ERR_NOSPC;
+    if (have.inodes < r.inodes)
+        return ERR_NOINODES;
+    l->reserved.bytes += r.bytes;
+    l->reserved.inodes += r.inodes;
+    m->reserved += r.bytes;
+    return ERR_OK;
+}
+
+void
+ledger_release(struct ledger *l, struct ledger_member *m, struct ledger_room r)
+{
+    assert(l->reserved.bytes >= r.bytes && l->reserved.inodes >= r.inodes);
+    assert(m->reserved >= r.bytes);
+    l->reserved.bytes -= r.bytes;
+    l->reserved.inodes -= r.inodes;
+    m->reserved -= r.bytes;
+}
+
+static void
+add_taken(struct ledger *l, int64_t bytes, int64_t inodes)
+{
+    l->taken_bytes += bytes;
+    l->taken_inodes += inodes;
+    if (l->measuring) {
+        l->begun_bytes += bytes > 0 ? bytes : 0;
+        l->begun_inodes += inodes > 0 ? inodes : 0;
+    }
+}
+
+void
+ledger_take(struct ledger *l, struct ledger_member *m, struct ledger_room r)
+{
+    ledger_release(l, m, r);
+    add_taken(l, (int64_t)r.bytes, (int64_t)r.inodes);
+    m->stored += r.bytes;
+}
+
+void
+ledger_free(struct ledger *l, struct ledger_member *m, struct ledger_room r)
+{
+    add_taken(l, -(int64_t)r.bytes, -(int64_t)r.inodes);
+    m->stored = less(m->stored, r.bytes);
+}
+
+uint64_t
+ledger_total(const struct ledger *l, const struct ledger_member *m)
+{
+    return m->quota ? u64_min(m->quota, l->total.bytes) : l->total.bytes;
+}
+
+uint64_t
+ledger_used(const struct ledger *l, const struct ledger_member *m)
+{
+    uint64_t total = ledger_total(l, m);
+    uint64_t used = less(l->total.bytes, free_now(l).bytes);
+
+    /* With a quota only our own bytes count, unless the disk itself is the
+     * tighter of the two. */
+    if (m->quota && m->quota <= l->total.bytes)
+        used = u64_max(m->stored, less(total, free_now(l).bytes));
+    return u64_min(used, total);
+}
+
+static bool
+over(const struct ledger *l, const struct ledger_member *m, unsigned level,
+     unsigned slack)
+{
+    uint64_t total = ledger_total(l, m), used = ledger_used(l, m);
+    uint64_t itotal = l->total.inodes;
+    uint64_t iused = less(itotal, free_now(l).inodes);
+    double limit = (double)l->conf.percent[level] - slack;
+    double room = (double)l->conf.free_below[level];
+
+    if (total == 0)
+        return true;
+    if (room > 0)
+        room += (double)total * slack / 100;
+    return (double)used * 100 >= limit * (double)total ||
+           (itotal && (double)iused * 100 >= limit * (double)itotal) ||
+           (double)(total - used) < room;
+}
+
+enum ledger_status
+ledger_step(const struct ledger *l, struct ledger_member *m)
+{
+    enum ledger_status s = LEDGER_OK;
+
+    for (unsigned level = LEDGER_WARNING; level <= LEDGER_FULL; level++) {
+        /* A status that holds already is left only after more than its own
+         * threshold was given back (D07). */
+        unsigned slack = level <= m->status ? l->conf.hysteresis : 0;
+
+        if (over(l, m, level, slack))
+            s = (enum ledger_status)level;
+    }
+    m->status = s;
+    return s;
+}
