@@ -1,0 +1,281 @@
+/* load_test.c - the four sources and what covers what. CNF-007, D40, ING-274,
+ * PRD-189. SPDX-License-Identifier: Apache-2.0 */
+#include "conf/test_world.h"
+
+/* Each row sets APP_PORT somewhere and says which value must hold. */
+static void
+test_precedence(void **state)
+{
+    static const struct {
+        enum conf_role role;
+        const char *args;
+        const char *env;
+        const char *file;
+        int64_t port;
+        enum conf_layer layer;
+        const char *why;
+    } row[] = {
+        {CONF_SERVER, NULL, NULL, NULL, 8020, CONF_BY_DEFAULT, "default"},
+        {CONF_STORAGE, NULL, NULL, NULL, 8010, CONF_BY_DEFAULT,
+         "a role's own (D02)"},
+        {CONF_ADMIN, NULL, NULL, NULL, 8000, CONF_BY_DEFAULT, "a role's own"},
+        {CONF_ALERTS, NULL, NULL, NULL, 8001, CONF_BY_DEFAULT, "ALR-003"},
+        {CONF_SERVER, "--config f", NULL, "APP_PORT=1", 1, CONF_BY_FILE,
+         "file over default"},
+        {CONF_SERVER, NULL, "ARTSTORE_CONFIG=f", "APP_PORT=1", 1, CONF_BY_FILE,
+         "the file may be named in the environment"},
+        {CONF_SERVER, "--config f", "APP_PORT=2", "APP_PORT=1", 2, CONF_BY_ENV,
+         "environment over file"},
+        {CONF_SERVER, "--config f --app-port 3", "APP_PORT=2", "APP_PORT=1", 3,
+         CONF_BY_ARGV, "command line over all"},
+        {CONF_SERVER, "--app-port=3 --config=f", "APP_PORT=2", "APP_PORT=1", 3,
+         CONF_BY_ARGV, "whatever the order"},
+        {CONF_SERVER, "--app-port 3 --app-port 4", NULL, NULL, 4, CONF_BY_ARGV,
+         "the later one, as wrappers append"},
+        {CONF_SERVER, NULL, "ARTSTORE_APP_PORT=5\nAPP_PORT=2", NULL, 5,
+         CONF_BY_ENV, "the unmistakable name goes first"},
+        {CONF_SERVER, NULL, "APP_PORT=2\nARTSTORE_APP_PORT=5", NULL, 5,
+         CONF_BY_ENV, "in either order"},
+        {CONF_STORAGE, NULL,
+         "STORAGE_APP_PORT=6\nARTSTORE_APP_PORT=5\nAPP_PORT=2", NULL, 6,
+         CONF_BY_ENV, "the role's own name before that (D40)"},
+        {CONF_STORAGE, NULL, "ARTSTORE_STORAGE_APP_PORT=7\nSTORAGE_APP_PORT=6",
+         NULL, 7, CONF_BY_ENV, "both"},
+        {CONF_STORAGE, "--config f", "APP_PORT=2", "STORAGE_APP_PORT=6", 2,
+         CONF_BY_ENV, "a better source goes before a better name"},
+        {CONF_STORAGE, "--config f", NULL, "STORAGE_APP_PORT=6\nAPP_PORT=2", 6,
+         CONF_BY_FILE, "names in files work alike"},
+        {CONF_ADMIN, NULL, "STORAGE_APP_PORT=6", NULL, 8000, CONF_BY_DEFAULT,
+         "another role's"},
+        {CONF_SERVER, NULL, "STORAGE_APP_PORT=6\nAPP_PORT=2", NULL, 2,
+         CONF_BY_ENV, "the server reads one port (D40)"},
+        {CONF_ALERTS, NULL, "ALERTS_PORT=9", NULL, 9, CONF_BY_ENV,
+         "the name of ALR-003"},
+        {CONF_STORAGE, "--storage-app-port 6", NULL, NULL, 6, CONF_BY_ARGV,
+         "the long name as an option"},
+        {CONF_SERVER, NULL, "APP_PORT=", NULL, 8020, CONF_BY_DEFAULT,
+         "empty: not given"},
+        {CONF_SERVER, "--config f", "APP_PORT=", "APP_PORT=1", 1, CONF_BY_FILE,
+         "empty covers nothing"},
+        {CONF_SERVER, NULL, "APP_PORT=tcp://10.0.0.1:80", NULL, 8020,
+         CONF_BY_DEFAULT, "a service link (D40)"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct conf_report rep;
+        struct conf c;
+
+        load(WORLD(row[i]), &c, &rep);
+        print_report(&rep);
+        if (rep.errors > 0 || c.app_port != row[i].port ||
+            c.source[CONF_APP_PORT].layer != row[i].layer)
+            fail_msg("%s: %lld", row[i].why, (long long)c.app_port);
+        release(&c, &rep);
+    }
+}
+
+static void
+test_command_line(void **state)
+{
+    struct conf_report rep;
+    struct conf c;
+    (void)state;
+
+    load((struct world){CONF_SERVER,
+                        "--no-auth-enabled --app-debug --verify-reads off "
+                        "--prometheus-metrics-enabled=NO --data-dir /d "
+                        "--listen :1 --listen [::1]:2 --print-config",
+                        NULL, NULL},
+         &c, &rep);
+    print_report(&rep);
+    assert_int_equal(rep.errors, 0);
+    assert_false(c.auth_enabled);
+    assert_true(c.app_debug);
+    assert_int_equal(c.log_level, CONF_LOG_DEBUG); /* what APP_DEBUG means */
+    assert_false(c.verify_reads);
+    assert_false(c.prometheus_metrics_enabled);
+    assert_string_equal(c.data_dir, "/d");
+    assert_string_equal(c.listen, ":1,[::1]:2"); /* a list grows */
+    assert_true(rep.print_config);
+    assert_false(rep.help);
+    release(&c, &rep);
+
+    load((struct world){CONF_SERVER, "--app-debug -h", "LOG_LEVEL=ERROR", NULL},
+         &c, &rep);
+    assert_true(rep.help);
+    assert_int_equal(c.log_level, CONF_LOG_ERROR); /* a given level stays */
+    release(&c, &rep);
+}
+
+/* Where the options of a command end and its own arguments begin. */
+static void
+test_rest(void **state)
+{
+    static const struct {
+        const char *args;
+        size_t rest;
+        size_t errors;
+        const char *why;
+    } row[] = {
+        {"", 0, 0, "nothing at all"},
+        {"--data-dir d a b", 2, 0, "the first that is not an option"},
+        {"--data-dir d", 2, 0, "none"},
+        {"--data-dir d -- --x", 3, 0, "behind two dashes anything goes"},
+        {"a --data-dir d", 0, 0, "what follows belongs to the command"},
+        {"- a", 0, 0, "a dash is standard input"},
+        {"-x a", 1, 1, "but a short option is not known"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct conf_report rep;
+        struct conf c;
+
+        load((struct world){CONF_CLIENT, row[i].args, NULL, NULL}, &c, &rep);
+        if (rep.rest != row[i].rest || rep.errors != row[i].errors)
+            fail_msg("%s: %zu %zu", row[i].why, rep.rest, rep.errors);
+        release(&c, &rep);
+    }
+}
+
+/* PRD-189: the value, else the file that NAME_FILE names. */
+static void
+test_indirect(void **state)
+{
+    static const struct {
+        enum conf_role role;
+        const char *args;
+        const char *env;
+        const char *file;
+        const char *value;
+    } row[] = {
+        {CONF_SERVER, NULL, "REDIS_PASSWORD_FILE=secret.txt", NULL,
+         "from-its-file"},
+        {CONF_SERVER, NULL,
+         "REDIS_PASSWORD_FILE=secret.txt\nREDIS_PASSWORD=plain", NULL, "plain"},
+        {CONF_SERVER, NULL,
+         "REDIS_PASSWORD=plain\nREDIS_PASSWORD_FILE=secret.txt", NULL, "plain"},
+        {CONF_SERVER, "--config f", "REDIS_PASSWORD_FILE=secret.txt",
+         "REDIS_PASSWORD=plain", "from-its-file"},
+        {CONF_SERVER, "--config f", NULL,
+         "ARTSTORE_REDIS_PASSWORD_FILE=secret.txt", "from-its-file"},
+        {CONF_SERVER, NULL, "REDIS_PASSWORD_FILE=", NULL, ""},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct conf_report rep;
+        struct conf c;
+
+        load(WORLD(row[i]), &c, &rep);
+        assert_int_equal(rep.errors, 0);
+        assert_string_equal(c.redis_password, row[i].value);
+        release(&c, &rep);
+    }
+}
+
+/* A process that runs reads its files again: what may change does. */
+static void
+test_compare(void **state)
+{
+    struct conf_report a, b, diff = {0};
+    struct conf old, fresh;
+    (void)state;
+
+    load((struct world){CONF_SERVER, NULL, NULL, NULL}, &old, &a);
+    load((struct world){CONF_SERVER, NULL, "LOG_LEVEL=DEBUG\nAPP_PORT=1", NULL},
+         &fresh, &b);
+    assert_int_equal(conf_compare(&old, &old, &diff), 0);
+    assert_int_equal(diff.n, 0);
+    assert_int_equal(conf_compare(&old, &fresh, &diff), 1);
+    assert_true(told(&diff, CONF_NOTICE, "LOG_LEVEL"));
+    assert_true(told(&diff, CONF_WARNING, "APP_PORT|restart"));
+    conf_report_release(&diff);
+    release(&old, &a);
+    release(&fresh, &b);
+}
+
+/* What is printed can be read again and says the same, with its sources. */
+static void
+test_print(void **state)
+{
+    struct world w = {CONF_SERVER, "--app-port 1",
+                      "AUTH_ISSUER=a \"b\" 'c' $d\nHEAD_TIMEOUT=1500ms\n"
+                      "MAX_FILE_SIZE_MB=2G\nREPLAY_BUDGET=1.5\n",
+                      NULL};
+    struct conf_report rep;
+    struct conf c, again;
+    struct buf out;
+    (void)state;
+
+    buf_init(&out, MIB);
+    load(w, &c, &rep);
+    assert_int_equal(rep.errors, 1); /* a size has no fraction */
+    conf_print(&c, false, &out);
+    assert_non_null(strstr(buf_str(&out), "APP_PORT=1 # command line\n"));
+    assert_non_null(strstr(buf_str(&out), "HEAD_TIMEOUT=1500ms # environment"));
+    assert_non_null(strstr(buf_str(&out), "MAX_FILE_SIZE_MB=2048 #"));
+    assert_null(strstr(buf_str(&out), "APP_HOST"));
+    conf_report_release(&rep);
+
+    buf_clear(&out);
+    conf_print(&c, true, &out);
+    w = (struct world){CONF_SERVER, "--config f", NULL, buf_str(&out)};
+    load(w, &again, &rep);
+    print_report(&rep);
+    assert_int_equal(rep.errors, 0);
+    assert_string_equal(again.auth_issuer, "a \"b\" 'c' $d");
+    for (int id = 0; id < CONF_COUNT; id++) {
+        struct buf x, y;
+
+        if (id == CONF_CONFIG ||
+            !(conf_option[id].roles & CONF_ROLE_BIT(CONF_SERVER)))
+            continue;
+        buf_init(&x, CONF_TEXT_MAX);
+        buf_init(&y, CONF_TEXT_MAX);
+        conf_value_text(&c, id, &x);
+        conf_value_text(&again, id, &y);
+        assert_string_equal(buf_str(&x), buf_str(&y));
+        buf_release(&x);
+        buf_release(&y);
+    }
+    conf_report_release(&rep);
+    conf_release(&c);
+    conf_release(&again);
+    buf_release(&out);
+}
+
+static void
+test_check(void **state)
+{
+    static const char *const good[] = {"APP_PORT=1", "REDIS_DB=3", NULL};
+    static const char *const bad[] = {"APP_PORT=0", NULL};
+    struct conf_input in = {.role = CONF_INGESTER, .envp = good};
+    struct buf out;
+    (void)state;
+
+    buf_init(&out, MIB);
+    assert_int_equal(conf_check(&in, false, &out), 0);
+    assert_non_null(strstr(buf_str(&out), "ingester: good, 0 errors"));
+    assert_non_null(strstr(buf_str(&out), "APP_PORT=1 # environment\n"));
+    assert_non_null(strstr(buf_str(&out), "notice: REDIS_DB is accepted"));
+    buf_clear(&out);
+    in.envp = bad;
+    assert_int_equal(conf_check(&in, false, &out), CONF_EXIT);
+    assert_non_null(strstr(buf_str(&out), "error: APP_PORT=0"));
+    buf_release(&out);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_rest),       cmocka_unit_test(test_indirect),
+        cmocka_unit_test(test_compare),    cmocka_unit_test(test_print),
+        cmocka_unit_test(test_check),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/* rules.c - see rules.h. SPDX-License-Identifier: Apache-2.0 */
+#include "conf/rules.h"
+#include "conf/items.h"
+#include "conf/report.h"
+#include "conf/value.h"
+
+/* LESS < MORE, or LESS <= MORE; with ZERO_FREE a 0 on either side means "not
+ * set" and is free. Both of one type and unit, which a test checks. */
+static const struct {
+    int less;
+    int more;
+    bool strict;
+    bool zero_free;
+} order[] = {
+    /* ING-249 */
+    {CONF_CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL,
+     CONF_CAPACITY_MONITOR_LEADER_TTL, true, false},
+    {CONF_CAPACITY_MONITOR_BASE_INTERVAL, CONF_CAPACITY_MONITOR_MAX_INTERVAL,
+     false, false},
+    /* ING-114, D07 */
+    {CONF_CAPACITY_WARNING_PERCENT, CONF_CAPACITY_CRITICAL_PERCENT, false,
+     false},
+    {CONF_CAPACITY_CRITICAL_PERCENT, CONF_CAPACITY_FULL_PERCENT, false, false},
+    {CONF_CAPACITY_FULL_FREE_BYTES, CONF_CAPACITY_CRITICAL_FREE_BYTES, false,
+     true},
+    {CONF_CAPACITY_CRITICAL_FREE_BYTES, CONF_CAPACITY_WARNING_FREE_BYTES, false,
+     true},
+    {CONF_HEALTH_DISK_CRITICAL_PERCENT, CONF_HEALTH_DISK_WARNING_PERCENT, false,
+     false},
+    {CONF_DB_POOL_MIN, CONF_DB_POOL_MAX, false, false},
+    {CONF_UPLOAD_REPLAY_WINDOW, CONF_REPLAY_BUDGET, false, true},
+};
+
+/* "NAME=value" of option ID. */
+static const char *
+with_value(const struct conf *c, int id, struct buf *out)
+{
+    buf_clear(out);
+    buf_printf(out, "%s=", conf_option[id].name);
+    conf_value_text(c, id, out);
+    return buf_str(out);
+}
+
+static void
+check_order(const struct conf *c, struct conf_report *rep)
+{
+    struct buf a, b;
+
+    buf_init(&a, 256);
+    buf_init(&b, 256);
+    for (size_t i = 0; i < countof(order); i++) {
+        const int64_t less = conf_value_load(c, order[i].less).n;
+        const int64_t more = conf_value_load(c, order[i].more).n;
+        const unsigned roles =
+            conf_option[order[i].less].roles & conf_option[order[i].more].roles;
+
+        if (!(roles & CONF_ROLE_BIT(c->role)) || less < more ||
+            (less == more && !order[i].strict) ||
+            (order[i].zero_free && (less == 0 || more == 0)))
+            continue;
+        conf_report_add(rep, CONF_ERROR, order[i].less, "%s: must be %s %s",
+                        with_value(c, order[i].less, &a),
+                        order[i].strict ? "less than" : "at most",
+                        with_value(c, order[i].more, &b));
+    }
+    buf_release(&a);
+    buf_release(&b);
+}
+
+static void
+check_pair(const struct conf *c, struct conf_report *rep, int have, int need)
+{
+    if (conf_value_load(c, have).text.n > 0 &&
+        conf_value_load(c, need).text.n == 0)
+        conf_report_add(rep, CONF_ERROR, need, "%s is needed where %s is given",
+                        conf_option[need].name, conf_option[have].name);
+}
+
+/* Two elements with one id or one folder would write over each other. */
+static void
+check_elements(const struct conf *c, struct conf_report *rep)
+{
+    struct slice rest = slice_str(c->storage_elements), later;
+    struct conf_element a, b;
+
+    while (conf_element_next(&rest, &a, NULL) == ERR_OK) {
+        later = rest;
+        while (conf_element_next(&later, &b, NULL) == ERR_OK) {
+            if (strcmp(a.id, b.id) == 0)
+                conf_report_add(rep, CONF_ERROR, CONF_STORAGE_ELEMENTS,
+                                "STORAGE_ELEMENTS: %s stands there twice",
+                                a.id);
+            else if (strcmp(a.path, b.path) == 0)
+                conf_report_add(rep, CONF_ERROR, CONF_STORAGE_ELEMENTS,
+                                "STORAGE_ELEMENTS: %s and %s have one folder",
+                                a.id, b.id);
+        }
+    }
+}
+
+static void
+check_others(const struct conf *c, struct conf_report *rep)
+{
+    const unsigned me = CONF_ROLE_BIT(c->role);
+
+    check_pair(c, rep, CONF_TLS_CERT_FILE, CONF_TLS_KEY_FILE);
+    check_pair(c, rep, CONF_TLS_KEY_FILE, CONF_TLS_CERT_FILE);
+    check_pair(c, rep, CONF_CLIENT_SECRET, CONF_CLIENT_ID);
+    if (c->app_env == CONF_ENV_PRODUCTION && !c->auth_enabled) /* PRD-232 */
+        conf_report_add(rep, CONF_ERROR, CONF_AUTH_ENABLED,
+                        "AUTH_ENABLED=off: must be on with "
+                        "APP_ENV=production");
+    if ((conf_option[CONF_COMPRESSION_LEVEL].roles & me) && /* ING-225 */
+        c->compression_algorithm == CONF_GZIP &&
+        (c->compression_level < 1 || c->compression_level > 9))
+        conf_report_add(rep, CONF_ERROR, CONF_COMPRESSION_LEVEL,
+                        "COMPRESSION_LEVEL=%lld: must be from 1 to 9 with "
+                        "COMPRESSION_ALGORITHM=gzip",
+                        (long long)c->compression_level);
+    if ((conf_option[CONF_STORAGE_BACKEND].roles & me) &&
+        c->storage_backend == CONF_S3)
+        conf_report_add(rep, CONF_ERROR, CONF_STORAGE_BACKEND,
+                        "STORAGE_BACKEND=s3: this version stores in local "
+                        "folders only");
+    if (conf_option[CONF_STORAGE_ELEMENTS].roles & me)
+        check_elements(c, rep);
+}
+
+static void
+tell_planned(const struct conf *c, struct conf_report *rep)
+{
+    for (int id = 0; id < CONF_COUNT; id++) {
+        const struct conf_option *o = &conf_option[id];
+        struct conf_value initial;
+        const char *why;
+
+        if (!(o->flags & CONF_F_PLANNED) ||
+            c->source[id].layer == CONF_BY_DEFAULT)
+            continue;
+        conf_value_parse(o, conf_option_default(id, c->role), &initial, &why);
+        if (!conf_value_same(o, initial, conf_value_load(c, id)))
+            conf_report_add(rep, CONF_NOTICE, id,
+                            "%s is accepted, this version does not use it",
+                            o->name);
+    }
+}
+
+void
+conf_rules(struct conf *c, struct conf_report *rep)
+{
+    if (c->app_debug && c->source[CONF_LOG_LEVEL].layer == CONF_BY_DEFAULT)
+        c->log_level = CONF_LOG_DEBUG;
+    check_order(c, rep);
+    check_others(c, rep);
+    tell_planned(c, rep);
+}
