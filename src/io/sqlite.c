@@ -5,9 +5,12 @@
  * process-wide lock on every allocation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/sqlite.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* 16 MiB of WAL between checkpoints: each costs two syncs, which 32 small
  * uploads (about 20 pages) should not often pay. */
@@ -214,6 +217,22 @@ migrate(struct sql *db, const struct sql_conf *c, struct fault *f)
     return e;
 }
 
+/* Made before SQLite makes it, so that nobody else can read it; its WAL and
+ * the rest take over the mode. */
+static enum err
+make_private(struct sql *db, const char *path, struct fault *f)
+{
+    int fd;
+
+    if (db->memory || db->reader)
+        return ERR_OK;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fault_sys(f, errno, "open", path);
+    (void)close(fd);
+    return ERR_OK;
+}
+
 enum err
 sql_open(struct sql **out, const struct sql_conf *c, struct fault *f)
 {
@@ -237,11 +256,12 @@ sql_open(struct sql **out, const struct sql_conf *c, struct fault *f)
                    c->name ? c->name
                    : slash ? slash + 1
                            : c->path);
-    if (!c->reader)
-        flags |= SQLITE_OPEN_CREATE;
 
-    rc = sqlite3_open_v2(c->path, &db->db, flags, NULL);
-    e = rc == SQLITE_OK ? ERR_OK : sql_fault(db, rc, "sqlite open", f);
+    e = make_private(db, c->path, f);
+    if (!e) {
+        rc = sqlite3_open_v2(c->path, &db->db, flags, NULL);
+        e = rc == SQLITE_OK ? ERR_OK : sql_fault(db, rc, "sqlite open", f);
+    }
     if (!e)
         e = set_up(db, c, f);
     if (!e)
