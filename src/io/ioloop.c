@@ -67,12 +67,21 @@ ioloop_wake(struct ioloop *l)
         (void)!write(l->wake_fd, &one, sizeof(one));
 }
 
+/* The loop that this thread runs: a post to oneself needs no lock and no
+ * wake-up, and they are the most frequent ones. */
+static _Thread_local struct ioloop *running;
+
 static void
 op_post(struct loop *loop, struct task *t)
 {
     struct ioloop *l = ioloop_of(loop);
 
     t->next = NULL;
+    if (running == l) {
+        *l->own_tail = t;
+        l->own_tail = &t->next;
+        return;
+    }
     pthread_mutex_lock(&l->mu);
     *l->posted_tail = t;
     l->posted_tail = &t->next;
@@ -103,6 +112,21 @@ op_work(struct loop *loop, struct work *w)
 }
 
 static unsigned
+run_tasks(struct ioloop *l, struct task *t)
+{
+    unsigned n = 0;
+
+    while (t) {
+        struct task *next = t->next;
+
+        t->run(&l->loop, t);
+        t = next;
+        n++;
+    }
+    return n;
+}
+
+static unsigned
 run_queues(struct ioloop *l)
 {
     struct task *t;
@@ -127,14 +151,11 @@ run_queues(struct ioloop *l)
         w = next;
         n++;
     }
-    while (t) {
-        struct task *next = t->next;
-
-        t->run(&l->loop, t);
-        t = next;
-        n++;
-    }
-    return n;
+    n += run_tasks(l, t);
+    t = l->own;
+    l->own = NULL;
+    l->own_tail = &l->own;
+    return n + run_tasks(l, t);
 }
 
 /* ---- blocks ---- */
@@ -255,7 +276,7 @@ ioloop_turn(struct ioloop *l)
     l->events = l->net->wait(l,
                              heap_first(&l->timers) ? heap_first(&l->timers)->at
                                                     : MONO_NEVER,
-                             more);
+                             more || l->own != NULL);
     atomic_fetch_add_explicit(&l->stat.turns, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&l->stat.events, l->events,
                               memory_order_relaxed);
@@ -265,9 +286,11 @@ ioloop_turn(struct ioloop *l)
 void
 ioloop_run(struct ioloop *l)
 {
+    running = l;
     ioloop_clock(l);
     while (ioloop_turn(l)) {
     }
+    running = NULL;
 }
 
 static void
@@ -314,6 +337,7 @@ ioloop_open(struct ioloop **out, const char *kind, unsigned id,
     list_init(&l->hooks);
     list_init(&l->waiting_blocks);
     l->posted_tail = &l->posted;
+    l->own_tail = &l->own;
     l->finished_tail = &l->finished;
     l->hungry_task.run = blocks_arrived;
     l->stop_task.run = stop_run;

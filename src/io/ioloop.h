@@ -89,6 +89,7 @@ struct ioloop {
     pthread_mutex_t mu;      /* guards the two queues below */
     struct task *posted, **posted_tail;
     struct work *finished, **finished_tail;
+    struct task *own, **own_tail; /* posted by this thread to itself */
     bool stopping;
     bool hungry;            /* registered with the pool of blocks */
     struct task hungry_task;

@@ -66,6 +66,7 @@ struct call {
     struct slice param[ROUTE_PARAMS_MAX]; /* as in the path, undecoded */
     struct caller caller;
     void *state;
+    unsigned loop_id; /* where it goes back to; exchange_move() leaves it */
     struct call *next;
 };
 

@@ -1,0 +1,507 @@
+/* sink.c - see sink.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/sink.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void sink_step(struct sink *s);
+
+static struct sink_slot *
+slot_at(struct sink *s, unsigned i)
+{
+    return &s->slot[(s->head + i) % SINK_SLOTS];
+}
+
+/* The slot that is being filled, or NULL: it is always the youngest. */
+static struct sink_slot *
+slot_filling(struct sink *s)
+{
+    struct sink_slot *k = s->used ? slot_at(s, s->used - 1) : NULL;
+
+    return k && k->state == SLOT_FILLING ? k : NULL;
+}
+
+/* ---- telling, always later ---- */
+
+static void
+sink_tell(struct loop *l, struct task *t)
+{
+    struct sink *s = container_of(t, struct sink, tell);
+    void *p;
+    size_t n;
+
+    (void)l;
+    s->telling = false;
+    if (s->gone) {
+        s->event(s, SINK_GONE);
+    } else if (s->aborting) {
+        /* only the end is of interest */
+    } else if (s->failed) {
+        if (!s->failed_told) {
+            s->failed_told = true;
+            s->event(s, SINK_FAILED);
+        }
+    } else if (s->ended) {
+        s->event(s, SINK_ENDED);
+    } else if (s->want_ready && sink_room(s, &p, &n)) {
+        s->want_ready = false;
+        s->event(s, SINK_READY);
+    }
+}
+
+static void
+sink_later(struct sink *s)
+{
+    if (s->telling)
+        return;
+    s->telling = true;
+    loop_post(s->loop, &s->tell);
+}
+
+static void
+sink_fail(struct sink *s, enum err e, const struct fault *f)
+{
+    if (s->failed)
+        return;
+    s->failed = true;
+    s->err = e;
+    if (f)
+        s->fault = *f;
+    sink_later(s);
+}
+
+/* ---- the slots ---- */
+
+static void
+slot_free(struct sink *s, struct sink_slot *k)
+{
+    loop_block_put(s->loop, k->block);
+    k->block = NULL;
+    k->state = SLOT_EMPTY;
+    while (s->used && slot_at(s, 0)->state == SLOT_EMPTY) {
+        s->head = (s->head + 1) % SINK_SLOTS;
+        s->used--;
+    }
+}
+
+static void
+slot_hashed(struct lane_item *it)
+{
+    struct sink_slot *k = container_of(it, struct sink_slot, lane);
+
+    k->state = SLOT_HASHED;
+    if (it->final)
+        k->sink->final_due = false;
+    sink_step(k->sink);
+}
+
+static void
+slot_hash(struct sink *s, struct sink_slot *k, bool final)
+{
+    block_move(k->block, BLOCK_RECV, BLOCK_HASH);
+    k->state = SLOT_HASHING;
+    k->lane = (struct lane_item){.state = &s->hash,
+                                 .p = k->block->data,
+                                 .n = k->block->len,
+                                 .final = final,
+                                 .digests = &s->digests,
+                                 .done = slot_hashed};
+    lanes_add(s->lanes, &k->lane);
+}
+
+static void
+slot_written(struct blob_append *r)
+{
+    struct sink_slot *k = container_of(r, struct sink_slot, append);
+    struct sink *s = k->sink;
+
+    if (r->err != ERR_OK)
+        sink_fail(s, r->err, &r->fault);
+    slot_free(s, k);
+    sink_step(s);
+}
+
+static void
+slot_write(struct sink *s, struct sink_slot *k, bool last)
+{
+    block_move(k->block, BLOCK_HASH, BLOCK_WRITE);
+    k->state = SLOT_WRITING;
+    k->append.loop = s->loop;
+    k->append.done = slot_written;
+    k->append.ticket = s->ticket;
+    k->append.block = k->block;
+    k->append.last = last;
+    k->append.err = ERR_OK;
+    s->blob->ops->append(s->blob, &k->append);
+}
+
+static void
+admit_done(struct blob_admit *r)
+{
+    struct sink *s = container_of(r, struct sink, admit);
+
+    s->admitting = false;
+    if (r->err == ERR_OK)
+        s->ticket = r->ticket;
+    else
+        sink_fail(s, r->err, &r->fault);
+    sink_step(s);
+}
+
+void
+sink_admit(struct sink *s)
+{
+    s->streaming = true;
+    if (s->admitting || s->ticket)
+        return;
+    s->admitting = true;
+    s->admit.loop = s->loop;
+    s->admit.done = admit_done;
+    s->admit.file_id = s->file_id;
+    s->admit.attempt = s->attempt;
+    s->admit.size = s->size_hint;
+    s->blob->ops->admit(s->blob, &s->admit);
+}
+
+static void
+final_hashed(struct lane_item *it)
+{
+    struct sink *s = container_of(it, struct sink, last_lane);
+
+    s->final_due = s->final_busy = false;
+    sink_step(s);
+}
+
+/* Hashes N bytes at P (none: just the end) as the last of the stream. */
+static void
+final_hash(struct sink *s, const void *p, size_t n)
+{
+    s->final_busy = true;
+    s->last_lane = (struct lane_item){.state = &s->hash,
+                                      .p = p,
+                                      .n = n,
+                                      .final = true,
+                                      .digests = &s->digests,
+                                      .done = final_hashed};
+    lanes_add(s->lanes, &s->last_lane);
+}
+
+static void
+step_small_end(struct sink *s)
+{
+    const void *p = NULL;
+    bool aligned;
+
+    if (s->final_due && !s->final_busy) {
+        (void)sink_small(s, &p, &aligned);
+        final_hash(s, p, (size_t)s->size);
+    } else if (!s->final_due && !s->ended) {
+        s->ended = true;
+        sink_later(s);
+    }
+}
+
+/* Hash what is full (one at a time: a stream is one chain), write what is hashed
+ * and admitted, in order. */
+static void
+step_slots(struct sink *s)
+{
+    bool hashing = s->final_busy;
+
+    for (unsigned i = 0; i < s->used; i++)
+        hashing |= slot_at(s, i)->state == SLOT_HASHING;
+    for (unsigned i = 0; i < s->used; i++) {
+        struct sink_slot *k = slot_at(s, i);
+        bool last = s->ending && i + 1 == s->used;
+
+        if (k->state == SLOT_FULL && !hashing) {
+            slot_hash(s, k, last);
+            hashing = true;
+        } else if (k->state == SLOT_HASHED && s->ticket) {
+            slot_write(s, k, last);
+        } else if (k->state == SLOT_HASHED) {
+            sink_admit(s);
+            break;
+        }
+    }
+}
+
+static void
+step_end(struct sink *s)
+{
+    if (!s->ending || s->ended || s->used)
+        return;
+    if (s->final_due) { /* the body ended with a block: nothing carried the end */
+        if (!s->final_busy)
+            final_hash(s, NULL, 0);
+        return;
+    }
+    s->ended = true;
+    sink_later(s);
+}
+
+static bool
+sink_busy(const struct sink *s)
+{
+    for (unsigned i = 0; i < SINK_SLOTS; i++)
+        if (s->slot[i].state == SLOT_HASHING ||
+            s->slot[i].state == SLOT_WRITING)
+            return true;
+    return s->admitting || s->final_busy || s->abort_busy;
+}
+
+static void
+abort_done(struct blob_abort *r)
+{
+    struct sink *s = container_of(r, struct sink, abort);
+
+    s->abort_busy = false;
+    s->ticket = NULL;
+    sink_step(s);
+}
+
+static void
+step_abort(struct sink *s)
+{
+    if (sink_busy(s) || s->gone)
+        return;
+    if (s->ticket) {
+        s->abort_busy = true;
+        s->abort.loop = s->loop;
+        s->abort.done = abort_done;
+        s->abort.ticket = s->ticket;
+        s->blob->ops->abort(s->blob, &s->abort);
+        return;
+    }
+    sink_release(s);
+    s->gone = true;
+    sink_later(s);
+}
+
+static void
+sink_step(struct sink *s)
+{
+    if (s->aborting) {
+        step_abort(s);
+        return;
+    }
+    if (s->failed)
+        return;
+    if (s->ending && !s->streaming) {
+        step_small_end(s);
+        return;
+    }
+    step_slots(s);
+    step_end(s);
+    if (s->want_ready)
+        sink_later(s);
+}
+
+static void
+slot_full(struct sink *s, struct sink_slot *k)
+{
+    s->streaming = true;
+    k->state = SLOT_FULL;
+    sink_step(s);
+}
+
+/* ---- the owner's side ---- */
+
+static void
+block_ready(struct loop *l, struct block_wait *w, struct block *b)
+{
+    struct sink *s = container_of(w, struct sink, wait);
+    struct sink_slot *k = slot_at(s, s->used);
+
+    s->waiting = false;
+    if (s->aborting || s->failed) {
+        loop_block_put(l, b);
+        return;
+    }
+    k->state = SLOT_FILLING;
+    k->block = b;
+    s->used++;
+    sink_later(s);
+}
+
+void
+sink_init(struct sink *s, struct loop *l, struct lanes *lanes,
+          void (*event)(struct sink *s, enum sink_event ev))
+{
+    memset(s, 0, sizeof(*s));
+    s->loop = l;
+    s->lanes = lanes;
+    s->event = event;
+    s->size_hint = BLOB_SIZE_UNKNOWN;
+    s->final_due = true;
+    s->tell.run = sink_tell;
+    s->wait.ready = block_ready;
+    list_init(&s->wait.item);
+    hash_init(&s->hash);
+    for (unsigned i = 0; i < SINK_SLOTS; i++)
+        s->slot[i].sink = s;
+}
+
+void
+sink_aim(struct sink *s, struct blob *b, const struct uuid *file_id,
+         uint64_t attempt, uint64_t size_hint)
+{
+    assert(s->ticket == NULL && !s->admitting);
+    s->blob = b;
+    s->file_id = *file_id;
+    s->attempt = attempt;
+    s->size_hint = size_hint;
+}
+
+void
+sink_give(struct sink *s, const void *p, size_t n)
+{
+    assert(s->size == 0 && n <= BLOB_PUT_MAX);
+    s->given = p;
+    s->size = n;
+}
+
+/* A block for the next bytes. The small buffer moves into the first one. */
+static bool
+sink_next_slot(struct sink *s)
+{
+    struct sink_slot *k;
+    struct block *b;
+
+    if (s->used == SINK_SLOTS || s->waiting)
+        return false;
+    b = loop_block_get(s->loop);
+    if (b == NULL) {
+        s->waiting = true;
+        loop_block_wait(s->loop, &s->wait);
+        return false;
+    }
+    k = slot_at(s, s->used++);
+    k->state = SLOT_FILLING;
+    k->block = b;
+    return true;
+}
+
+static void
+small_into_block(struct sink *s, struct block *b)
+{
+    if (s->small == NULL)
+        return;
+    memcpy(b->data, s->small, s->small_n);
+    b->len = (uint32_t)s->small_n;
+    free(s->small);
+    s->small = NULL;
+}
+
+bool
+sink_room(struct sink *s, void **p, size_t *n)
+{
+    struct sink_slot *k;
+
+    if (s->failed || s->ending || s->aborting)
+        return false;
+    if (s->admitting && s->size == 0) { /* not a byte before the admission */
+        s->want_ready = true;
+        return false;
+    }
+    if (s->size < SINK_SMALL && s->used == 0) {
+        if (s->small == NULL && (s->small = malloc(SINK_SMALL)) == NULL) {
+            sink_fail(s, ERR_NOMEM, NULL);
+            return false;
+        }
+        *p = s->small + s->small_n;
+        *n = SINK_SMALL - s->small_n;
+        return true;
+    }
+    k = slot_filling(s);
+    if (k && k->block->len == BLOCK_SIZE) { /* more follows the first block */
+        slot_full(s, k);
+        k = NULL;
+    }
+    if (k == NULL && !sink_next_slot(s)) {
+        s->want_ready = true;
+        return false;
+    }
+    k = slot_filling(s);
+    small_into_block(s, k->block);
+    *p = k->block->data + k->block->len;
+    *n = BLOCK_SIZE - k->block->len;
+    return true;
+}
+
+void
+sink_took(struct sink *s, size_t n)
+{
+    struct sink_slot *k = slot_filling(s);
+
+    s->size += n;
+    if (k == NULL) {
+        s->small_n += n;
+        assert(s->small_n <= SINK_SMALL);
+        return;
+    }
+    k->block->len += (uint32_t)n;
+    assert(k->block->len <= BLOCK_SIZE);
+    /* A first block that is full stays in memory until it is known that more
+     * follows: the body may end here and then needs no admission. */
+    if (k->block->len == BLOCK_SIZE && s->streaming)
+        slot_full(s, k);
+}
+
+void
+sink_end(struct sink *s)
+{
+    struct sink_slot *k = slot_filling(s);
+
+    assert(!s->ending);
+    s->ending = true;
+    if (s->streaming && k) {
+        if (k->block->len == 0)
+            slot_free(s, k);
+        else
+            k->state = SLOT_FULL;
+    }
+    sink_step(s);
+}
+
+void
+sink_abort(struct sink *s)
+{
+    assert(!s->aborting);
+    s->aborting = true;
+    if (s->waiting) {
+        loop_block_cancel(s->loop, &s->wait);
+        s->waiting = false;
+    }
+    sink_step(s);
+}
+
+bool
+sink_small(const struct sink *s, const void **p, bool *aligned)
+{
+    if (s->streaming)
+        return false;
+    *aligned = false;
+    if (s->given || s->size == 0) {
+        *p = s->given;
+    } else if (s->small) {
+        *p = s->small;
+    } else {
+        *p = s->slot[s->head].block->data;
+        *aligned = true;
+    }
+    return true;
+}
+
+void
+sink_release(struct sink *s)
+{
+    free(s->small);
+    s->small = NULL;
+    for (unsigned i = 0; i < SINK_SLOTS; i++)
+        if (s->slot[i].block) {
+            loop_block_put(s->loop, s->slot[i].block);
+            s->slot[i].block = NULL;
+            s->slot[i].state = SLOT_EMPTY;
+        }
+    s->used = 0;
+}
