@@ -288,7 +288,7 @@ class Tus(Server):
         return where
 
     def start(self):
-        where = self.install(os.path.join(ROOT, "build", "tus"))
+        where = self.install(os.path.join(ROOT, ".cache", "tus"))
         self.spawn("node", os.path.join(where, "server.js"), str(self.port),
                    os.path.join(self.folder, "data"))
         self.wait_port()

@@ -1,0 +1,95 @@
+"""Fixtures of the scenarios: a server per loop driver, its log on failure.
+
+    server        one that many tests share, on each loop driver in turn
+    make_server   starts one's own: make_server(loop=..., HEAD_TIMEOUT=1)
+    loop          just the name of the driver
+
+Tests marked core also run sanitized and as an ordinary user. Without the
+program every test is skipped and says so.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+import store  # noqa: E402
+
+LOOPS = ["uring", "epoll"]
+_started = []
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "core: also sanitized and as an ordinary user")
+    config.addinivalue_line("markers", "slow: takes tens of seconds")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not os.access(store.BIN, os.X_OK):
+        why = pytest.mark.skip(reason="there is no %s" % os.path.relpath(
+            store.BIN, store.ROOT))
+        for item in items:
+            if "needs_no_server" not in item.keywords:
+                item.add_marker(why)
+
+
+@pytest.fixture(scope="session", params=LOOPS)
+def loop(request):
+    if request.param not in store.loops():
+        pytest.skip("this kernel or container does not allow io_uring")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def server(loop, tmp_path_factory):
+    s = store.Server(tmp_path_factory.mktemp("server-" + loop), loop)
+    _started.append(s)
+    s.start()
+    yield s
+    if s.process is not None and s.process.poll() is None:
+        s.stop()
+    _started.remove(s)
+
+
+@pytest.fixture
+def make_server(tmp_path, request):
+    """Servers of one test, ended with it: cleanly, unless it has failed."""
+    mine = []
+
+    def make(loop="auto", options=(), start=True, folder=None, **env):
+        home = folder or tmp_path / ("s%d" % len(mine))
+        os.makedirs(home, exist_ok=True)
+        s = store.Server(home, loop, options, **env)
+        mine.append(s)
+        _started.append(s)
+        return s.start() if start else s
+
+    yield make
+    failed = getattr(request.node, "failed_call", False)
+    error = None
+    for s in mine:
+        _started.remove(s)
+        if s.process is None:
+            continue
+        try:
+            s.kill() if failed else s.stop()
+        except AssertionError as e:
+            error = error or e
+    if error:
+        raise error
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        item.failed_call = True
+        for s in _started:
+            report.sections.append(
+                ("log of the server in %s" % s.folder, s.tail()))
