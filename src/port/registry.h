@@ -14,7 +14,7 @@
 #include "port/loop.h"
 #include "port/meta.h"
 
-#define REGISTRY_ELEMENTS_MAX 64 /* in one process's view */
+#define REGISTRY_ELEMENTS_MAX 256 /* in one process's view */
 
 struct registry;
 
