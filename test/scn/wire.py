@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand: bytes out, an answer read strictly, byte by byte if need be.
+"""HTTP/1.1 by hand: bytes out, an answer read strictly, bit by bit if need be.
 
 What a library would forgive is what these tests are about: an answer here must
 have CRLF line ends, one Content-Length or chunked, no byte too many, and the
