@@ -28,7 +28,8 @@
  * have too general a name for the environment and are ARTSTORE_NAME there.
  *   - Unknown: refused on the command line, in files and under ARTSTORE_, with
  *     the nearest name that exists. (Names that Kubernetes makes for a service
- *     called artstore are told apart and ignored; so is ARTSTORE_TEST_*.)
+ *     called artstore are told apart and ignored; so are ARTSTORE_TEST_*,
+ *     ARTSTORE_BIN and ARTSTORE_BUILD of our tests.)
  *   - Of another role: ignored in files and environment, refused on the command
  *     line.
  *   - Removed (ING-129, D03, D12): ignored with one warning.

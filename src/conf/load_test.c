@@ -108,6 +108,100 @@ test_command_line(void **state)
     release(&c, &rep);
 }
 
+/* The variables that installations of the specification's source have in their
+ * .env, with its comments (ING-205 ... ING-271): the start goes on, every value
+ * is what it was there. */
+static void
+test_known_env(void **state)
+{
+    static const char env[] = "# ==== Application Settings ====\n"
+                              "APP_NAME=artstore-ingester\n"
+                              "APP_VERSION=0.1.0\n"
+                              "APP_DEBUG=off\n"
+                              "APP_HOST=0.0.0.0\n"
+                              "APP_PORT=8020\n"
+                              "\n"
+                              "AUTH_ENABLED=on\n"
+                              "AUTH_PUBLIC_KEY_PATH=/app/keys/public_key.pem\n"
+                              "AUTH_ALGORITHM=RS256\n"
+                              "AUTH_ADMIN_MODULE_URL=http://admin-module:8000"
+                              "  # also the fallback\n"
+                              "STORAGE_ELEMENT_TIMEOUT=30\n"
+                              "STORAGE_ELEMENT_MAX_RETRIES=3\n"
+                              "STORAGE_ELEMENT_CONNECTION_POOL_SIZE=100\n"
+                              "REDIS_HOST=redis\n"
+                              "REDIS_PORT=6379\n"
+                              "REDIS_DB=0\n"
+                              "REDIS_PASSWORD=\n"
+                              "REDIS_MAX_CONNECTIONS=50\n"
+                              "COMPRESSION_ENABLED=on\n"
+                              "COMPRESSION_ALGORITHM=gzip  # gzip or brotli\n"
+                              "COMPRESSION_LEVEL=6  # 1-9 for gzip\n"
+                              "COMPRESSION_MIN_SIZE=1024  # bytes\n"
+                              "LOG_LEVEL=INFO\n"
+                              "LOG_FORMAT=json  # or text\n"
+                              "MAX_FILE_SIZE_MB=1024  # 1GB\n"
+                              "MAX_BATCH_FILES=100\n"
+                              "MAX_BATCH_SIZE_MB=1024\n"
+                              "CHUNK_SIZE_MB=10\n"
+                              "RESUMABLE_UPLOADS_ENABLED=true\n"
+                              "UPLOAD_SESSION_TTL_HOURS=2\n"
+                              "UPLOAD_SESSION_CLEANUP_INTERVAL_HOURS=1\n"
+                              "CIRCUIT_BREAKER_ENABLED=true\n"
+                              "CIRCUIT_BREAKER_FAILURE_THRESHOLD=5\n"
+                              "CIRCUIT_BREAKER_SUCCESS_THRESHOLD=2\n"
+                              "CIRCUIT_BREAKER_TIMEOUT_SECONDS=60\n"
+                              "SAGA_ENABLED=true\n"
+                              "SAGA_TIMEOUT_SECONDS=300\n"
+                              "SAGA_RETRY_MAX_ATTEMPTS=3\n"
+                              "VIRUS_SCAN_ENABLED=false  # needs clamd\n"
+                              "MIME_TYPE_VALIDATION=true\n"
+                              "ALLOWED_MIME_TYPES=application/pdf,"
+                              "application/msword,image/*\n"
+                              "OPENTELEMETRY_ENABLED=true\n"
+                              "PROMETHEUS_METRICS_ENABLED=true\n"
+                              "SERVICE_ACCOUNT_TIMEOUT=30  # seconds\n"
+                              "CAPACITY_MONITOR_ENABLED=on\n"
+                              "CAPACITY_MONITOR_LEADER_TTL=30\n"
+                              "CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL=10\n"
+                              "CAPACITY_MONITOR_BASE_INTERVAL=30\n"
+                              "CAPACITY_MONITOR_MAX_INTERVAL=300\n"
+                              "CAPACITY_MONITOR_HTTP_TIMEOUT=15\n"
+                              "CAPACITY_MONITOR_HTTP_RETRIES=3\n"
+                              "CAPACITY_MONITOR_RETRY_BASE_DELAY=2.0\n"
+                              "CAPACITY_MONITOR_CACHE_TTL=600\n"
+                              "CAPACITY_MONITOR_HEALTH_TTL=600\n"
+                              "CAPACITY_MONITOR_FAILURE_THRESHOLD=3\n"
+                              "CAPACITY_MONITOR_RECOVERY_THRESHOLD=2\n"
+                              "CAPACITY_MONITOR_USE_FOR_SELECTION=on      "
+                              "# in the selector\n"
+                              "CAPACITY_MONITOR_CONFIG_RELOAD_ENABLED=true\n"
+                              "CAPACITY_MONITOR_CONFIG_RELOAD_INTERVAL=60\n"
+                              "CAPACITY_MONITOR_PUBSUB_ENABLED=false\n"
+                              "CAPACITY_MONITOR_PUBSUB_CHANNEL="
+                              "artstore:storage_elements:updates\n";
+    struct conf_report rep;
+    struct conf c;
+    size_t set = 0, lines = 0;
+    (void)state;
+
+    for (const char *p = env; (p = strstr(p, "\n")) != NULL; p++)
+        lines += p[1] >= 'A' && p[1] <= 'Z';
+    load((struct world){CONF_INGESTER, "--config f", NULL, env}, &c, &rep);
+    print_report(&rep);
+    assert_int_equal(rep.errors + rep.warnings, 0);
+    /* All of them are the defaults, so that no planned one is announced. */
+    assert_int_equal(rep.notices, 0);
+    for (int id = 0; id < CONF_COUNT; id++)
+        set += c.source[id].layer == CONF_BY_FILE;
+    assert_int_equal(set, lines);
+    assert_true(lines > 50);
+    assert_int_equal(c.upload_session_ttl_hours.ns, dur_s(7200).ns);
+    assert_int_equal(c.capacity_monitor_retry_base_delay.ns, dur_s(2).ns);
+    assert_int_equal(c.compression_algorithm, CONF_GZIP);
+    release(&c, &rep);
+}
+
 /* Where the options of a command end and its own arguments begin. */
 static void
 test_rest(void **state)
@@ -272,9 +366,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_precedence), cmocka_unit_test(test_command_line),
-        cmocka_unit_test(test_rest),       cmocka_unit_test(test_indirect),
-        cmocka_unit_test(test_compare),    cmocka_unit_test(test_print),
-        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_rest),       cmocka_unit_test(test_known_env),
+        cmocka_unit_test(test_indirect),   cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_print),      cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,9 @@ conf_name_resolve(struct slice name)
         }
     }
     out.kind = CONF_NAME_UNKNOWN;
-    if (out.prefixed && slice_starts(name, SLICE("TEST_")))
+    if (out.prefixed &&
+        (slice_starts(name, SLICE("TEST_")) || slice_eq(name, SLICE("BIN")) ||
+         slice_eq(name, SLICE("BUILD"))))
         out.kind = CONF_NAME_IGNORED;
     else if (out.prefixed && is_service_name(name))
         out.kind = CONF_NAME_SERVICE;

@@ -11,7 +11,7 @@
 enum conf_name_kind {
     CONF_NAME_OPTION,
     CONF_NAME_REMOVED, /* WHY says what came in its place */
-    CONF_NAME_IGNORED, /* ARTSTORE_TEST_*: the tests' own */
+    CONF_NAME_IGNORED, /* ARTSTORE_TEST_*, _BIN, _BUILD: of tests and benches */
     CONF_NAME_SERVICE, /* looks like one of Kubernetes' service variables */
     CONF_NAME_UNKNOWN
 };

@@ -5,7 +5,7 @@
 #include "conf/value.h"
 
 /* LESS < MORE, or LESS <= MORE; with ZERO_FREE a 0 on either side means "not
- * set" and is free. Both of one type and unit, which a test checks. */
+ * set" and is free. Both sides are of one type and unit. */
 static const struct {
     int less;
     int more;
