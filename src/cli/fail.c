@@ -1,0 +1,223 @@
+/* fail.c - see fail.h. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/fail.h"
+#include "base/buf.h"
+#include "cli/text.h"
+#include <jansson.h>
+#include <stdarg.h>
+
+/* What the answers of ING-103 mean to a person at a terminal. The first row
+ * that fits is taken: code NULL fits any, status 0 fits any. */
+static const struct {
+    long status;
+    const char *code;
+    enum cli_exit exit;
+    const char *remedy;
+} remedies[] = {
+    {400, "file_in_readonly_storage", CLI_FAILED,
+     "only files on elements in mode edit (retention temporary) can be "
+     "deleted; `artstore stat ID` shows where this one is"},
+    {404, "file_not_found", CLI_NOTFOUND,
+     "`artstore ls` shows the files that exist; a temporary file may have "
+     "expired"},
+    {422, "checksum_mismatch", CLI_MISMATCH,
+     "the bytes were changed on their way; put the file again"},
+    {422, "virus_detected", CLI_FAILED, "the file was not stored"},
+    {422, "digest_mismatch", CLI_MISMATCH,
+     "the bytes were changed on their way; put the file again"},
+    {0, "insufficient_storage", CLI_NOSPACE,
+     "`artstore se why SIZE` says why each element refuses; delete files, or "
+     "give the server another element"},
+    {401, NULL, CLI_AUTH,
+     "the token is missing, wrong or expired; `artstore token --data-dir D` "
+     "makes one, ARTSTORE_TOKEN or --token takes it"},
+    {403, NULL, CLI_AUTH,
+     "the account lacks the scope for this; ask for a token that has it: "
+     "`artstore token --scope \"read write\"`"},
+    {404, NULL, CLI_NOTFOUND,
+     "is the URL that of an artstore server? `artstore status` looks"},
+    {413, NULL, CLI_FAILED,
+     "the server's limit is MAX_FILE_SIZE_MB; ask its operator to raise it"},
+    {415, NULL, CLI_FAILED,
+     "the server does not take this type; see --content-type"},
+    {429, NULL, CLI_LATER, "too many requests; wait, or use a smaller -j"},
+    {431, NULL, CLI_FAILED, "use fewer or shorter --metadata"},
+    {507, NULL, CLI_NOSPACE,
+     "`artstore se why SIZE` says why each element refuses; delete files, or "
+     "give the server another element"},
+    {502, NULL, CLI_LATER, "a storage element failed; `artstore se ls`"},
+    {503, NULL, CLI_LATER,
+     "try again later; `artstore status` says what is wrong"},
+    {504, NULL, CLI_LATER,
+     "try again later; `artstore status` says what is wrong"},
+};
+
+static void
+cut_copy(char *dst, size_t cap, const char *src)
+{
+    snprintf(dst, cap, "%s", src ? src : "");
+}
+
+enum cli_exit
+failure_set(struct failure *f, enum cli_exit exit, const char *code,
+            const char *fmt, ...)
+{
+    va_list ap;
+
+    *f = (struct failure){.exit = exit};
+    cut_copy(f->code, sizeof(f->code), code);
+    va_start(ap, fmt);
+    vsnprintf(f->message, sizeof(f->message), fmt, ap);
+    va_end(ap);
+    return exit;
+}
+
+void
+failure_remedy(struct failure *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(f->remedy, sizeof(f->remedy), fmt, ap);
+    va_end(ap);
+}
+
+/* One line for each element that refused (D06: "with a list of why each was
+ * refused"); other details as the JSON they are. */
+static void
+details_text(char *out, size_t cap, const json_t *details)
+{
+    const json_t *list = json_object_get(details, "elements");
+    struct buf b;
+    size_t i;
+    json_t *one;
+
+    buf_init(&b, cap - 1);
+    if (!list)
+        list = details;
+    json_array_foreach(list, i, one)
+    {
+        const char *id = json_string_value(json_object_get(one, "element_id"));
+        const char *why = json_string_value(json_object_get(one, "reason"));
+
+        if (!id || !why)
+            break;
+        buf_printf(&b, "%s%s: %s", b.n ? "\n" : "", id, why);
+    }
+    if (b.n == 0 && details && !json_is_null(details)) {
+        char *text = json_dumps(details, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        if (text)
+            buf_add(&b, text, size_min(strlen(text), cap - 1));
+        free(text);
+    }
+    cut_copy(out, cap, buf_str(&b));
+    buf_release(&b);
+}
+
+static void
+remedy_find(struct failure *f)
+{
+    f->exit = CLI_FAILED;
+    for (size_t i = 0; i < countof(remedies); i++) {
+        if (remedies[i].status && remedies[i].status != f->status)
+            continue;
+        if (remedies[i].code && strcmp(remedies[i].code, f->code) != 0)
+            continue;
+        f->exit = remedies[i].exit;
+        cut_copy(f->remedy, sizeof(f->remedy), remedies[i].remedy);
+        return;
+    }
+}
+
+enum cli_exit
+failure_from_reply(struct failure *f, long status, struct slice body,
+                   const char *request_id)
+{
+    json_t *root = json_loadb(body.p ? body.p : "", body.n, 0, NULL);
+    const char *code = json_string_value(json_object_get(root, "error"));
+    const char *text = json_string_value(json_object_get(root, "message"));
+    const char *id = json_string_value(json_object_get(root, "request_id"));
+
+    *f = (struct failure){.status = status};
+    if (!text) /* RFC 9457 */
+        text = json_string_value(json_object_get(root, "detail"));
+    if (!text)
+        text = json_string_value(json_object_get(root, "title"));
+    if (!text)
+        text = status >= 300 && status < 400
+                   ? "the answer is a redirect, which is not followed"
+                   : "the answer has no explanation";
+    cut_copy(f->code, sizeof(f->code), code);
+    cut_copy(f->message, sizeof(f->message), text);
+    cut_copy(f->request_id, sizeof(f->request_id), id ? id : request_id);
+    details_text(f->details, sizeof(f->details),
+                 json_object_get(root, "details"));
+    json_decref(root);
+    remedy_find(f);
+    return f->exit;
+}
+
+/* TEXT may come from the server or from a file name, so controls are shown as
+ * escapes: nobody rewrites a terminal through an error message. */
+static void
+put_lines(FILE *out, const char *head, const char *text)
+{
+    struct slice rest = slice_str(text), line;
+    struct buf b;
+
+    buf_init(&b, 16 * KIB);
+    while (slice_cut(&rest, '\n', &line)) {
+        buf_add_str(&b, head);
+        text_safe(&b, line);
+        buf_add_char(&b, '\n');
+    }
+    fputs(buf_str(&b), out);
+    buf_release(&b);
+}
+
+void
+failure_print(FILE *out, const char *doing, const struct failure *f)
+{
+    struct buf b;
+
+    buf_init(&b, 8 * KIB);
+    if (doing && *doing)
+        buf_printf(&b, "%s: ", doing);
+    if (f->status && f->code[0])
+        buf_printf(&b, "%s (%s, %ld)", f->message, f->code, f->status);
+    else if (f->status)
+        buf_printf(&b, "%s (HTTP %ld)", f->message, f->status);
+    else
+        buf_add_str(&b, f->message);
+    put_lines(out, "artstore: ", buf_str(&b));
+    if (f->details[0])
+        put_lines(out, "  ", f->details);
+    if (f->request_id[0])
+        put_lines(out, "  request id: ", f->request_id);
+    if (f->remedy[0])
+        put_lines(out, "  what to do: ", f->remedy);
+    buf_release(&b);
+}
+
+enum cli_exit
+exit_merge(enum cli_exit so_far, enum cli_exit next)
+{
+    if (so_far == CLI_INTERRUPTED || next == CLI_INTERRUPTED)
+        return CLI_INTERRUPTED;
+    if (next == CLI_OK || next == so_far)
+        return so_far;
+    return so_far == CLI_OK ? next : CLI_FAILED;
+}
+
+const char *
+exit_text(enum cli_exit e)
+{
+    switch (e) {
+#define X(name, number, text) \
+    case name:                \
+        return text;
+        CLI_EXIT_TABLE(X)
+#undef X
+    }
+    return "";
+}

@@ -1,0 +1,288 @@
+/* put_job.c - see put_job.h. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/put_job.h"
+#include "cli/progress.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WAIT_MAX_S 60
+
+static size_t
+job_read(void *owner, void *p, size_t n)
+{
+    struct put_job *j = owner;
+    struct pollfd ready = {.fd = j->fd, .events = POLLIN};
+    ssize_t got;
+
+    if (j->file->stream && poll(&ready, 1, 0) == 0) {
+        j->stalled = true;
+        return HTTP_NOT_NOW;
+    }
+    if (j->size != HTTP_UNKNOWN) /* no more than we promised */
+        n = (size_t)u64_min(n, j->size - j->sum.bytes);
+    do
+        got = n ? read(j->fd, p, n) : 0;
+    while (got == -1 && errno == EINTR && !interrupted());
+    if (got == -1) {
+        j->read_errno = errno;
+        return HTTP_STOP;
+    }
+    if (got == 0 && j->size != HTTP_UNKNOWN && j->sum.bytes < j->size)
+        return HTTP_STOP; /* the file has become shorter */
+    sum_add(&j->sum, p, (size_t)got);
+    return (size_t)got;
+}
+
+static bool
+job_rewind(void *owner)
+{
+    struct put_job *j = owner;
+
+    if (j->file->stream || lseek(j->fd, 0, SEEK_SET) != 0)
+        return false;
+    sum_restart(&j->sum);
+    return true;
+}
+
+static int64_t
+mtime_ns(const struct stat *st)
+{
+    return st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec;
+}
+
+static enum cli_exit
+open_file(struct put_job *j, struct failure *f)
+{
+    const char *path = j->file->path;
+    struct stat st;
+
+    j->size = HTTP_UNKNOWN;
+    if (strcmp(path, "-") == 0) {
+        j->fd = STDIN_FILENO;
+        return CLI_OK;
+    }
+    /* What was a file in a folder may be a link by now: not followed. */
+    j->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY |
+                           (j->file->relative ? O_NOFOLLOW : 0));
+    if (j->fd == -1 || fstat(j->fd, &st) == -1)
+        return failure_set(f, CLI_FAILED, "read", "%s", strerror(errno));
+    if (j->file->stream)
+        return CLI_OK;
+    if (!S_ISREG(st.st_mode))
+        return failure_set(f, CLI_FAILED, "read", "not a file any more");
+    j->size = (uint64_t)st.st_size;
+    j->mtime_ns = mtime_ns(&st);
+    (void)posix_fadvise(j->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return CLI_OK;
+}
+
+/* The metadata of the command, and where in the folder the file was. */
+static bool
+add_metadata(struct put_job *j)
+{
+    const char *relative = j->file->relative;
+    json_t *o = j->plan->metadata ? json_deep_copy(j->plan->metadata) : NULL;
+    char *text = NULL;
+
+    if (relative) {
+        json_t *path = json_string(relative); /* NULL: not UTF-8 */
+
+        if (!o)
+            o = json_object();
+        if (path && !json_object_get(o, "path"))
+            json_object_set(o, "path", path);
+        json_decref(path);
+    }
+    if (o && json_object_size(o)) {
+        text = json_dumps(o, JSON_COMPACT);
+        query_add(&j->path, "metadata", text);
+    }
+    json_decref(o);
+    free(text);
+    return !j->path.failed;
+}
+
+static enum cli_exit
+make_path(struct put_job *j, struct failure *f)
+{
+    char number[24];
+
+    buf_init(&j->path, 60 * KIB);
+    buf_add_str(&j->path, "/api/files/upload");
+    query_add(&j->path, "filename", j->name);
+    query_add(&j->path, "retention_policy", j->plan->retention);
+    if (j->plan->ttl_days) {
+        snprintf(number, sizeof(number), "%" PRIu64, j->plan->ttl_days);
+        query_add(&j->path, "ttl_days", number);
+    }
+    if (!add_metadata(j))
+        return failure_set(f, CLI_USAGE, "too_long",
+                           "too much metadata for one request");
+    return CLI_OK;
+}
+
+enum cli_exit
+put_job_begin(struct put_job *j, const struct put_plan *plan,
+              const struct walk_file *file, struct failure *f)
+{
+    enum cli_exit e;
+
+    *j = (struct put_job){.plan = plan, .file = file, .fd = -1};
+    j->state = PUT_WAITING;
+    j->name = plan->name ? plan->name : walk_name(file->path);
+    if (!sum_open(&j->sum))
+        return failure_set(f, CLI_FAILED, "client", "no memory");
+    if ((e = open_file(j, f)) != CLI_OK || (e = make_path(j, f)) != CLI_OK)
+        return e;
+    j->source = (struct http_source){
+        .read = job_read, .rewind = job_rewind, .owner = j, .size = j->size};
+    return CLI_OK;
+}
+
+enum cli_exit
+put_job_send(struct put_job *j, struct failure *f)
+{
+    enum cli_exit e;
+
+    assert(j->state == PUT_WAITING);
+    if ((e = http_authorize(j->plan->http, f)) != CLI_OK)
+        return e;
+    j->req = (struct http_req){
+        .method = "POST",
+        .path = buf_str(&j->path),
+        .content_type =
+            j->plan->content_type ? j->plan->content_type : walk_type(j->name),
+        .source = &j->source,
+        .patient = j->file->stream,
+    };
+    j->stalled = false;
+    j->tries++;
+    if (!http_start(j->plan->http, &j->req, f))
+        return f->exit;
+    j->state = PUT_SENDING;
+    return CLI_OK;
+}
+
+int
+put_again_after(const struct failure *f, bool rewindable, bool sent_all,
+                bool reached, unsigned tries, uint64_t retries,
+                const char *retry_after)
+{
+    uint64_t wait = UINT64_C(1) << size_min(tries ? tries - 1 : 0, 5);
+
+    if (!rewindable || tries > retries)
+        return -1;
+    if (f->status == 0) {
+        /* A server that never answered is a wrong address: say so at once. */
+        if (f->exit != CLI_CONNECT || sent_all || !reached)
+            return -1;
+    } else if (f->status != 503 && f->status != 429) {
+        return -1;
+    } else if (retry_after && slice_u64(slice_str(retry_after), &wait)) {
+        wait = u64_max(wait, 1);
+    }
+    return (int)u64_min(wait, WAIT_MAX_S);
+}
+
+/* Does the server have the bytes that were sent? */
+static enum cli_exit
+verify(struct put_job *j, const json_t *o, struct failure *f)
+{
+    const char *id = json_string_value(json_object_get(o, "file_id"));
+    const char *theirs = json_string_value(json_object_get(o, "sha256_hash"));
+    const json_int_t size =
+        json_integer_value(json_object_get(o, "size_bytes"));
+    char ours[SUM_TEXT];
+
+    if (!id || !theirs)
+        return failure_set(f, CLI_FAILED, "answer",
+                           "the server's answer lacks file_id or sha256_hash");
+    sum_text(&j->sum, ours);
+    if (strcmp(theirs, ours) == 0 && size == (json_int_t)j->sum.bytes)
+        return CLI_OK;
+    failure_set(f, CLI_MISMATCH, "mismatch",
+                "what was stored as %s is not what was sent: %" PRIu64
+                " bytes with SHA-256 %s, there %lld bytes with %s",
+                id, j->sum.bytes, ours, (long long)size, theirs);
+    failure_remedy(f, "`artstore rm %s`, and put the file again", id);
+    return f->exit;
+}
+
+static void
+warn_if_changed(const struct put_job *j)
+{
+    struct stat st;
+
+    if (j->size == HTTP_UNKNOWN || fstat(j->fd, &st) == -1)
+        return;
+    if ((uint64_t)st.st_size != j->size || mtime_ns(&st) != j->mtime_ns)
+        say("%s: changed while it was sent; stored as it was read",
+            j->file->path);
+}
+
+/* Why the exchange failed, in the words of this side where it was this side. */
+static enum cli_exit
+judge(struct put_job *j, struct failure *f)
+{
+    enum cli_exit e = http_judge(&j->req, f);
+
+    if (j->req.called_off) {
+        e = failure_set(f, CLI_FAILED, "read", "%s",
+                        j->read_errno ? strerror(j->read_errno)
+                                      : "became shorter while it was sent");
+    } else if (e == CLI_CONNECT && j->req.sent_all) {
+        failure_remedy(f,
+                       "the whole file had been sent, so it may be stored: "
+                       "`artstore ls --name '%s' --since 1h` tells",
+                       j->name);
+    }
+    return e;
+}
+
+enum cli_exit
+put_job_end(struct put_job *j, json_t **stored, struct failure *f)
+{
+    struct http *h = j->plan->http;
+    enum cli_exit e = judge(j, f);
+    int wait;
+
+    assert(j->state == PUT_SENDING && j->req.done);
+    *stored = NULL;
+    j->state = PUT_IDLE;
+    if (e == CLI_OK) {
+        *stored = json_loadb(buf_str(&j->req.reply), j->req.reply.n, 0, NULL);
+        e = verify(j, *stored, f);
+        warn_if_changed(j);
+        return e;
+    }
+    wait = put_again_after(
+        f, !j->file->stream, j->req.sent_all, h->answers > 0 || j->req.sent > 0,
+        j->tries, j->plan->retries, http_header(&j->req, "Retry-After"));
+    if (f->status == 401 && h->token_fetched && !j->renewed &&
+        !j->file->stream) {
+        j->renewed = true;
+        h->token_until = (struct mono){0};
+        wait = 0;
+    }
+    if (wait >= 0 && !j->req.called_off && job_rewind(j)) {
+        j->state = PUT_WAITING;
+        j->not_before = mono_add(mono_now(), dur_s(wait));
+    }
+    http_finish(&j->req);
+    return e;
+}
+
+void
+put_job_release(struct put_job *j)
+{
+    http_finish(&j->req);
+    if (j->fd > STDIN_FILENO)
+        close(j->fd);
+    j->fd = -1;
+    sum_close(&j->sum);
+    buf_release(&j->path);
+    j->state = PUT_IDLE;
+}
