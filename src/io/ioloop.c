@@ -227,6 +227,13 @@ op_file(struct loop *loop, struct file_io *io)
     l->net->file(l, io);
 }
 
+static bool
+op_cached(struct loop *l, int fd, uint64_t off, uint64_t n)
+{
+    (void)l;
+    return file_cached(fd, off, n);
+}
+
 static void
 op_hook_add(struct loop *l, struct hook *h)
 {
@@ -254,6 +261,7 @@ static const struct loop_ops loop_ops = {
     .work = op_work,
     .file = op_file,
     .hook_add = op_hook_add,
+    .cached = op_cached,
     .block_get = op_block_get,
     .block_put = op_block_put,
     .block_wait = op_block_wait,

@@ -16,4 +16,7 @@ void ioloop_clock(struct ioloop *l);
  * during the call. True when OP is finished (op->res set). */
 bool net_sendfile_step(struct net_op *op);
 
+/* See loop_cached(). */
+bool file_cached(int fd, uint64_t off, uint64_t n);
+
 #endif

@@ -82,6 +82,7 @@ struct loop_ops {
     void (*work)(struct loop *l, struct work *w);
     void (*file)(struct loop *l, struct file_io *io);
     void (*hook_add)(struct loop *l, struct hook *h);
+    bool (*cached)(struct loop *l, int fd, uint64_t off, uint64_t n);
     struct block *(*block_get)(struct loop *l);
     void (*block_put)(struct loop *l, struct block *b);
     void (*block_wait)(struct loop *l, struct block_wait *w);
@@ -127,6 +128,14 @@ static inline void
 loop_file(struct loop *l, struct file_io *io)
 {
     l->ops->file(l, io);
+}
+
+/* Whether N bytes of FD from OFF lie in memory, as far as the kernel tells
+ * without waiting: a sendfile of them will not block. */
+static inline bool
+loop_cached(struct loop *l, int fd, uint64_t off, uint64_t n)
+{
+    return l->ops->cached(l, fd, off, n);
 }
 
 /* Hooks are never removed: they live as long as the loop. */

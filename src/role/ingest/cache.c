@@ -1,0 +1,124 @@
+/* cache.c - see cache.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/cache.h"
+#include <stdlib.h>
+
+struct cache {
+    struct map map;
+    struct list lru; /* oldest first */
+    size_t n, max;
+};
+
+struct cache *
+cache_open(size_t entries_max, uint64_t seed)
+{
+    struct cache *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    if (!map_init(&c->map, entries_max * 2, seed)) {
+        free(c);
+        return NULL;
+    }
+    list_init(&c->lru);
+    c->max = entries_max;
+    return c;
+}
+
+void
+cache_unref(struct cache_entry *e)
+{
+    assert(e->refs > 0);
+    if (--e->refs)
+        return;
+    assert(list_empty(&e->lru));
+    e->blob->ops->close(e->reader);
+    free(e);
+}
+
+static void
+cache_drop(struct cache *c, struct cache_entry *e)
+{
+    map_remove(&c->map, &e->item);
+    list_remove(&e->lru);
+    c->n--;
+    cache_unref(e);
+}
+
+void
+cache_clear(struct cache *c)
+{
+    LIST_FOREACH_SAFE(it, next, &c->lru)
+    {
+        cache_drop(c, container_of(it, struct cache_entry, lru));
+    }
+}
+
+void
+cache_close(struct cache **cp)
+{
+    struct cache *c = *cp;
+
+    *cp = NULL;
+    if (c == NULL)
+        return;
+    cache_clear(c);
+    map_release(&c->map);
+    free(c);
+}
+
+static struct cache_entry *
+cache_find(struct cache *c, const struct uuid *id)
+{
+    uint64_t h = map_hash(c->map.seed, id, sizeof(*id));
+
+    for (struct map_item *it = map_first(&c->map, h); it; it = map_next(it)) {
+        struct cache_entry *e = container_of(it, struct cache_entry, item);
+
+        if (uuid_eq(&e->file_id, id))
+            return e;
+    }
+    return NULL;
+}
+
+struct cache_entry *
+cache_get(struct cache *c, const struct uuid *file_id)
+{
+    struct cache_entry *e = cache_find(c, file_id);
+
+    if (e == NULL)
+        return NULL;
+    if (e->info.valid != e->blob->ops->generation(e->blob)) {
+        cache_drop(c, e);
+        return NULL;
+    }
+    list_remove(&e->lru);
+    list_push(&c->lru, &e->lru);
+    e->refs++;
+    return e;
+}
+
+struct cache_entry *
+cache_put(struct cache *c, const struct uuid *file_id, struct blob *blob,
+          struct blob_reader *reader)
+{
+    struct cache_entry *e = cache_find(c, file_id);
+
+    if (e)
+        cache_drop(c, e);
+    e = calloc(1, sizeof(*e));
+    if (e == NULL) {
+        blob->ops->close(reader);
+        return NULL;
+    }
+    if (c->n == c->max && c->n)
+        cache_drop(c, container_of(c->lru.next, struct cache_entry, lru));
+    e->file_id = *file_id;
+    e->blob = blob;
+    e->reader = reader;
+    blob->ops->info(reader, &e->info);
+    e->refs = 2;
+    list_push(&c->lru, &e->lru);
+    map_add(&c->map, &e->item, map_hash(c->map.seed, file_id, sizeof(*file_id)));
+    c->n++;
+    return e;
+}

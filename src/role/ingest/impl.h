@@ -1,0 +1,86 @@
+/* impl.h - between the files of this folder only.
+ *
+ *   ingest.c    birth, routes
+ *   params.c    what the client says about an upload
+ *   place.c     which element
+ *   upload.c    one upload from head to 201
+ *   form.c      its body when it is multipart/form-data
+ *   sink.c      the bytes: lanes, blocks, element
+ *   cache.c     open files, per loop
+ *   download.c  one download; ranges.c what of it
+ *   files.c     metadata, list, delete
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_INGEST_IMPL_H
+#define ROLE_INGEST_IMPL_H
+
+#include "obs/log.h"
+#include "obs/metric.h"
+#include "role/common/reply.h"
+#include "role/ingest/ingest.h"
+#include "role/ingest/lanes.h"
+#include "role/ingest/params.h"
+#include "role/ingest/sink.h"
+#include <stdatomic.h>
+
+#define EXCLUDED_MAX 8
+
+struct cache;
+
+struct ingest_loop {
+    struct loop *loop;
+    struct lanes lanes;
+    struct cache *cache;
+    uint8_t random[256]; /* for file ids */
+    unsigned random_left;
+    _Atomic(unsigned) large; /* large uploads on this loop */
+};
+
+struct ingest {
+    struct ingest_conf conf;
+    unsigned n_loops;
+    struct ingest_loop *loop;
+};
+
+static inline struct ingest_loop *
+ingest_loop_of(struct ingest *g, const struct loop *l)
+{
+    return &g->loop[l->id];
+}
+
+/* A new file's id, by the loop's clock. */
+struct uuid ingest_file_id(struct ingest_loop *il);
+
+/* ---- place.c ---- */
+
+struct place {
+    enum retention retention;
+    uint64_t size; /* at least; 0 when nothing is known */
+    char excluded[EXCLUDED_MAX][65]; /* failed in earlier attempts (ING-118) */
+    unsigned n_excluded;
+};
+
+/* The element for the next upload, or NULL with *R (503, or 507 with the list of
+ * why in DETAILS, which may be NULL). */
+struct blob *place_choose(struct ingest *g, const struct place *p,
+                          struct refusal *r, struct buf *details);
+void place_exclude(struct place *p, const char *element_id);
+void selection_explain(struct call *c); /* the route behind `se why` */
+
+/* ---- upload.c, form.c ---- */
+
+struct upload;
+
+void upload_begin(struct call *c);
+
+/* ---- download.c, files.c ---- */
+
+void download_begin(struct call *c);
+void file_metadata(struct call *c);
+void file_list(struct call *c);
+void file_delete(struct call *c);
+
+/* Attributes as JSON, with the names of ING-023 (no braces around). */
+void attr_json(struct buf *b, const struct file_attr *a);
+
+#endif

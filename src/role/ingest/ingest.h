@@ -1,0 +1,49 @@
+/* ingest.h - the upload gateway: files in, files out, over HTTP.
+ *
+ *     upload    params -> select -> admit -> lanes -> element -> 201
+ *     download  registry -> element -> conditional, range -> bytes
+ *
+ * It sees elements as struct blob and the catalogue as struct registry and
+ * cannot tell where either lives. One struct ingest serves all loops; what is
+ * per loop is touched by that loop alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_INGEST_INGEST_H
+#define ROLE_INGEST_INGEST_H
+
+#include "hash/hash.h"
+#include "port/registry.h"
+#include "role/common/route.h"
+
+struct ingest;
+struct metrics;
+struct log;
+
+struct ingest_conf {
+    uint64_t file_max;       /* bytes of one file */
+    enum retention retention; /* when the client says nothing */
+    int64_t ttl_days;         /* of TEMPORARY files; 0: they stay */
+    unsigned attempts;        /* elements tried for one upload */
+    unsigned fill_width;      /* D08 */
+    const char *datacenter;   /* preferred; "" none */
+    bool verify_reads;        /* D34 */
+    bool relaxed;             /* named in every answer to an upload (D10) */
+    unsigned gather_max; /* large uploads that one loop takes before the next */
+    size_t cache_entries; /* open files kept per loop */
+    const struct hash_kernels *hash;
+    struct registry *registry;
+    struct metrics *metrics;
+    struct log *log;
+};
+
+/* LOOPS: all that will call. Before they run. */
+enum err ingest_open(struct ingest **out, const struct ingest_conf *c,
+                     struct loop **loops, unsigned n_loops, struct fault *f);
+/* When the loops have stopped. */
+void ingest_close(struct ingest **g);
+/* Drops what the loops keep open, so that elements can be closed. On each loop's
+ * thread. */
+void ingest_loop_quiesce(struct ingest *g, struct loop *l);
+
+struct route_table ingest_routes(struct ingest *g);
+
+#endif

@@ -1,0 +1,50 @@
+/* params.h - what a client says about an upload, from wherever it says it.
+ *
+ * The same names count in the query, as form fields and, for some, as headers
+ * (D38): filename, retention_policy, ttl_days, metadata, content_type, md5,
+ * sha256, checksum. What was said once may be repeated but not contradicted. A
+ * refusal names the field, the value and what would be right.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_INGEST_PARAMS_H
+#define ROLE_INGEST_PARAMS_H
+
+#include "base/buf.h"
+#include "hash/hash.h"
+#include "role/common/route.h"
+#include "wire/attr.h"
+
+struct refusal {
+    int status; /* 0: none */
+    const char *code;
+    char text[240];
+};
+
+struct params {
+    char filename[256]; /* sanitised; "" when not given */
+    char content_type[128];
+    struct buf metadata; /* JSON object text; .n == 0: none */
+    enum retention retention;
+    int64_t ttl_days; /* 0: none */
+    uint8_t md5[HASH_MD5_SIZE];
+    uint8_t sha256[HASH_SHA256_SIZE];
+    bool has_retention, has_ttl, has_md5, has_sha256;
+};
+
+void params_init(struct params *p);
+void params_release(struct params *p);
+
+/* False with *R filled. NAME that is none of ours is true and ignored: forms of
+ * browsers carry fields of their own. */
+bool params_set(struct params *p, struct slice name, struct slice value,
+                struct refusal *r);
+/* Everything that the head of X says: query, then headers. */
+bool params_head(struct params *p, const struct exchange *x,
+                 struct refusal *r);
+/* Content-MD5, Content-Digest, Repr-Digest; also those of a multipart part. */
+bool params_digest_field(struct params *p, struct slice name,
+                         struct slice value, struct refusal *r);
+
+void refuse(struct refusal *r, int status, const char *code, const char *fmt,
+            ...) PRINTF_LIKE(4, 5);
+
+#endif

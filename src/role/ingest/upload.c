@@ -1,0 +1,503 @@
+/* upload.c - one upload from head to 201. The states are in upload.h.
+ *
+ * The order of checks is what a client would want to learn first: is the request
+ * understood, is the file allowed, is there room; and only then the body, which
+ * with "Expect: 100-continue" is not even sent before (D04, D26).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/upload.h"
+#include "wire/date.h"
+#include "wire/disposition.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+static void upload_receive(struct upload *u);
+static void upload_commit(struct upload *u);
+
+/* ---- the end ---- */
+
+static void
+upload_free(struct upload *u)
+{
+    if (u->large)
+        atomic_fetch_sub_explicit(&u->il->large, 1, memory_order_relaxed);
+    form_close(u);
+    sink_release(&u->sink);
+    params_release(&u->params);
+    buf_release(&u->details);
+    free(u);
+}
+
+static void
+count(struct upload *u, const char *result)
+{
+    struct metrics *m = u->g->conf.metrics;
+
+    metric_inc(m, metric_series(m, M_UPLOADS, result));
+}
+
+/* Nothing is in flight any more: the refusal is answered. */
+static void
+upload_answer_refusal(struct upload *u)
+{
+    struct call *c = u->call;
+    struct exchange *x = c->x;
+
+    u->state = UPLOAD_DONE;
+    count(u, "error");
+    if (u->read_error < 0) {
+        int64_t n = u->read_error;
+
+        upload_free(u);
+        exchange_fail(x, n);
+        call_end(c);
+        return;
+    }
+    if (u->refusal.status == 503)
+        exchange_header(x, SLICE("Retry-After"), SLICE("5"));
+    reply_error_details(c, u->refusal.status, u->refusal.code,
+                        u->refusal.text,
+                        u->details.n ? buf_str(&u->details) : NULL);
+    upload_free(u);
+}
+
+void
+upload_refuse(struct upload *u)
+{
+    assert(u->state != UPLOAD_ABORT && u->state != UPLOAD_DONE);
+    u->state = UPLOAD_ABORT;
+    sink_abort(&u->sink); /* SINK_GONE answers */
+}
+
+void
+upload_read_failed(struct upload *u, int64_t n)
+{
+    u->read_error = n;
+    upload_refuse(u);
+}
+
+/* What an element's answer means for the client (ING-104). */
+static void
+refuse_element(struct upload *u, enum err e, const struct fault *f)
+{
+    struct refusal *r = &u->refusal;
+    const char *id = u->blob->element_id;
+
+    switch (e) {
+    case ERR_NOSPC:
+        refuse(r, 507, "insufficient_storage",
+               "Storage element %s has no room for this file", id);
+        break;
+    case ERR_NOINODES:
+        refuse(r, 507, "insufficient_storage",
+               "Storage element %s can hold no more files (inodes)", id);
+        break;
+    case ERR_READONLY:
+        refuse(r, 503, "no_available_storage",
+               "Storage element %s takes no files at the moment", id);
+        break;
+    case ERR_CONFLICT:
+        refuse(r, 409, "conflict",
+               "Another file with this id is stored already");
+        break;
+    case ERR_NOMEM:
+        refuse(r, 503, "overloaded", "The server has no memory to spare");
+        break;
+    default:
+        refuse(r, 503, "storage_error",
+               "Storage element %s could not store the file; nothing was kept",
+               id);
+        log_error(u->g->conf.log, "upload failed", F_STR("se_id", id),
+                  F_FAULT(f), F_STR("request_id", u->call->x->request_id));
+    }
+}
+
+/* ---- 201 ---- */
+
+static void
+reply_created(struct upload *u)
+{
+    struct call *c = u->call;
+    struct exchange *x = c->x;
+    struct buf b;
+    char id[UUID_TEXT], location[64];
+
+    u->state = UPLOAD_DONE;
+    buf_init(&b, 16 * KIB);
+    buf_add_char(&b, '{');
+    attr_json(&b, &u->attr);
+    buf_add_char(&b, '}');
+    snprintf(location, sizeof(location), "/api/files/%s",
+             uuid_text(&u->attr.file_id, id));
+    exchange_header(x, SLICE("Location"), slice_str(location));
+    exchange_header(x, SLICE("X-Artstore-Durability"),
+                    u->g->conf.relaxed ? SLICE("relaxed") : SLICE("strict"));
+    count(u, "success");
+    upload_free(u);
+    reply_json(c, 201, &b);
+    buf_release(&b);
+}
+
+static bool
+next_attempt(struct upload *u, enum err e)
+{
+    bool elsewhere = e == ERR_NOSPC || e == ERR_NOINODES ||
+                     e == ERR_READONLY || e == ERR_IO || e == ERR_BUSY;
+
+    if (!elsewhere || u->attempt >= u->g->conf.attempts)
+        return false;
+    place_exclude(&u->place, u->blob->element_id);
+    return true;
+}
+
+static void
+put_done(struct blob_put *r)
+{
+    struct upload *u = container_of(r, struct upload, put);
+    struct refusal first;
+
+    if (r->err == ERR_OK) {
+        reply_created(u);
+        return;
+    }
+    refuse_element(u, r->err, &r->fault);
+    first = u->refusal;
+    if (next_attempt(u, r->err)) {
+        struct blob *b = place_choose(u->g, &u->place, &u->refusal, NULL);
+
+        if (b) {
+            u->refusal = (struct refusal){0};
+            u->blob = b;
+            u->attempt++;
+            upload_commit(u);
+            return;
+        }
+        u->refusal = first; /* the cause, not that nothing else was left */
+    }
+    upload_refuse(u);
+}
+
+static void
+publish_done(struct blob_publish *r)
+{
+    struct upload *u = container_of(r, struct upload, publish);
+
+    u->sink.ticket = NULL; /* used up in any case */
+    if (r->err == ERR_OK) {
+        reply_created(u);
+        return;
+    }
+    refuse_element(u, r->err, &r->fault);
+    upload_refuse(u);
+}
+
+static void
+fill_attr(struct upload *u)
+{
+    struct file_attr *a = &u->attr;
+    const struct params *p = &u->params;
+    int64_t ttl = p->has_ttl ? p->ttl_days : u->g->conf.ttl_days;
+
+    a->size = u->sink.size;
+    memcpy(a->md5, u->sink.digests.md5, sizeof(a->md5));
+    memcpy(a->sha256, u->sink.digests.sha256, sizeof(a->sha256));
+    memcpy(a->original_filename, p->filename, sizeof(p->filename));
+    memcpy(a->content_type, p->content_type, sizeof(p->content_type));
+    if (a->content_type[0] == '\0')
+        memcpy(a->content_type, "application/octet-stream", 25);
+    (void)slice_copy(slice_str(u->call->caller.username), a->uploaded_by,
+                     sizeof(a->uploaded_by));
+    a->uploaded_at.ms = u->il->loop->wall.ms / 1000 * 1000; /* ING-032 */
+    a->retention = u->place.retention;
+    a->expires_at.ms = a->retention == RETENTION_TEMPORARY && ttl > 0
+                           ? a->uploaded_at.ms + ttl * DAY_MS
+                           : 0;
+    a->metadata = p->metadata.n ? buf_str(&p->metadata) : NULL;
+    storage_filename(slice_str(a->original_filename),
+                     slice_str(a->uploaded_by), a->uploaded_at, &a->file_id,
+                     a->storage_filename, sizeof(a->storage_filename));
+}
+
+static void
+upload_commit(struct upload *u)
+{
+    const void *p = NULL;
+    bool aligned = false;
+
+    u->state = UPLOAD_COMMIT;
+    if (sink_small(&u->sink, &p, &aligned)) {
+        u->put.loop = u->il->loop;
+        u->put.done = put_done;
+        u->put.attempt = u->attempt;
+        u->put.attr = &u->attr;
+        u->put.data = p;
+        u->put.aligned = aligned;
+        u->put.err = ERR_OK;
+        u->blob->ops->put(u->blob, &u->put);
+        return;
+    }
+    u->publish.loop = u->il->loop;
+    u->publish.done = publish_done;
+    u->publish.ticket = u->sink.ticket;
+    u->publish.attr = &u->attr;
+    u->publish.err = ERR_OK;
+    u->blob->ops->publish(u->blob, &u->publish);
+}
+
+/* What the client promised against what came (STO-041). */
+static bool
+digests_match(struct upload *u)
+{
+    const struct params *p = &u->params;
+    const char *which = NULL;
+
+    if (p->has_md5 && memcmp(p->md5, u->sink.digests.md5, sizeof(p->md5)))
+        which = "MD5";
+    if (p->has_sha256 &&
+        memcmp(p->sha256, u->sink.digests.sha256, sizeof(p->sha256)))
+        which = "SHA-256";
+    if (which)
+        refuse(&u->refusal, 422, "checksum_mismatch",
+               "The %s of the bytes that arrived is not the one that was sent "
+               "with them; nothing was stored, send the file again",
+               which);
+    return which == NULL;
+}
+
+/* After a read that was in flight when the sink failed. */
+void
+upload_sink_failed(struct upload *u)
+{
+    if (u->refusal.status == 0)
+        refuse_element(u, u->sink.err, &u->sink.fault);
+    upload_refuse(u);
+}
+
+static void
+sink_event(struct sink *s, enum sink_event ev)
+{
+    struct upload *u = container_of(s, struct upload, sink);
+
+    switch (ev) {
+    case SINK_READY:
+        upload_receive(u);
+        break;
+    case SINK_ENDED:
+        if (!digests_match(u)) {
+            upload_refuse(u);
+        } else {
+            fill_attr(u);
+            upload_commit(u);
+        }
+        break;
+    case SINK_FAILED:
+        refuse_element(u, s->err, &s->fault);
+        if (u->at == NULL) /* else when the read in flight has ended */
+            upload_refuse(u);
+        break;
+    case SINK_GONE:
+        /* Refused before its first byte: another element may take it. */
+        if (s->failed && s->size == 0 && u->read_error == 0 &&
+            next_attempt(u, s->err)) {
+            u->state = UPLOAD_BEGIN;
+            u->refusal = (struct refusal){0};
+            sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+            if (upload_place(u))
+                upload_receive(u);
+            return;
+        }
+        upload_answer_refusal(u);
+        break;
+    }
+}
+
+/* ---- the body ---- */
+
+void
+upload_received(struct upload *u)
+{
+    u->state = UPLOAD_END;
+    sink_end(&u->sink);
+}
+
+bool
+upload_too_big(struct upload *u, uint64_t size)
+{
+    if (size <= u->g->conf.file_max)
+        return false;
+    refuse(&u->refusal, 413, "file_too_large",
+           "The file is larger than MAX_FILE_SIZE_MB allows (%llu MiB)",
+           (unsigned long long)(u->g->conf.file_max / MIB));
+    upload_refuse(u);
+    return true;
+}
+
+static void
+raw_read(struct exchange *x, int64_t n)
+{
+    struct upload *u = ((struct call *)x->role)->state;
+
+    u->at = NULL;
+    if (u->sink.failed) {
+        upload_sink_failed(u);
+    } else if (n < 0) {
+        upload_read_failed(u, n);
+    } else if (n == 0) {
+        upload_received(u);
+    } else {
+        sink_took(&u->sink, (size_t)n);
+        if (upload_too_big(u, u->sink.size))
+            return;
+        if (x->body_left == 0)
+            upload_received(u);
+        else
+            upload_receive(u);
+    }
+}
+
+static void
+raw_step(struct upload *u)
+{
+    struct exchange *x = u->call->x;
+    struct slice body;
+    void *p;
+    size_t n;
+
+    if (u->sink.size == 0 && u->exact && exchange_peek(x, &body)) {
+        sink_give(&u->sink, body.p, body.n);
+        upload_received(u);
+        return;
+    }
+    if (!sink_room(&u->sink, &p, &n))
+        return; /* SINK_READY or SINK_FAILED */
+    u->at = p;
+    exchange_read(x, p, n, true, raw_read);
+}
+
+static void
+upload_receive(struct upload *u)
+{
+    u->state = UPLOAD_RECEIVE;
+    if (u->form)
+        form_step(u);
+    else
+        raw_step(u);
+}
+
+bool
+upload_place(struct upload *u)
+{
+    u->place.retention = u->params.has_retention ? u->params.retention
+                                                 : u->g->conf.retention;
+    u->place.size = u->known == BLOB_SIZE_UNKNOWN ? 0 : u->known;
+    u->blob = place_choose(u->g, &u->place, &u->refusal, &u->details);
+    if (u->blob == NULL) {
+        upload_refuse(u);
+        return false;
+    }
+    u->attempt++;
+    sink_aim(&u->sink, u->blob, &u->attr.file_id, u->attempt, u->known);
+    if (u->exact && u->known > BLOB_PUT_MAX)
+        sink_admit(&u->sink);
+    return true;
+}
+
+/* ---- the beginning ---- */
+
+/* On the loop where the upload will live. */
+static void
+upload_start(struct upload *u)
+{
+    struct exchange *x = u->call->x;
+
+    u->il = ingest_loop_of(u->g, x->loop);
+    sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+    if (u->large)
+        atomic_fetch_add_explicit(&u->il->large, 1, memory_order_relaxed);
+    u->attr.file_id = ingest_file_id(u->il);
+    if (u->form || upload_place(u))
+        upload_receive(u);
+}
+
+static void
+upload_arrived(struct exchange *x)
+{
+    upload_start(((struct call *)x->role)->state);
+}
+
+/* Large uploads gather on one loop, so that its lanes fill: more lanes beat more
+ * threads. The first loop that is not full takes it. */
+static struct loop *
+gathering_loop(struct ingest *g)
+{
+    for (unsigned i = 0; i < g->n_loops; i++)
+        if (atomic_load_explicit(&g->loop[i].large, memory_order_relaxed) <
+            g->conf.gather_max)
+            return g->loop[i].loop;
+    return NULL;
+}
+
+static bool
+upload_refused_early(struct upload *u)
+{
+    struct exchange *x = u->call->x;
+    const struct http_head *h = x->head;
+    struct slice type = http_head_value(h, SLICE("Content-Type"));
+
+    if (!params_head(&u->params, x, &u->refusal))
+        return true;
+    u->known = h->chunked ? BLOB_SIZE_UNKNOWN : x->body_left;
+    if (form_open(u, type)) {
+        u->exact = false; /* the form is larger than the file in it */
+    } else if (u->refusal.status) {
+        return true;
+    } else {
+        u->exact = !h->chunked;
+        if (u->params.filename[0] == '\0') {
+            refuse(&u->refusal, 400, "missing_filename",
+                   "The body is not a form, so the name of the file must be in "
+                   "the query: POST /api/files/upload?filename=report.pdf");
+            return true;
+        }
+        if (u->params.content_type[0] == '\0')
+            (void)slice_copy(type, u->params.content_type,
+                             sizeof(u->params.content_type));
+    }
+    if (u->exact && u->known > u->g->conf.file_max) {
+        refuse(&u->refusal, 413, "file_too_large",
+               "The file is larger than MAX_FILE_SIZE_MB allows (%llu MiB)",
+               (unsigned long long)(u->g->conf.file_max / MIB));
+        return true;
+    }
+    return false;
+}
+
+void
+upload_begin(struct call *c)
+{
+    struct ingest *g = c->role;
+    struct upload *u = calloc(1, sizeof(*u));
+    struct loop *to;
+
+    if (u == NULL) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    c->state = u;
+    c->x->role = c;
+    u->call = c;
+    u->g = g;
+    u->il = ingest_loop_of(g, c->x->loop);
+    params_init(&u->params);
+    buf_init(&u->details, 16 * KIB);
+    sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+    if (upload_refused_early(u)) {
+        upload_refuse(u);
+        return;
+    }
+    u->large = u->known > BLOB_PUT_MAX;
+    to = u->large ? gathering_loop(g) : NULL;
+    if (to == NULL || !exchange_move(c->x, to, upload_arrived))
+        upload_start(u);
+}

@@ -1,0 +1,83 @@
+/* upload.h - one upload; between upload.c and form.c only.
+ *
+ *   BEGIN -params-> (move to the gathering loop) -> PLACE -> RECEIVE
+ *     RECEIVE -all bytes-> END -hashed, written-> COMMIT -durable-> 201
+ *     any -refusal-> ABORT -nothing in flight-> the refusal's answer
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_INGEST_UPLOAD_H
+#define ROLE_INGEST_UPLOAD_H
+
+#include "role/ingest/impl.h"
+#include "wire/multipart.h"
+
+#define FORM_SIDE ((size_t)16 * 1024)
+
+enum upload_state {
+    UPLOAD_BEGIN,
+    UPLOAD_RECEIVE,
+    UPLOAD_END,
+    UPLOAD_COMMIT,
+    UPLOAD_ABORT,
+    UPLOAD_DONE,
+};
+
+/* The form around the file. SIDE holds what was received and is not yet used
+ * while it is not the file's data. */
+struct form {
+    struct multipart scan;
+    bool in_file;   /* inside the file's part */
+    bool file_seen; /* its part has begun */
+    bool file_over; /* its part has ended */
+    bool finished;  /* the closing boundary was there */
+    bool direct;    /* the next read goes into the sink's own memory */
+    size_t held;    /* bytes behind the sink's fill that may be a boundary */
+    size_t pos, n;  /* SIDE[pos..n) */
+    size_t data_at, data_left; /* of SIDE: the file's, waiting for room */
+    char field[64]; /* the field that is being read; "" a foreign one */
+    struct buf value;
+    uint8_t *at; /* where the direct read goes */
+    size_t at_n;
+    uint8_t side[FORM_SIDE];
+};
+
+struct upload {
+    struct call *call;
+    struct ingest *g;
+    struct ingest_loop *il;
+    enum upload_state state;
+    struct params params;
+    struct file_attr attr;
+    struct place place;
+    struct blob *blob;
+    unsigned attempt;
+    struct sink sink;
+    struct form *form; /* NULL: the raw body is the file */
+    struct blob_put put;
+    struct blob_publish publish;
+    struct refusal refusal;
+    struct buf details;
+    int64_t read_error; /* of the exchange, for exchange_fail() */
+    uint64_t known;     /* size of the file at most, or BLOB_SIZE_UNKNOWN */
+    uint8_t *at;        /* where the read in flight goes */
+    bool exact;         /* known is exact */
+    bool large;         /* counted in il->large */
+};
+
+/* Chooses the element and makes the sink ready. False: refused already. */
+bool upload_place(struct upload *u);
+/* All bytes are in. */
+void upload_received(struct upload *u);
+/* Gives up with u->refusal set. */
+void upload_refuse(struct upload *u);
+void upload_read_failed(struct upload *u, int64_t n);
+void upload_sink_failed(struct upload *u);
+/* The file is longer than allowed? Then refused, and true. */
+bool upload_too_big(struct upload *u, uint64_t size);
+
+/* form.c: begins, and goes on after SINK_READY. */
+bool form_open(struct upload *u, struct slice content_type);
+void form_step(struct upload *u);
+void form_close(struct upload *u);
+
+#endif
