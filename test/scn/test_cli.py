@@ -1,0 +1,217 @@
+"""The client commands against a real server, as a shell script would use them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from store import BIN, MIB, pattern, run, sha256
+
+pytestmark = pytest.mark.core
+
+
+@pytest.fixture
+def cli(server, tmp_path):
+    """Runs a command with the server's data folder; HOME is empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def call(*words, code=0, **kw):
+        env = {"HOME": str(home), "DATA_DIR": server.data,
+               "XDG_CONFIG_HOME": str(home / ".config"), **kw.pop("env", {})}
+        return run(BIN, *words, code=code, env=env, **kw)
+
+    call.data = server.data
+    return call
+
+
+def put(cli, path, *words):
+    return json.loads(cli("put", "--json", *words, path).stdout)
+
+
+def test_put_get(cli, server, tmp_path):
+    f = tmp_path / "Report 2025.pdf"
+    f.write_bytes(pattern(3 * MIB + 1))
+    j = put(cli, f)
+    assert j["sha256_hash"] == sha256(f.read_bytes())
+    out = tmp_path / "out.pdf"
+    cli("get", "-o", out, j["file_id"])
+    assert out.read_bytes() == f.read_bytes()
+    # An existing file is not replaced unasked.
+    assert cli("get", "-o", out, j["file_id"], code=None).returncode != 0
+    cli("get", "--force", "-o", out, j["file_id"])
+
+
+def test_get_names_by_itself(cli, tmp_path):
+    f = tmp_path / "name.txt"
+    f.write_text("hello")
+    j = put(cli, f)
+    there = tmp_path / "there"
+    there.mkdir()
+    cli("get", j["file_id"], cwd=there)
+    assert (there / "name.txt").read_text() == "hello"
+    assert os.listdir(there) == ["name.txt"]
+
+
+def test_get_resumes(cli, tmp_path):
+    data = pattern(5 * MIB, 3)
+    f = tmp_path / "big.bin"
+    f.write_bytes(data)
+    j = put(cli, f)
+    out = tmp_path / "copy.bin"
+    part = tmp_path / "copy.bin.part"
+    part.write_bytes(data[:2 * MIB])
+    cli("get", "-o", out, j["file_id"])
+    assert out.read_bytes() == data
+    assert not part.exists()
+    # A part that is not of this file is not believed.
+    out.unlink()
+    part.write_bytes(b"\0" * MIB)
+    p = cli("get", "-o", out, j["file_id"], code=None)
+    assert (p.returncode == 0 and out.read_bytes() == data) or \
+        p.returncode == 6
+
+
+def test_put_folder_and_stdin(cli, tmp_path):
+    d = tmp_path / "tree"
+    (d / "sub").mkdir(parents=True)
+    (d / "a.txt").write_text("a")
+    (d / "sub" / "b.txt").write_text("b")
+    os.symlink("/etc/passwd", d / "link")
+    lines = cli("put", "--json", d).stdout.splitlines()
+    assert len(lines) == 2
+    p = subprocess.run([BIN, "put", "--json", "--name", "piped.bin", "-"],
+                       input=pattern(MIB, 9), stdout=subprocess.PIPE,
+                       env={**os.environ, "DATA_DIR": cli.data},
+                       check=True)
+    j = json.loads(p.stdout)
+    assert j["sha256_hash"] == sha256(pattern(MIB, 9))
+
+
+def test_ls_stat_rm(cli, server, tmp_path):
+    f = tmp_path / "listed.txt"
+    f.write_text("x")
+    j = put(cli, f, "--metadata", "k=v")
+    out = cli("ls", "--name", "listed.txt").stdout
+    assert j["file_id"] in out
+    found = [json.loads(line) for line in cli(
+        "ls", "--json", "--all").stdout.splitlines()]
+    assert j["file_id"] in {x["file_id"] for x in found}
+    stat = cli("stat", "--json", j["file_id"]).stdout
+    assert json.loads(stat)["metadata"]["k"] == "v"
+    cli("rm", j["file_id"])
+    assert cli("stat", j["file_id"], code=None).returncode == 3
+    assert cli("rm", j["file_id"], code=None).returncode == 3
+
+
+def test_se(cli):
+    out = cli("se", "ls").stdout
+    assert "se-01" in out and "se-02" in out
+    out = cli("se", "why", "1M").stdout
+    assert "se-01" in out and "se-02" in out
+    assert cli("se", "why", "10000000T", code=None).returncode == 5
+
+
+def test_status_and_version(cli):
+    assert "healthy" in cli("status").stdout or "ok" in cli("status").stdout
+    assert re.search(r"\d+\.\d+\.\d+", cli("version").stdout)
+
+
+def test_token(cli, server):
+    token = cli("token").stdout.strip()
+    r = server.http("GET", "/api/files?limit=1", token=token)
+    assert r.status_code == 200
+    assert len(cli("token").stdout.strip().splitlines()) == 1
+
+
+def test_exit_codes(cli, tmp_path):
+    assert cli("no-such-command", code=None).returncode == 2
+    assert cli("put", "--no-such-option", code=None).returncode == 2
+    assert cli("get", "nonsense", code=None).returncode in (2, 3)
+    p = cli("ls", "--url", "http://127.0.0.1:1", code=None)
+    assert p.returncode == 7 and "127.0.0.1:1" in p.stderr
+    p = cli("ls", "--token", "nonsense", code=None)
+    assert p.returncode == 4
+    assert "nonsense" not in p.stderr.replace("--token nonsense", "")
+    p = cli("put", tmp_path / "absent", code=None)
+    assert p.returncode != 0 and "absent" in p.stderr
+
+
+def test_stdout_is_for_results(cli, tmp_path):
+    """Not a terminal: no progress bar, no colours, nothing on stderr."""
+    f = tmp_path / "f"
+    f.write_bytes(pattern(MIB))
+    p = cli("put", f)
+    assert "\x1b" not in p.stdout + p.stderr
+    assert "\r" not in p.stdout + p.stderr
+    assert p.stderr == ""
+
+
+def test_broken_pipe(cli, server, tmp_path):
+    p = subprocess.run(["sh", "-c", '"$0" ls --all | head -n 1', BIN],
+                       env={**os.environ, "DATA_DIR": server.data},
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert b"Aborted" not in p.stderr
+
+
+def test_interrupted(server, tmp_path):
+    """Ctrl-C in an upload: 130, and nothing stays."""
+    p = subprocess.Popen([BIN, "put", "--name", "never", "-"],
+                         stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                         stdout=subprocess.PIPE,
+                         env={**os.environ, "DATA_DIR": server.data})
+    p.stdin.write(bytes(100000))
+    p.stdin.flush()
+    time.sleep(0.5)
+    p.send_signal(signal.SIGINT)
+    assert p.wait(20) in (130, -signal.SIGINT)
+    time.sleep(0.3)
+    assert server.leftovers() == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell):
+    out = run(BIN, "completion", shell).stdout
+    for word in ("put", "get", "ls", "server", "token"):
+        assert word in out
+    if shell == "bash":
+        run("bash", "-n", "-c", out)
+
+
+def test_manual_page():
+    out = run(BIN, "man").stdout
+    assert out.startswith(".")
+    p = run("groff", "-man", "-Tutf8", "-ww", "-z", input=out)
+    assert p.stderr == ""
+
+
+@pytest.mark.parametrize("words", [
+    [], ["--help"], ["help"], ["put", "--help"], ["server", "--help"],
+    ["help", "get"]])
+def test_help(words):
+    p = run(BIN, *words, code=None)
+    assert p.returncode == (0 if words else p.returncode)
+    text = p.stdout + p.stderr
+    assert "artstore" in text
+    for line in text.splitlines():
+        assert len(line) <= 100, line
+        assert not line.endswith(" "), line
+
+
+def test_check_config(tmp_path):
+    good = tmp_path / "good.env"
+    good.write_text("DURABILITY=strict # as it should be\nLOG_LEVEL=DEBUG\n")
+    run(BIN, "check-config", "--config", good)
+    bad = tmp_path / "bad.env"
+    bad.write_text("DURABILITY=strict\nAPP_PORT=99999\nNONSENSE=1\n")
+    p = run(BIN, "check-config", "--config", bad, code=None)
+    assert p.returncode != 0
+    text = p.stdout + p.stderr
+    assert "APP_PORT" in text and "99999" in text and "65535" in text
+    assert "NONSENSE" in text
