@@ -270,8 +270,8 @@ bool conf_value_text(const struct conf *c, int id, struct buf *out);
 bool conf_source_text(const struct conf *c, int id, struct buf *out);
 
 /* All options of the role as NAME=value lines that could be read again, each
- * with its source behind it; secrets masked. ALL false: only those that were
- * given. */
+ * with its source behind it; secrets that are set are masked and stand in a
+ * comment. ALL false: only those that were given. */
 void conf_print(const struct conf *c, bool all, struct buf *out);
 
 /* "error: ..." lines of level LEAST and above. */

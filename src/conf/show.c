@@ -66,14 +66,17 @@ conf_print(const struct conf *c, bool all, struct buf *out)
     for (int group = 0; group < CONF_GROUPS; group++) {
         for (int id = 0; id < CONF_COUNT; id++) {
             const struct conf_option *o = &conf_option[id];
+            bool remark;
 
             if (o->group != group || !(o->roles & CONF_ROLE_BIT(c->role)) ||
                 (!all && c->source[id].layer == CONF_BY_DEFAULT))
                 continue;
             buf_clear(&value);
             conf_value_text(c, id, &value);
-            /* A file cannot name files; shown, but not as a value. */
-            buf_printf(out, "%s%s=", id == CONF_CONFIG ? "# " : "", o->name);
+            /* A file cannot name files, and *** is not the secret: these are
+             * shown, but not as a line to be read again. */
+            remark = id == CONF_CONFIG || strcmp(buf_str(&value), "***") == 0;
+            buf_printf(out, "%s%s=", remark ? "# " : "", o->name);
             add_quoted(out, buf_slice(&value));
             buf_add_str(out, " # ");
             conf_source_text(c, id, out);
