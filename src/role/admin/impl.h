@@ -1,0 +1,60 @@
+/* impl.h - what the files of Admin's registry share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_ADMIN_IMPL_H
+#define ROLE_ADMIN_IMPL_H
+
+#include "role/admin/element.h"
+#include "role/admin/feed.h"
+#include "role/admin/registry.h"
+#include <pthread.h>
+
+struct admin_slot {
+    struct blob *blob;
+    struct uuid uuid; /* these two never change, unlike the record */
+    char element_id[65];
+    struct meta_element record; /* under the lock */
+    pthread_rwlock_t gate;      /* read: a feed; write: catching up */
+    struct admin_source source;
+    struct feed feed; /* under the lock */
+    bool behind;      /* something was not fed: the tick sees to it */
+    unsigned stuck;   /* ticks with a hole in the numbers */
+    uint64_t stuck_at;
+};
+
+struct admin_audit_queue {
+    struct meta_audit *a;
+    unsigned n;
+    unsigned cap;
+};
+
+struct admin {
+    struct registry registry;
+    struct meta *meta;
+    pthread_mutex_t lock;
+    pthread_mutex_t changing; /* one change of an element at a time */
+    pthread_mutex_t flushing; /* one writer of audit entries at a time */
+    struct admin_slot *slot[REGISTRY_ELEMENTS_MAX]; /* by element_id */
+    unsigned n;
+    struct registry_stats stats;
+    struct admin_audit_queue queue; /* under the lock */
+    struct admin_audit_queue batch; /* under `flushing`; its n also `lock` */
+    /* the tick; on the home loop */
+    struct loop *home;
+    struct timer timer;
+    struct work work;
+    bool working;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+/* catch_up.c. At the start: by the log if it reaches back to the position
+ * without a hole, else from the rows. */
+enum err
+admin_catch_up_first(struct admin *a, struct admin_slot *s, struct fault *f);
+/* While running: what the log has after the position. */
+enum err admin_catch_up(struct admin *a, struct admin_slot *s, struct fault *f);
+
+/* tick.c */
+void admin_audit_add(struct registry *g, const struct meta_audit *entry);
+
+#endif

@@ -1,0 +1,202 @@
+/* tick.c - once a second: write the audit queue, and feed what failed to be fed.
+ *
+ * A hole in an element's numbers is usually a batch that is still being
+ * committed; one that stays for some ticks is a number that was never used, or
+ * a feed that was lost, and the log tells which.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/admin/impl.h"
+#include <stdlib.h>
+
+#define TICK_MS     1000
+#define STUCK_TICKS 5
+#define AUDIT_FIRST 64 /* places at first; doubles up to ADMIN_AUDIT_MAX */
+
+/* --- audit --------------------------------------------------------------------- */
+
+/* Under the lock. */
+static bool
+audit_room(struct admin_audit_queue *q)
+{
+    unsigned cap = q->cap ? q->cap * 2 : AUDIT_FIRST;
+    struct meta_audit *a;
+
+    if (q->n < q->cap)
+        return true;
+    if (cap > ADMIN_AUDIT_MAX)
+        return false;
+    a = realloc(q->a, cap * sizeof(*a));
+    if (!a)
+        return false;
+    q->a = a;
+    q->cap = cap;
+    return true;
+}
+
+void
+admin_audit_add(struct registry *g, const struct meta_audit *entry)
+{
+    struct admin *a = container_of(g, struct admin, registry);
+
+    (void)pthread_mutex_lock(&a->lock);
+    if (audit_room(&a->queue))
+        a->queue.a[a->queue.n++] = *entry;
+    else
+        a->stats.audit_lost++;
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* What is being written stays in `batch` until it has been, so that a failure
+ * loses nothing; the two queues change places. */
+enum err
+admin_audit_flush(struct admin *a, struct fault *f)
+{
+    struct admin_audit_queue q;
+    enum err e = ERR_OK;
+
+    (void)pthread_mutex_lock(&a->flushing);
+    do {
+        if (a->batch.n == 0) {
+            (void)pthread_mutex_lock(&a->lock);
+            q = a->queue;
+            a->queue = a->batch;
+            a->batch = q;
+            (void)pthread_mutex_unlock(&a->lock);
+        }
+        if (a->batch.n == 0)
+            break;
+        e = a->meta->ops->audit_add(a->meta, a->batch.a, a->batch.n, f);
+        (void)pthread_mutex_lock(&a->lock);
+        if (!e) {
+            a->stats.audit_written += a->batch.n;
+            a->batch.n = 0;
+        }
+        (void)pthread_mutex_unlock(&a->lock);
+    } while (!e);
+    (void)pthread_mutex_unlock(&a->flushing);
+    return e;
+}
+
+/* --- the tick ------------------------------------------------------------------- */
+
+/* Under the lock: does S need its log read? */
+static bool
+needs(struct admin_slot *s)
+{
+    if (s->feed.n == 0 || s->feed.position != s->stuck_at) {
+        s->stuck_at = s->feed.position;
+        s->stuck = 0;
+    } else {
+        s->stuck++;
+    }
+    return s->behind || s->stuck >= STUCK_TICKS;
+}
+
+static void
+tick_work(struct work *w)
+{
+    struct admin *a = container_of(w, struct admin, work);
+    bool need;
+
+    (void)admin_audit_flush(a, NULL);
+    for (unsigned i = 0; i < a->n; i++) { /* nobody attaches any more */
+        struct admin_slot *s = a->slot[i];
+
+        (void)pthread_mutex_lock(&a->lock);
+        need = needs(s);
+        s->behind = false; /* a feed that fails from now on says so again */
+        (void)pthread_mutex_unlock(&a->lock);
+        if (need && admin_catch_up(a, s, NULL)) {
+            (void)pthread_mutex_lock(&a->lock);
+            a->stats.feed_errors++;
+            s->behind = true;
+            (void)pthread_mutex_unlock(&a->lock);
+        }
+    }
+}
+
+/* Under the lock. */
+static bool
+has_work(struct admin *a)
+{
+    if (a->queue.n || a->batch.n)
+        return true;
+    for (unsigned i = 0; i < a->n; i++)
+        if (a->slot[i]->behind || a->slot[i]->feed.n)
+            return true;
+    return false;
+}
+
+static void tick(struct loop *l, struct timer *t);
+
+static void
+again(struct admin *a)
+{
+    if (a->stopped) {
+        void (*done)(void *arg) = a->stopped;
+
+        a->stopped = NULL;
+        a->home = NULL;
+        done(a->stopped_arg);
+        return;
+    }
+    /* When the loop has no timer left the next start of one is as good. */
+    (void)loop_timer(a->home, &a->timer,
+                     mono_add(a->home->now, dur_ms(TICK_MS)));
+}
+
+static void
+tick_done(struct loop *l, struct work *w)
+{
+    struct admin *a = container_of(w, struct admin, work);
+
+    (void)l;
+    a->working = false;
+    again(a);
+}
+
+static void
+submit(struct admin *a)
+{
+    a->working = true;
+    a->work.work = tick_work;
+    a->work.done = tick_done;
+    loop_work(a->home, &a->work);
+}
+
+static void
+tick(struct loop *l, struct timer *t)
+{
+    struct admin *a = container_of(t, struct admin, timer);
+    bool work;
+
+    (void)l;
+    (void)pthread_mutex_lock(&a->lock);
+    work = has_work(a);
+    (void)pthread_mutex_unlock(&a->lock);
+    if (work)
+        submit(a);
+    else
+        again(a);
+}
+
+void
+admin_start(struct admin *a, struct loop *l)
+{
+    assert(!a->home);
+    a->home = l;
+    a->timer.fire = tick;
+    again(a);
+}
+
+/* The last tick writes what came until now. */
+void
+admin_stop(struct admin *a, void (*done)(void *arg), void *arg)
+{
+    assert(a->home && !a->stopped);
+    a->stopped = done;
+    a->stopped_arg = arg;
+    if (a->working)
+        return; /* what comes after it is written by admin_close() */
+    loop_timer_stop(a->home, &a->timer);
+    submit(a);
+}
