@@ -18,6 +18,7 @@ struct router {
     struct route_table table[ROUTE_TABLES_MAX];
     size_t n_tables;
     struct authority *auth;
+    struct log *log;
     unsigned n_loops;
     struct router_loop loop[];
 };
@@ -111,6 +112,7 @@ call_get(struct router *r, struct exchange *x)
     memset(c, 0, sizeof(*c));
     c->x = x;
     c->router = r;
+    c->router_log = r->log;
     return c;
 }
 
@@ -182,7 +184,7 @@ router_begin(struct serve_app *app, struct exchange *x)
 
 struct router *
 router_open(const struct route_table *tables, size_t n, struct authority *auth,
-            unsigned n_loops)
+            struct log *log, unsigned n_loops)
 {
     struct router *r = calloc(1, sizeof(*r) + n_loops * sizeof(r->loop[0]));
 
@@ -193,6 +195,7 @@ router_open(const struct route_table *tables, size_t n, struct authority *auth,
     memcpy(r->table, tables, n * sizeof(tables[0]));
     r->n_tables = n;
     r->auth = auth;
+    r->log = log;
     r->n_loops = n_loops;
     return r;
 }

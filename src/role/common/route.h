@@ -65,17 +65,20 @@ struct call {
     void *role;
     struct slice param[ROUTE_PARAMS_MAX]; /* as in the path, undecoded */
     struct caller caller;
+    struct log *router_log;
     void *state;
     unsigned loop_id; /* where it goes back to; exchange_move() leaves it */
     struct call *next;
 };
 
 struct router;
+struct log;
 struct authority; /* role/common/auth.h: verifies tokens; NULL: nobody asks */
 
 /* The tables must outlive the router. N_LOOPS: how many loops will call. */
 struct router *router_open(const struct route_table *tables, size_t n,
-                           struct authority *auth, unsigned n_loops);
+                           struct authority *auth, struct log *log,
+                           unsigned n_loops);
 void router_close(struct router **r);
 struct serve_app *router_app(struct router *r);
 

@@ -40,6 +40,7 @@ struct ingest {
     struct ingest_conf conf;
     unsigned n_loops;
     struct ingest_loop *loop;
+    _Atomic(uint64_t) turn; /* spreads over open elements */
 };
 
 static inline struct ingest_loop *

@@ -9,9 +9,10 @@
 #define ROLE_INGEST_PARAMS_H
 
 #include "base/buf.h"
-#include "hash/hash.h"
 #include "role/common/route.h"
 #include "wire/attr.h"
+#include "wire/digest.h"
+#include "wire/disposition.h"
 
 struct refusal {
     int status; /* 0: none */
@@ -20,14 +21,13 @@ struct refusal {
 };
 
 struct params {
-    char filename[256]; /* sanitised; "" when not given */
+    char filename[FILENAME_MAX_BYTES + 1]; /* sanitised; "" when not given */
     char content_type[128];
     struct buf metadata; /* JSON object text; .n == 0: none */
     enum retention retention;
     int64_t ttl_days; /* 0: none */
-    uint8_t md5[HASH_MD5_SIZE];
-    uint8_t sha256[HASH_SHA256_SIZE];
-    bool has_retention, has_ttl, has_md5, has_sha256;
+    struct digest_set digests; /* that the client expects */
+    bool has_retention, has_ttl;
 };
 
 void params_init(struct params *p);
@@ -43,6 +43,8 @@ bool params_head(struct params *p, const struct exchange *x,
 /* Content-MD5, Content-Digest, Repr-Digest; also those of a multipart part. */
 bool params_digest_field(struct params *p, struct slice name,
                          struct slice value, struct refusal *r);
+
+bool retention_parse(struct slice s, enum retention *out);
 
 void refuse(struct refusal *r, int status, const char *code, const char *fmt,
             ...) PRINTF_LIKE(4, 5);

@@ -214,9 +214,9 @@ fill_attr(struct upload *u)
                            ? a->uploaded_at.ms + ttl * DAY_MS
                            : 0;
     a->metadata = p->metadata.n ? buf_str(&p->metadata) : NULL;
-    storage_filename(slice_str(a->original_filename),
-                     slice_str(a->uploaded_by), a->uploaded_at, &a->file_id,
-                     a->storage_filename, sizeof(a->storage_filename));
+    (void)storage_name(slice_str(a->original_filename),
+                       slice_str(a->uploaded_by), a->uploaded_at, &a->file_id,
+                       a->storage_filename);
 }
 
 static void
@@ -249,13 +249,13 @@ upload_commit(struct upload *u)
 static bool
 digests_match(struct upload *u)
 {
-    const struct params *p = &u->params;
+    const struct digest_set *d = &u->params.digests;
     const char *which = NULL;
 
-    if (p->has_md5 && memcmp(p->md5, u->sink.digests.md5, sizeof(p->md5)))
+    if (d->has_md5 && memcmp(d->md5, u->sink.digests.md5, sizeof(d->md5)))
         which = "MD5";
-    if (p->has_sha256 &&
-        memcmp(p->sha256, u->sink.digests.sha256, sizeof(p->sha256)))
+    if (d->has_sha256 &&
+        memcmp(d->sha256, u->sink.digests.sha256, sizeof(d->sha256)))
         which = "SHA-256";
     if (which)
         refuse(&u->refusal, 422, "checksum_mismatch",

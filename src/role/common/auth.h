@@ -1,0 +1,25 @@
+/* auth.h - who calls: a bearer token before a handler runs.
+ *
+ * Every route with a scope asks for a token (D41). sec/auth.h decides; here the
+ * decision is carried over the loop and its workers: a token that this loop has
+ * seen is answered from its cache, others are verified on a worker, so that a
+ * power of a 3072-bit number never holds up a loop. A refusal is 401 with
+ * WWW-Authenticate and the reason's stable code, or 403 when the token is right
+ * and its scopes are too few.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_COMMON_AUTH_H
+#define ROLE_COMMON_AUTH_H
+
+#include "role/common/route.h"
+#include "sec/auth.h"
+
+/* CONF must outlive it. NULL: no memory. */
+struct authority *authority_open(const struct auth_conf *conf,
+                                 size_t cache_entries, unsigned n_loops);
+void authority_close(struct authority **a);
+
+/* Runs the route's handler, now or when the token has been verified, or
+ * refuses. */
+void authority_check(struct authority *a, struct call *c);
+
+#endif

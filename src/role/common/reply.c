@@ -1,0 +1,85 @@
+/* reply.c - see reply.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/reply.h"
+#include "obs/log.h"
+#include "wire/json.h"
+#include "wire/problem.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MESSAGE_MAX 512
+
+void
+reply_json(struct call *c, int status, const struct buf *json)
+{
+    struct exchange *x = c->x;
+
+    if (json->failed) {
+        reply_error(c, 500, "answer_too_big",
+                    "The answer is larger than this server makes");
+        return;
+    }
+    exchange_answer(x, status, SLICE("application/json"), buf_slice(json));
+    call_end(c);
+}
+
+void
+reply_error_details(struct call *c, int status, const char *code,
+                    const char *message, const char *details)
+{
+    struct exchange *x = c->x;
+    bool rfc = problem_wanted(http_head_value(x->head, SLICE("Accept")));
+    const struct problem p = {
+        .status = status,
+        .code = code,
+        .message = message,
+        .request_id = x->request_id,
+        .details = details,
+    };
+    struct buf b;
+
+    buf_init(&b, 64 * KIB);
+    if (rfc)
+        problem_rfc9457(&b, &p);
+    else
+        problem_json(&b, &p);
+    exchange_answer(x, status,
+                    rfc ? SLICE("application/problem+json")
+                        : SLICE("application/json"),
+                    buf_slice(&b));
+    buf_release(&b);
+    call_end(c);
+}
+
+void
+reply_error(struct call *c, int status, const char *code, const char *fmt, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    reply_error_details(c, status, code, message, NULL);
+}
+
+void
+reply_fault(struct call *c, const struct fault *f)
+{
+    log_error(c->router_log, "request failed", F_FAULT(f),
+              F_STR("request_id", c->x->request_id),
+              F_STR("route", c->route->name));
+    if (f->code == ERR_NOSPC)
+        reply_error(c, 507, "insufficient_storage",
+                    "The disk of the catalogue is full");
+    else
+        reply_error(c, 500, "internal_error",
+                    "Something failed here; the log has it under this "
+                    "request_id");
+}
+
+void
+reply_empty(struct call *c, int status)
+{
+    exchange_answer(c->x, status, SLICE_NULL, SLICE_NULL);
+    call_end(c);
+}

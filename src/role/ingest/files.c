@@ -1,0 +1,435 @@
+/* files.c - what is known of files: metadata, list, delete (ING-056...ING-063).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
+#include "role/ingest/impl.h"
+#include "wire/date.h"
+#include "wire/json.h"
+#include "wire/query.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 100
+#define LIST_MAX 1000
+#define LIST_TEXT 512
+
+/* ---- one file as JSON ---- */
+
+static void
+add_text(struct buf *b, const char *key, const char *value)
+{
+    buf_printf(b, ",\"%s\":", key);
+    json_out_str(b, slice_str(value));
+}
+
+void
+attr_json(struct buf *b, const struct file_attr *a)
+{
+    char id[UUID_TEXT], hex[2 * sizeof(a->sha256) + 1], date[DATE_TEXT];
+
+    buf_printf(b, "\"file_id\":\"%s\"", uuid_text(&a->file_id, id));
+    add_text(b, "storage_element_id", a->element_id);
+    add_text(b, "storage_filename", a->storage_filename);
+    buf_printf(b, ",\"size_bytes\":%llu", (unsigned long long)a->size);
+    add_text(b, "md5_hash", hex_encode(a->md5, sizeof(a->md5), hex));
+    add_text(b, "sha256_hash", hex_encode(a->sha256, sizeof(a->sha256), hex));
+    add_text(b, "uploaded_at", date_rfc3339(a->uploaded_at, date));
+    add_text(b, "original_filename", a->original_filename);
+    add_text(b, "content_type", a->content_type);
+    add_text(b, "retention_policy",
+             a->retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY");
+    if (a->expires_at.ms)
+        add_text(b, "expires_at", date_rfc3339(a->expires_at, date));
+    else
+        buf_add_str(b, ",\"expires_at\":null");
+    add_text(b, "uploaded_by", a->uploaded_by);
+    buf_add_str(b, ",\"metadata\":");
+    buf_add_str(b, a->metadata ? a->metadata : "{}"); /* JSON already */
+}
+
+static bool
+id_param(struct call *c, struct uuid *id)
+{
+    if (uuid_parse(c->param[0], id))
+        return true;
+    reply_error(c, 400, "invalid_file_id",
+                "A file id is a UUID, such as the upload answered");
+    return false;
+}
+
+static void
+reply_no_file(struct call *c)
+{
+    reply_error(c, 404, "file_not_found", "There is no file %.*s",
+                SLICE_ARG(slice_head(c->param[0], 36)));
+}
+
+/* ---- GET /api/files/{file_id}/metadata ---- */
+
+struct metadata {
+    struct call *call;
+    struct registry_lookup lookup;
+};
+
+static void
+metadata_done(struct registry_lookup *r)
+{
+    struct metadata *m = container_of(r, struct metadata, lookup);
+    struct call *c = m->call;
+    struct buf b;
+
+    if (r->err == ERR_NOENT) {
+        reply_no_file(c);
+    } else if (r->err != ERR_OK) {
+        reply_fault(c, &r->fault);
+    } else {
+        buf_init(&b, 64 * KIB);
+        buf_add_char(&b, '{');
+        attr_json(&b, &r->file.attr);
+        buf_add_char(&b, '}');
+        meta_file_release(&r->file);
+        reply_json(c, 200, &b);
+        buf_release(&b);
+    }
+    free(m);
+}
+
+void
+file_metadata(struct call *c)
+{
+    struct ingest *g = c->role;
+    struct metadata *m = calloc(1, sizeof(*m));
+
+    if (m == NULL) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    m->call = c;
+    if (!id_param(c, &m->lookup.file_id)) {
+        free(m);
+        return;
+    }
+    m->lookup.loop = c->x->loop;
+    m->lookup.done = metadata_done;
+    registry_lookup(g->conf.registry, &m->lookup);
+}
+
+/* ---- GET /api/files ---- */
+
+struct listing {
+    struct call *call;
+    struct registry_list list;
+    struct refusal refusal;
+    char name[LIST_TEXT];
+    char user[LIST_TEXT];
+    char element[LIST_TEXT];
+    char key[LIST_TEXT];
+    char value[LIST_TEXT];
+    struct meta_file rows[];
+};
+
+static void
+listing_done(struct registry_list *r)
+{
+    struct listing *q = container_of(r, struct listing, list);
+    struct call *c = q->call;
+    char id[UUID_TEXT];
+    struct buf b;
+
+    if (r->err != ERR_OK) {
+        reply_fault(c, &r->fault);
+        free(q);
+        return;
+    }
+    buf_init(&b, LIST_MAX * 24 * KIB);
+    buf_add_str(&b, "{\"files\":[");
+    for (unsigned i = 0; i < r->n; i++) {
+        buf_add_str(&b, i ? ",{" : "{");
+        attr_json(&b, &r->rows[i].attr);
+        buf_add_char(&b, '}');
+        meta_file_release(&r->rows[i]);
+    }
+    if (uuid_is_nil(&r->next))
+        buf_add_str(&b, "],\"next_cursor\":null}");
+    else
+        buf_printf(&b, "],\"next_cursor\":\"%s\"}", uuid_text(&r->next, id));
+    reply_json(c, 200, &b);
+    buf_release(&b);
+    free(q);
+}
+
+static bool
+bad(struct listing *q, const char *name, const char *want)
+{
+    refuse(&q->refusal, 400, "invalid_query", "%s must be %s", name, want);
+    return false;
+}
+
+static bool
+list_time(struct listing *q, const char *name, struct slice v, struct wall *out)
+{
+    return date_parse_rfc3339(v, out) ||
+           bad(q, name, "a time like 2025-01-02T15:30:45Z");
+}
+
+static bool
+list_number(struct listing *q, const char *name, struct slice v, uint64_t *out)
+{
+    return slice_u64(v, out) || bad(q, name, "a number of bytes");
+}
+
+static bool
+list_text(struct listing *q, const char *name, struct slice v, char *text,
+          const char **out)
+{
+    *out = text;
+    return slice_copy(v, text, LIST_TEXT) ||
+           bad(q, name, "at most 511 bytes, without a zero byte");
+}
+
+static bool
+list_retention(struct listing *q, struct slice v)
+{
+    enum retention t;
+
+    if (!retention_parse(v, &t))
+        return bad(q, "retention", "TEMPORARY or PERMANENT");
+    q->list.query.retention = (int)t;
+    return true;
+}
+
+static bool
+list_meta(struct listing *q, struct slice v)
+{
+    struct slice key = slice_head(v, slice_find(v, ':'));
+    struct meta_query *m = &q->list.query;
+
+    if (key.n == 0)
+        return bad(q, "meta", "KEY or KEY:VALUE");
+    return list_text(q, "meta", key, q->key, &m->metadata_key) &&
+           (key.n == v.n || list_text(q, "meta", slice_skip(v, key.n + 1),
+                                      q->value, &m->metadata_value));
+}
+
+static bool
+list_param(struct listing *q, struct slice k, struct slice v)
+{
+    struct meta_query *m = &q->list.query;
+    uint64_t n;
+
+    if (slice_eq(k, SLICE("limit")))
+        return true; /* read before, since it sizes the listing */
+    if (slice_eq(k, SLICE("cursor")))
+        return uuid_parse(v, &m->after) ||
+               bad(q, "cursor", "the next_cursor of an earlier page");
+    if (slice_eq(k, SLICE("order"))) {
+        m->descending = slice_eq(v, SLICE("desc"));
+        return m->descending || slice_eq(v, SLICE("asc")) ||
+               bad(q, "order", "asc or desc");
+    }
+    if (slice_eq(k, SLICE("name")))
+        return list_text(q, "name", v, q->name, &m->name);
+    if (slice_eq(k, SLICE("user")))
+        return list_text(q, "user", v, q->user, &m->user);
+    if (slice_eq(k, SLICE("element")))
+        return list_text(q, "element", v, q->element, &m->element_id);
+    if (slice_eq(k, SLICE("retention")) ||
+        slice_eq(k, SLICE("retention_policy")))
+        return list_retention(q, v);
+    if (slice_eq(k, SLICE("since")))
+        return list_time(q, "since", v, &m->from);
+    if (slice_eq(k, SLICE("until")))
+        return list_time(q, "until", v, &m->to);
+    if (slice_eq(k, SLICE("min_size")))
+        return list_number(q, "min_size", v, &m->size_min);
+    if (slice_eq(k, SLICE("max_size"))) {
+        if (!list_number(q, "max_size", v, &n))
+            return false;
+        m->size_max = n ? n : 1; /* 0 would mean any */
+        return true;
+    }
+    if (slice_eq(k, SLICE("meta")))
+        return list_meta(q, v);
+    refuse(&q->refusal, 400, "invalid_query",
+           "There is no filter %.*s; there are limit, cursor, order, name, "
+           "user, element, retention, since, until, min_size, max_size, meta",
+           SLICE_ARG(slice_head(k, 32)));
+    return false;
+}
+
+static bool
+list_query(struct listing *q, struct slice query)
+{
+    char text[2 * LIST_TEXT];
+    struct slice key, value;
+    struct query it;
+
+    query_init(&it, query, text, sizeof(text), 32);
+    for (;;) {
+        switch (query_next(&it, &key, &value)) {
+        case QUERY_OK:
+            if (!list_param(q, key, value))
+                return false;
+            break;
+        case QUERY_END:
+            return true;
+        default:
+            return bad(q, "The query", "properly escaped and not longer than "
+                                       "it needs to be");
+        }
+    }
+}
+
+/* 0: not a number from 1 to LIST_MAX. */
+static unsigned
+list_limit(struct slice query)
+{
+    char text[32];
+    uint64_t v;
+    size_t n;
+
+    switch (query_get(query, SLICE("limit"), text, sizeof(text), &n)) {
+    case QUERY_END:
+        return LIST_DEFAULT;
+    case QUERY_OK:
+        return slice_u64(slice_of(text, n), &v) && v >= 1 && v <= LIST_MAX
+                   ? (unsigned)v
+                   : 0;
+    default:
+        return 0;
+    }
+}
+
+void
+file_list(struct call *c)
+{
+    struct ingest *g = c->role;
+    struct slice query = c->x->head->query;
+    unsigned limit = list_limit(query);
+    struct listing *q;
+
+    if (limit == 0) {
+        reply_error(c, 400, "invalid_query",
+                    "limit must be a number from 1 to %d", LIST_MAX);
+        return;
+    }
+    q = calloc(1, sizeof(*q) + limit * sizeof(q->rows[0]));
+    if (q == NULL) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    q->call = c;
+    q->list.query.limit = limit;
+    q->list.query.retention = -1;
+    if (!list_query(q, query)) {
+        reply_error(c, q->refusal.status, q->refusal.code, "%s",
+                    q->refusal.text);
+        free(q);
+        return;
+    }
+    q->list.loop = c->x->loop;
+    q->list.done = listing_done;
+    q->list.rows = q->rows;
+    registry_list(g->conf.registry, &q->list);
+}
+
+/* ---- DELETE /api/files/{file_id} ---- */
+
+struct deletion {
+    struct call *call;
+    struct ingest *g;
+    struct registry_lookup lookup;
+    struct blob_delete del;
+};
+
+static void
+deletion_audit(struct deletion *d, const char *result)
+{
+    struct call *c = d->call;
+    struct meta_audit a = {.at = c->x->loop->wall};
+    char id[UUID_TEXT];
+
+    (void)slice_copy(slice_str(c->caller.subject), a.actor, sizeof(a.actor));
+    (void)slice_copy(SLICE("file.delete"), a.action, sizeof(a.action));
+    (void)slice_copy(slice_str(uuid_text(&d->del.file_id, id)), a.object,
+                     sizeof(a.object));
+    (void)slice_copy(slice_str(result), a.result, sizeof(a.result));
+    (void)slice_copy(slice_str(c->x->request_id), a.request_id,
+                     sizeof(a.request_id));
+    registry_audit(d->g->conf.registry, &a);
+}
+
+static void
+deletion_done(struct blob_delete *r)
+{
+    struct deletion *d = container_of(r, struct deletion, del);
+    struct call *c = d->call;
+
+    deletion_audit(d, err_name(r->err));
+    switch (r->err) {
+    case ERR_OK:
+        reply_empty(c, 204);
+        break;
+    case ERR_NOENT:
+        reply_no_file(c);
+        break;
+    case ERR_READONLY:
+        reply_error(c, 400, "file_in_readonly_storage",
+                    "Cannot delete file from read-only Storage Element");
+        break;
+    case ERR_CONFLICT:
+        reply_error(c, 409, "file_held",
+                    "The file is being moved; try again later");
+        break;
+    default:
+        reply_fault(c, &r->fault);
+    }
+    free(d);
+}
+
+static void
+deletion_found(struct registry_lookup *r)
+{
+    struct deletion *d = container_of(r, struct deletion, lookup);
+    struct call *c = d->call;
+    struct blob *b = r->blob;
+
+    if (r->err == ERR_OK)
+        meta_file_release(&r->file);
+    if (r->err == ERR_OK && b) {
+        d->del.loop = c->x->loop;
+        d->del.done = deletion_done;
+        b->ops->del(b, &d->del);
+        return;
+    }
+    if (r->err == ERR_NOENT)
+        reply_no_file(c);
+    else if (r->err == ERR_OK)
+        reply_error(c, 503, "storage_error",
+                    "The storage element of this file cannot be reached");
+    else
+        reply_fault(c, &r->fault);
+    free(d);
+}
+
+void
+file_delete(struct call *c)
+{
+    struct ingest *g = c->role;
+    struct deletion *d = calloc(1, sizeof(*d));
+
+    if (d == NULL) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    d->call = c;
+    d->g = g;
+    if (!id_param(c, &d->del.file_id)) {
+        free(d);
+        return;
+    }
+    d->lookup.file_id = d->del.file_id;
+    d->lookup.loop = c->x->loop;
+    d->lookup.done = deletion_found;
+    registry_lookup(g->conf.registry, &d->lookup);
+}

@@ -1,0 +1,177 @@
+/* ingest.c - birth of the gateway, and its routes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/ingest.h"
+#include "role/ingest/cache.h"
+#include "role/ingest/impl.h"
+#include "sec/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct uuid
+ingest_file_id(struct ingest_loop *il)
+{
+    if (il->random_left < 10) {
+        sec_random(il->random, sizeof(il->random));
+        il->random_left = sizeof(il->random);
+    }
+    il->random_left -= 10;
+    return uuid_v7(il->loop->wall, il->random + il->random_left);
+}
+
+enum err
+ingest_open(struct ingest **out, const struct ingest_conf *c,
+            struct loop **loops, unsigned n_loops, struct fault *f)
+{
+    struct ingest *g = calloc(1, sizeof(*g));
+    uint64_t seed;
+
+    *out = NULL;
+    if (g == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "ingest");
+    g->conf = *c;
+    g->loop = calloc(n_loops, sizeof(g->loop[0]));
+    if (g->loop == NULL) {
+        free(g);
+        return fault_set(f, ERR_NOMEM, "allocate", "ingest");
+    }
+    for (; g->n_loops < n_loops; g->n_loops++) {
+        struct ingest_loop *il = &g->loop[g->n_loops];
+
+        il->loop = loops[g->n_loops];
+        sec_random(&seed, sizeof(seed));
+        il->cache = cache_open(c->cache_entries, seed);
+        if (il->cache == NULL) {
+            ingest_close(&g);
+            return fault_set(f, ERR_NOMEM, "allocate", "cache of files");
+        }
+        lanes_init(&il->lanes, il->loop, c->hash);
+    }
+    *out = g;
+    return ERR_OK;
+}
+
+void
+ingest_loop_quiesce(struct ingest *g, struct loop *l)
+{
+    cache_clear(ingest_loop_of(g, l)->cache);
+}
+
+void
+ingest_close(struct ingest **gp)
+{
+    struct ingest *g = *gp;
+
+    *gp = NULL;
+    if (g == NULL)
+        return;
+    for (unsigned i = 0; i < g->n_loops; i++)
+        cache_close(&g->loop[i].cache);
+    free(g->loop);
+    free(g);
+}
+
+/* ---- routes ---- */
+
+static const struct route_doc upload_docs[] = {
+    {"filename", "query", "string",
+     "Name of the file; needed when the body is not a form"},
+    {"retention_policy", "query", "Retention",
+     "TEMPORARY (default) or PERMANENT; also a form field before the file, or "
+     "the header X-Retention-Policy"},
+    {"ttl_days", "query", "integer",
+     "Days until a TEMPORARY file expires; also X-TTL-Days"},
+    {"metadata", "query", "string",
+     "A JSON object of your own, at most 8 KiB; also X-Metadata"},
+    {"md5", "query", "string", "Expected MD5, 32 hexadecimal digits"},
+    {"sha256", "query", "string", "Expected SHA-256, 64 hexadecimal digits"},
+    {"Content-Digest", "header", "string",
+     "Expected digest (RFC 9530); also Repr-Digest and Content-MD5"},
+    {"file", "form", "binary", "The file, in multipart/form-data"},
+    {"201", NULL, "File", "Stored durably"},
+    {"400", NULL, "Error", "A field is missing or malformed; nothing is kept"},
+    {"413", NULL, "Error", "Larger than MAX_FILE_SIZE_MB"},
+    {"422", NULL, "Error", "The bytes do not have the expected digest"},
+    {"503", NULL, "Error", "No storage element can take it at the moment"},
+    {"507", NULL, "Error", "No storage element has room; details say why"},
+    {0},
+};
+
+static const struct route_doc download_docs[] = {
+    {"Range", "header", "string", "Byte ranges, at most 16"},
+    {"If-None-Match", "header", "string", "And the other conditions of RFC "
+                                          "9110 section 13"},
+    {"200", NULL, "binary", "The file"},
+    {"206", NULL, "binary", "The ranges asked for"},
+    {"304", NULL, NULL, "It has not changed"},
+    {"404", NULL, "Error", "No such file"},
+    {"412", NULL, "Error", "A condition is not met"},
+    {"416", NULL, "Error", "No byte lies in the range"},
+    {0},
+};
+
+static const struct route_doc metadata_docs[] = {
+    {"200", NULL, "File", "What is known of the file"},
+    {"404", NULL, "Error", "No such file"},
+    {0},
+};
+
+static const struct route_doc delete_docs[] = {
+    {"204", NULL, NULL, "Gone for good"},
+    {"400", NULL, "Error", "Its element is not in mode edit"},
+    {"404", NULL, "Error", "No such file"},
+    {0},
+};
+
+static const struct route_doc list_docs[] = {
+    {"limit", "query", "integer", "1 to 1000, default 100"},
+    {"cursor", "query", "string", "next_cursor of the page before"},
+    {"order", "query", "string", "asc (oldest first, default) or desc"},
+    {"name", "query", "string", "Part of the name, or a glob with * and ?"},
+    {"user", "query", "string", "Uploaded by"},
+    {"element", "query", "string", "Storage element"},
+    {"retention", "query", "Retention", "TEMPORARY or PERMANENT"},
+    {"since", "query", "string", "Uploaded at or after (RFC 3339)"},
+    {"until", "query", "string", "Uploaded before (RFC 3339)"},
+    {"min_size", "query", "integer", "Bytes"},
+    {"max_size", "query", "integer", "Bytes"},
+    {"meta", "query", "string", "Metadata key, or KEY:VALUE"},
+    {"200", NULL, "FileList", "One page"},
+    {"400", NULL, "Error", "A filter is unknown or malformed"},
+    {0},
+};
+
+static const struct route_doc explain_docs[] = {
+    {"size", "query", "integer", "Bytes of the file"},
+    {"retention_policy", "query", "Retention", "TEMPORARY or PERMANENT"},
+    {"200", NULL, "Selection", "The choice and a verdict on every element"},
+    {0},
+};
+
+static const struct route routes[] = {
+    {HTTP_POST, "/api/files/upload", SCOPE_WRITE, upload_begin, "file_upload",
+     "Store a file, sent as a form or as it is",
+     {"/api/v1/files/upload", "/api/v1/upload"}, upload_docs},
+    {HTTP_PUT, "/api/files/upload", SCOPE_WRITE, upload_begin,
+     "file_upload_put", "The same for clients that send with PUT (curl -T)",
+     {"/api/v1/files/upload", "/api/v1/upload"}, upload_docs},
+    {HTTP_GET, "/api/files", SCOPE_READ, file_list, "file_list",
+     "List and search files", {"/api/v1/files"}, list_docs},
+    {HTTP_GET, "/api/files/{file_id}", SCOPE_READ, download_begin,
+     "file_download", "Fetch a file", {"/api/v1/files/{file_id}"},
+     download_docs},
+    {HTTP_GET, "/api/files/{file_id}/metadata", SCOPE_READ, file_metadata,
+     "file_metadata", "What is known of a file",
+     {"/api/v1/files/{file_id}/metadata",
+      "/api/v1/files/{file_id}/attributes"}, metadata_docs},
+    {HTTP_DELETE, "/api/files/{file_id}", SCOPE_DELETE, file_delete,
+     "file_delete", "Delete a file", {"/api/v1/files/{file_id}"}, delete_docs},
+    {HTTP_GET, "/api/v1/selection/explain", SCOPE_READ, selection_explain,
+     "selection_explain", "Where a file of that size would go, and why",
+     {"/api/selection/explain"}, explain_docs},
+};
+
+struct route_table
+ingest_routes(struct ingest *g)
+{
+    return (struct route_table){routes, countof(routes), g, "files"};
+}

@@ -1,0 +1,277 @@
+/* params.c - see params.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/params.h"
+#include "base/hex.h"
+#include "wire/digest.h"
+#include "wire/disposition.h"
+#include "wire/json.h"
+#include "wire/query.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TTL_DAYS_MAX 36500
+#define PAIRS_MAX 64
+
+void
+refuse(struct refusal *r, int status, const char *code, const char *fmt, ...)
+{
+    va_list ap;
+
+    r->status = status;
+    r->code = code;
+    va_start(ap, fmt);
+    (void)vsnprintf(r->text, sizeof(r->text), fmt, ap);
+    va_end(ap);
+}
+
+void
+params_init(struct params *p)
+{
+    memset(p, 0, sizeof(*p));
+    buf_init(&p->metadata, ATTR_METADATA_MAX);
+}
+
+void
+params_release(struct params *p)
+{
+    buf_release(&p->metadata);
+}
+
+bool
+retention_parse(struct slice s, enum retention *out)
+{
+    if (slice_eq_nocase(s, SLICE("TEMPORARY")))
+        *out = RETENTION_TEMPORARY;
+    else if (slice_eq_nocase(s, SLICE("PERMANENT")))
+        *out = RETENTION_PERMANENT;
+    else
+        return false;
+    return true;
+}
+
+/* ---- one field each ---- */
+
+static bool
+set_filename(struct params *p, struct slice v, struct refusal *r)
+{
+    if (v.n == 0) {
+        refuse(r, 400, "invalid_filename", "filename is empty");
+        return false;
+    }
+    (void)filename_sanitise(v, p->filename);
+    return true;
+}
+
+static bool
+set_retention(struct params *p, struct slice v, struct refusal *r)
+{
+    enum retention t;
+
+    if (!retention_parse(v, &t)) {
+        refuse(r, 400, "invalid_retention_policy",
+               "retention_policy is \"%.*s\"; it must be TEMPORARY or "
+               "PERMANENT",
+               (int)size_min(v.n, 32), v.p ? v.p : "");
+        return false;
+    }
+    if (p->has_retention && p->retention != t) {
+        refuse(r, 400, "retention_conflict",
+               "retention_policy was given twice, as TEMPORARY and as "
+               "PERMANENT; it must come before the file and only once");
+        return false;
+    }
+    p->retention = t;
+    p->has_retention = true;
+    return true;
+}
+
+static bool
+set_ttl(struct params *p, struct slice v, struct refusal *r)
+{
+    uint64_t days;
+
+    if (!slice_u64(v, &days) || days < 1 || days > TTL_DAYS_MAX) {
+        refuse(r, 400, "invalid_ttl_days",
+               "ttl_days is \"%.*s\"; it must be a whole number from 1 to %d",
+               (int)size_min(v.n, 32), v.p ? v.p : "", TTL_DAYS_MAX);
+        return false;
+    }
+    p->ttl_days = (int64_t)days;
+    p->has_ttl = true;
+    return true;
+}
+
+static bool
+set_content_type(struct params *p, struct slice v, struct refusal *r)
+{
+    v = slice_trim(v);
+    if (v.n >= sizeof(p->content_type) || !http_is_field_value(v) ||
+        slice_find(v, '/') == v.n) {
+        refuse(r, 400, "invalid_content_type",
+               "content_type must be a media type like application/pdf of at "
+               "most %zu bytes",
+               sizeof(p->content_type) - 1);
+        return false;
+    }
+    return slice_copy(v, p->content_type, sizeof(p->content_type));
+}
+
+/* The metadata is kept as the JSON text that it is, once it is known to be one
+ * object; `retention_policy` inside it counts too (ING-028). */
+static bool
+set_metadata(struct params *p, struct slice v, struct refusal *r)
+{
+    struct json_error e;
+    json_t *j;
+    const char *word;
+    bool ok = true;
+
+    if (v.n > ATTR_METADATA_MAX) {
+        refuse(r, 400, "invalid_metadata",
+               "metadata is %zu bytes long; at most %u are kept", v.n,
+               (unsigned)ATTR_METADATA_MAX);
+        return false;
+    }
+    j = json_read(v, &e);
+    if (j == NULL || !json_is_object(j)) {
+        refuse(r, 400, "invalid_metadata",
+               "metadata must be a JSON object, like {\"project\":\"x\"}: %s",
+               j ? "this is JSON, but no object" : e.text);
+        json_decref(j);
+        return false;
+    }
+    word = json_string_value(json_object_get(j, "retention_policy"));
+    if (word)
+        ok = set_retention(p, slice_str(word), r);
+    buf_clear(&p->metadata);
+    json_out_value(&p->metadata, j);
+    json_decref(j);
+    if (ok && p->metadata.failed) {
+        refuse(r, 400, "invalid_metadata", "metadata is longer than %u bytes",
+               (unsigned)ATTR_METADATA_MAX);
+        return false;
+    }
+    return ok;
+}
+
+static bool
+digest_ok(enum err e, struct slice name, struct refusal *r)
+{
+    if (e == ERR_CONFLICT)
+        refuse(r, 400, "invalid_checksum",
+               "%.*s contradicts another digest of the same file",
+               SLICE_ARG(slice_head(name, 32)));
+    else if (e != ERR_OK)
+        refuse(r, 400, "invalid_checksum",
+               "%.*s is malformed: md5 has 32 hexadecimal digits, sha256 has "
+               "64; Content-Digest looks like sha-256=:BASE64:",
+               SLICE_ARG(slice_head(name, 32)));
+    return e == ERR_OK;
+}
+
+static bool
+set_checksum(struct params *p, struct slice v, struct refusal *r)
+{
+    v = slice_trim(v);
+    return digest_ok(v.n == 32 ? digest_parse_hex_md5(v, &p->digests)
+                               : digest_parse_hex_sha256(v, &p->digests),
+                     SLICE("checksum"), r);
+}
+
+bool
+params_set(struct params *p, struct slice name, struct slice value,
+           struct refusal *r)
+{
+    if (slice_eq(name, SLICE("filename")))
+        return set_filename(p, value, r);
+    if (slice_eq(name, SLICE("retention_policy")) ||
+        slice_eq(name, SLICE("retention")))
+        return set_retention(p, value, r);
+    if (slice_eq(name, SLICE("ttl_days")))
+        return set_ttl(p, value, r);
+    if (slice_eq(name, SLICE("metadata")))
+        return set_metadata(p, value, r);
+    if (slice_eq(name, SLICE("content_type")))
+        return set_content_type(p, value, r);
+    if (slice_eq(name, SLICE("md5")))
+        return digest_ok(digest_parse_hex_md5(value, &p->digests), name, r);
+    if (slice_eq(name, SLICE("sha256")))
+        return digest_ok(digest_parse_hex_sha256(value, &p->digests), name, r);
+    if (slice_eq(name, SLICE("checksum")))
+        return set_checksum(p, value, r);
+    return true;
+}
+
+/* ---- the head ---- */
+
+bool
+params_digest_field(struct params *p, struct slice name, struct slice value,
+                    struct refusal *r)
+{
+    enum err e = ERR_OK;
+
+    if (slice_eq_nocase(name, SLICE("Content-MD5")))
+        e = digest_parse_md5(value, &p->digests);
+    else if (slice_eq_nocase(name, SLICE("Content-Digest")) ||
+             slice_eq_nocase(name, SLICE("Repr-Digest")))
+        e = digest_parse(value, &p->digests);
+    return digest_ok(e, name, r);
+}
+
+static bool
+params_query(struct params *p, struct slice query, struct refusal *r)
+{
+    char text[ATTR_METADATA_MAX + 64];
+    struct slice key, value;
+    struct query q;
+
+    query_init(&q, query, text, sizeof(text), PAIRS_MAX);
+    for (;;) {
+        switch (query_next(&q, &key, &value)) {
+        case QUERY_OK:
+            if (!params_set(p, key, value, r))
+                return false;
+            break;
+        case QUERY_END:
+            return true;
+        case QUERY_BAD:
+            refuse(r, 400, "invalid_query",
+                   "The query has a %% that two hexadecimal digits do not "
+                   "follow");
+            return false;
+        case QUERY_LONG:
+            refuse(r, 400, "invalid_query",
+                   "The query has too many parameters, or one is too long");
+            return false;
+        }
+    }
+}
+
+static bool
+field_of_ours(struct params *p, const struct http_field *f, bool form,
+              struct refusal *r)
+{
+    if (slice_eq_nocase(f->name, SLICE("X-Retention-Policy")))
+        return set_retention(p, f->value, r);
+    if (slice_eq_nocase(f->name, SLICE("X-TTL-Days")))
+        return set_ttl(p, f->value, r);
+    if (slice_eq_nocase(f->name, SLICE("X-Metadata")))
+        return set_metadata(p, f->value, r);
+    /* Digests in the head of a form are those of the form, not of the file. */
+    return form || params_digest_field(p, f->name, f->value, r);
+}
+
+bool
+params_head(struct params *p, const struct exchange *x, struct refusal *r)
+{
+    const struct http_head *h = x->head;
+    bool form = slice_starts(http_head_value(h, SLICE("Content-Type")),
+                             SLICE("multipart/"));
+
+    if (h->query.n && !params_query(p, h->query, r))
+        return false;
+    for (uint32_t i = 0; i < h->nfields; i++)
+        if (!field_of_ours(p, &h->field[i], form, r))
+            return false;
+    return true;
+}

@@ -1,0 +1,211 @@
+/* place.c - which element: the selection core over what the elements say.
+ *
+ * core/select.h decides; here its inputs are gathered, from memory alone
+ * (capacity() does no I/O), and its verdicts are told: as the refusal of an
+ * upload and as the answer behind `artstore se why`.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/select.h"
+#include "role/ingest/impl.h"
+#include "wire/json.h"
+#include "wire/query.h"
+#include <string.h>
+
+#define UNKNOWN_NEED ((uint64_t)64 * MIB) /* D28 */
+
+struct view {
+    struct registry_element el[REGISTRY_ELEMENTS_MAX];
+    struct blob_capacity cap[REGISTRY_ELEMENTS_MAX];
+    struct select_element in[REGISTRY_ELEMENTS_MAX];
+    struct select_verdict verdict[REGISTRY_ELEMENTS_MAX];
+    unsigned n;
+};
+
+static bool
+is_excluded(const struct place *p, const char *id)
+{
+    for (unsigned i = 0; i < p->n_excluded; i++)
+        if (strcmp(p->excluded[i], id) == 0)
+            return true;
+    return false;
+}
+
+static void
+view_fill(struct ingest *g, const struct place *p, struct view *v)
+{
+    unsigned n = registry_elements(g->conf.registry, v->el,
+                                   REGISTRY_ELEMENTS_MAX);
+
+    v->n = n < REGISTRY_ELEMENTS_MAX ? n : REGISTRY_ELEMENTS_MAX;
+    for (unsigned i = 0; i < v->n; i++) {
+        struct blob_capacity *c = &v->cap[i];
+
+        v->el[i].blob->ops->capacity(v->el[i].blob, c);
+        v->in[i] = (struct select_element){
+            .element_id = c->element_id,
+            .location = c->location,
+            .mode = (enum select_mode)v->el[i].mode,
+            .priority = v->el[i].priority,
+            .status = (enum select_status)c->status,
+            .available = c->available,
+            .inodes_total = c->inodes_total,
+            .inodes_available = c->inodes_available,
+            .unwritable = !c->writable && v->el[i].mode <= BLOB_RW,
+            .excluded = is_excluded(p, c->element_id) ? SELECT_FAILED
+                                                      : SELECT_NOT_EXCLUDED,
+        };
+    }
+}
+
+static struct select_result
+view_select(struct ingest *g, const struct place *p, struct view *v)
+{
+    const struct select_request q = {
+        .size = p->size,
+        .unknown_need = UNKNOWN_NEED,
+        .mode = select_mode_of(p->retention),
+        .datacenter = g->conf.datacenter,
+        .fill_width = g->conf.fill_width,
+        .turn = atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed),
+    };
+
+    return select_run(&q, v->in, v->n, v->verdict);
+}
+
+static void
+verdict_json(struct buf *b, const struct view *v, unsigned i)
+{
+    const struct blob_capacity *c = &v->cap[i];
+    static const char *const status[] = {"ok", "warning", "critical", "full"};
+    static const char *const mode[] = {"edit", "rw", "ro", "ar"};
+    char text[200];
+
+    buf_add_str(b, "{\"element_id\":");
+    json_out_str(b, slice_str(c->element_id));
+    buf_printf(b,
+               ",\"mode\":\"%s\",\"priority\":%d,\"status\":\"%s\","
+               "\"location\":",
+               mode[v->el[i].mode], v->el[i].priority, status[c->status]);
+    json_out_str(b, slice_str(c->location));
+    buf_printf(b,
+               ",\"total\":%llu,\"used\":%llu,\"available\":%llu,"
+               "\"inodes_available\":%llu,\"verdict\":\"%s\",\"rank\":%u,"
+               "\"need\":%llu,\"have\":%llu,\"reason\":",
+               (unsigned long long)c->total, (unsigned long long)c->used,
+               (unsigned long long)c->available,
+               (unsigned long long)c->inodes_available,
+               select_reason_name(v->verdict[i].reason), v->verdict[i].rank,
+               (unsigned long long)v->verdict[i].need,
+               (unsigned long long)v->verdict[i].have);
+    json_out_str(b, slice_str(select_explain(&v->in[i], &v->verdict[i], text,
+                                             sizeof(text))));
+    buf_add_char(b, '}');
+}
+
+static void
+verdicts_json(struct buf *b, const struct view *v)
+{
+    buf_add_char(b, '[');
+    for (unsigned i = 0; i < v->n; i++) {
+        if (i)
+            buf_add_char(b, ',');
+        verdict_json(b, v, i);
+    }
+    buf_add_char(b, ']');
+}
+
+static void
+refuse_by_kind(const struct place *p, enum select_kind kind, struct refusal *r)
+{
+    const char *mode = p->retention == RETENTION_PERMANENT ? "rw" : "edit";
+    const char *name =
+        p->retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY";
+
+    if (kind == SELECT_ROOM)
+        refuse(r, 507, "insufficient_storage",
+               "No storage element of mode %s has room for this file; details "
+               "say why for each. See: artstore se why",
+               mode);
+    else if (kind == SELECT_NEVER)
+        refuse(r, 503, "no_available_storage",
+               "There is no storage element of mode %s, which %s files need",
+               mode, name);
+    else
+        refuse(r, 503, "no_available_storage",
+               "No storage element of mode %s can take files at the moment; "
+               "details say why for each",
+               mode);
+}
+
+struct blob *
+place_choose(struct ingest *g, const struct place *p, struct refusal *r,
+             struct buf *details)
+{
+    struct view v;
+    struct select_result res;
+
+    view_fill(g, p, &v);
+    res = view_select(g, p, &v);
+    if (res.chosen >= 0)
+        return v.el[res.chosen].blob;
+    refuse_by_kind(p, res.kind, r);
+    if (details) {
+        buf_clear(details);
+        buf_add_str(details, "{\"elements\":");
+        verdicts_json(details, &v);
+        buf_add_char(details, '}');
+        if (details->failed)
+            buf_clear(details);
+    }
+    return NULL;
+}
+
+void
+place_exclude(struct place *p, const char *element_id)
+{
+    if (p->n_excluded == EXCLUDED_MAX)
+        return;
+    (void)slice_copy(slice_str(element_id), p->excluded[p->n_excluded++], 65);
+}
+
+/* GET /api/v1/selection/explain?size=&retention_policy= */
+void
+selection_explain(struct call *c)
+{
+    struct ingest *g = c->role;
+    struct place p = {.retention = g->conf.retention};
+    struct select_result res;
+    struct slice query = c->x->head->query;
+    char text[64];
+    struct view v;
+    struct buf b;
+    size_t n;
+
+    if (query_get(query, SLICE("size"), text, sizeof(text), &n) == QUERY_OK &&
+        !slice_u64(slice_of(text, n), &p.size)) {
+        reply_error(c, 400, "invalid_size",
+                    "size is a number of bytes, without a unit");
+        return;
+    }
+    if (query_get(query, SLICE("retention_policy"), text, sizeof(text), &n) ==
+            QUERY_OK &&
+        !retention_parse(slice_of(text, n), &p.retention)) {
+        reply_error(c, 400, "invalid_retention_policy",
+                    "retention_policy is TEMPORARY or PERMANENT");
+        return;
+    }
+    view_fill(g, &p, &v);
+    res = view_select(g, &p, &v);
+    buf_init(&b, 64 * KIB);
+    buf_printf(&b, "{\"size\":%llu,\"retention_policy\":\"%s\",\"choice\":",
+               (unsigned long long)p.size,
+               p.retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY");
+    if (res.chosen >= 0)
+        json_out_str(&b, slice_str(v.cap[res.chosen].element_id));
+    else
+        buf_add_str(&b, "null");
+    buf_add_str(&b, ",\"elements\":");
+    verdicts_json(&b, &v);
+    buf_add_char(&b, '}');
+    reply_json(c, 200, &b);
+    buf_release(&b);
+}
