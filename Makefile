@@ -39,7 +39,7 @@ tsan: build-tsan/build.ninja ## the same with ThreadSanitizer
 	@$(PYTHON) tools/suite tsan
 
 fuzz: build-fuzz/build.ninja ## each target for FUZZ_SECONDS (60)
-	@ninja -C build-fuzz
+	@ninja -C build-fuzz fuzzers
 	@$(PYTHON) tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 soak: all ## ROUNDS (200) of kill -9 under load
