@@ -33,15 +33,15 @@
  *   - Of another role: ignored in files and environment, refused on the command
  *     line.
  *   - Removed (ING-129, D03, D12): ignored with one warning.
- *   - Foreign: a number given as tcp://... is a Kubernetes service link, ignored
- *     with a warning.
+ *   - Foreign: a number given as tcp://... is a Kubernetes service link and
+ *     ignored with a warning.
  *
  * Values. Booleans: on off true false yes no 1 0 in any case (CNF-007). Sizes:
  * digits and K M G T with or without B or iB, always powers of 1024. Durations:
  * a number, which may have a fraction, and ms s m h d; without a suffix in the
  * unit of the option. An empty value in a file or in the environment means "not
- * given" except for text, where it is the empty text. A secret may lie in a file
- * of its own, named by NAME_FILE, and may not stand on the command line.
+ * given" except for text, where it is the empty text. A secret may lie in a
+ * file of its own, named by NAME_FILE, and may not stand on the command line.
  *
  * Nothing here reads a file, a clock or the environment by itself. Memory: the
  * texts of a struct conf and the report are malloc'ed; no memory means an error
@@ -124,12 +124,12 @@ enum conf_unit {
     CONF_U_REQUESTS
 };
 
-enum conf_check { /* what a TEXT or an item of a LIST must look like */
+enum conf_check {              /* how a TEXT or an item of a LIST must look */
                   CONF_C_TEXT, /* UTF-8 or not, but no control characters */
                   CONF_C_ID,   /* letters, digits, dot, hyphen, underscore */
                   CONF_C_ELEMENT_ID, /* the same, and not reserved (CNF-003) */
-                  CONF_C_WORDS, /* an ID, with commas, colons and plus signs too */
-                  CONF_C_HOST, /* name or address, without a port */
+                  CONF_C_WORDS,      /* an ID, also with , : and + */
+                  CONF_C_HOST,       /* name or address, without a port */
                   CONF_C_PATH,
                   CONF_C_URL, /* scheme://something */
                   CONF_C_MIME,
@@ -159,12 +159,12 @@ struct conf_option {
     enum conf_unit unit;
     int64_t min; /* value; ms for DUR; bytes of text for TEXT and LIST */
     int64_t max;
-    const char *choices; /* ENUM: "a|b"; else NULL */
-    enum conf_check check;
+    const char *choices;  /* ENUM: "a|b"; else NULL */
     const char *initial;  /* default as text */
     const char *per_role; /* "storage=8010 admin=8000" */
-    unsigned roles;       /* of CONF_ROLE_BIT */
-    unsigned flags;       /* of enum conf_flag */
+    enum conf_check check;
+    unsigned roles; /* of CONF_ROLE_BIT */
+    unsigned flags; /* of enum conf_flag */
     int group;
     const char *help;
     size_t offset; /* of the field in struct conf */
@@ -204,6 +204,8 @@ struct conf_text; /* a text that a struct conf owns */
 #define CONF_CTYPE_TEXT const char *
 #define CONF_CTYPE_LIST const char *
 
+/* The fields stand in the order of the table.
+ * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct conf {
     enum conf_role role;
     struct conf_text *texts;

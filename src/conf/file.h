@@ -27,9 +27,9 @@ struct conf_file {
 void conf_file_init(struct conf_file *f, struct slice bytes);
 
 /* The next NAME=VALUE. ERR_OK: *NAME borrows from the file, *VALUE from the
- * file or from SCRATCH (valid until the next call). ERR_END: no more. ERR_INVAL:
- * this line is not well-formed, *WHY (a constant) says why, the next call goes
- * on behind it. ERR_NOMEM: SCRATCH is full. */
+ * file or from SCRATCH (valid until the next call). ERR_END: no more.
+ * ERR_INVAL: this line is not well-formed, *WHY (a constant) says why, the next
+ * call goes on behind it. ERR_NOMEM: SCRATCH is full. */
 enum err
 conf_file_next(struct conf_file *f, struct buf *scratch, struct slice *name,
                struct slice *value, const char **why);

@@ -62,7 +62,7 @@ parse_host(struct slice s, char *out, size_t cap)
 enum err
 conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why)
 {
-    const char *unused;
+    const char *unused = NULL;
     struct slice item, host, port;
     uint8_t addr[16];
     uint64_t n;
@@ -103,7 +103,7 @@ conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why)
 enum err
 conf_cidr_next(struct slice *rest, struct conf_cidr *out, const char **why)
 {
-    const char *unused;
+    const char *unused = NULL;
     struct slice item;
     uint64_t len = 128;
     size_t slash;
@@ -177,7 +177,7 @@ enum err
 conf_element_next(struct slice *rest, struct conf_element *out,
                   const char **why)
 {
-    const char *unused;
+    const char *unused = NULL;
     struct slice item, part;
     struct conf_value v;
     uint64_t n;

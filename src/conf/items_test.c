@@ -12,30 +12,30 @@ test_listen(void **state)
     static const struct {
         const char *in;
         enum err err;
-        const char *host;
         int port;
+        const char *host;
         const char *why;
     } row[] = {
-        {"127.0.0.1:8020", ERR_OK, "127.0.0.1", 8020, "plain"},
-        {" localhost:80 ", ERR_OK, "localhost", 80, "a name, blanks around"},
-        {":80", ERR_OK, "", 80, "any address"},
-        {"*:80", ERR_OK, "", 80, "the same"},
-        {"[::1]:0", ERR_OK, "::1", 0, "IPv6, any free port"},
-        {"[::]:65535", ERR_OK, "::", 65535, "the last port"},
-        {"[fe80::1%eth0]:1", ERR_INVAL, "", 0, "no zones"},
-        {"[127.0.0.1]:1", ERR_INVAL, "", 0, "brackets are for IPv6"},
-        {"[::1]", ERR_INVAL, "", 0, "no port"},
-        {"[::1:80", ERR_INVAL, "", 0, "bracket not closed"},
-        {"[]:80", ERR_INVAL, "", 0, "nothing in the brackets"},
-        {"::1:80", ERR_INVAL, "", 0, "IPv6 without brackets"},
-        {"127.0.0.1", ERR_INVAL, "", 0, "no port"},
-        {"127.0.0.1:", ERR_INVAL, "", 0, "an empty port"},
-        {"127.0.0.1:65536", ERR_INVAL, "", 0, "one over"},
-        {"127.0.0.1:-1", ERR_INVAL, "", 0, "a sign"},
-        {"127.0.0.1:80x", ERR_INVAL, "", 0, "a letter"},
-        {"a b:80", ERR_INVAL, "", 0, "a blank in a name"},
-        {"8020", ERR_INVAL, "", 0, "a port alone"},
-        {"", ERR_END, "", 0, "nothing"},
+        {"127.0.0.1:8020", ERR_OK, 8020, "127.0.0.1", "plain"},
+        {" localhost:80 ", ERR_OK, 80, "localhost", "a name, blanks around"},
+        {":80", ERR_OK, 80, "", "any address"},
+        {"*:80", ERR_OK, 80, "", "the same"},
+        {"[::1]:0", ERR_OK, 0, "::1", "IPv6, any free port"},
+        {"[::]:65535", ERR_OK, 65535, "::", "the last port"},
+        {"[fe80::1%eth0]:1", ERR_INVAL, 0, "", "no zones"},
+        {"[127.0.0.1]:1", ERR_INVAL, 0, "", "brackets are for IPv6"},
+        {"[::1]", ERR_INVAL, 0, "", "no port"},
+        {"[::1:80", ERR_INVAL, 0, "", "bracket not closed"},
+        {"[]:80", ERR_INVAL, 0, "", "nothing in the brackets"},
+        {"::1:80", ERR_INVAL, 0, "", "IPv6 without brackets"},
+        {"127.0.0.1", ERR_INVAL, 0, "", "no port"},
+        {"127.0.0.1:", ERR_INVAL, 0, "", "an empty port"},
+        {"127.0.0.1:65536", ERR_INVAL, 0, "", "one over"},
+        {"127.0.0.1:-1", ERR_INVAL, 0, "", "a sign"},
+        {"127.0.0.1:80x", ERR_INVAL, 0, "", "a letter"},
+        {"a b:80", ERR_INVAL, 0, "", "a blank in a name"},
+        {"8020", ERR_INVAL, 0, "", "a port alone"},
+        {"", ERR_END, 0, "", "nothing"},
     };
     (void)state;
 

@@ -11,7 +11,7 @@ test_precedence(void **state)
         const char *args;
         const char *env;
         const char *file;
-        int64_t port;
+        int port;
         enum conf_layer layer;
         const char *why;
     } row[] = {

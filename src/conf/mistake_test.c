@@ -141,7 +141,7 @@ test_warnings(void **state)
         const char *env;
         const char *file;
         enum conf_level level;
-        size_t warnings;
+        unsigned warnings;
         const char *want;
         const char *why;
     } row[] = {

@@ -1,6 +1,6 @@
 /* name.h - what a name in a file, in the environment or on the command line
- * stands for (D40). Internal to conf/. Pure. SPDX-License-Identifier: Apache-2.0
- */
+ * stands for (D40). Internal to conf/. Pure.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CONF_NAME_H
 #define CONF_NAME_H
 

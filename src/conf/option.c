@@ -108,9 +108,10 @@ struct slice
 conf_option_default(int id, enum conf_role role)
 {
     const struct slice want = slice_str(conf_role_name(role));
-    struct slice rest = slice_str(conf_option[id].per_role), pair;
+    struct slice rest, pair;
 
     assert(id >= 0 && id < CONF_COUNT);
+    rest = slice_str(conf_option[id].per_role);
     while (slice_cut(&rest, ' ', &pair)) {
         size_t eq = slice_find(pair, '=');
 

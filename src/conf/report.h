@@ -10,7 +10,8 @@
 void conf_report_add(struct conf_report *rep, enum conf_level level, int option,
                      const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* VALUE as it may be shown in a message: cut after 80 bytes; *** for a secret. */
+/* VALUE as it may be shown in a message: cut after 80 bytes, *** for a
+ * secret. */
 void conf_show(char *out, size_t cap, struct slice value, bool secret);
 
 #endif

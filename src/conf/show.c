@@ -42,6 +42,7 @@ add_quoted(struct buf *out, struct slice s)
 {
     bool plain = true;
 
+    assert(s.p != NULL || s.n == 0);
     for (size_t i = 0; i < s.n && plain; i++)
         plain = s.p[i] != ' ' && s.p[i] != '"' && s.p[i] != '\'';
     if (plain) {

@@ -1,5 +1,5 @@
-/* table_test.c - what must be true of every row of options.def, found by walking
- * the table: a new row is tested by being there.
+/* table_test.c - what must be true of every row of options.def, found by
+ * walking the table: a new row is tested by being there.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/group.h"
 #include "conf/near.h"

@@ -1,8 +1,8 @@
 /* fuzz_conf.c - any bytes as a file of options, as an environment, or as a
  * command line: the first byte says which, and which role reads them.
  *
- * Beyond not crashing: messages are one line each; what was loaded is within its
- * limits; and what is printed loads again to the same values.
+ * Beyond not crashing: messages are one line each, and what is printed loads
+ * again to the same values.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/conf.h"
 #include <stdlib.h>
