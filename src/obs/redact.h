@@ -6,9 +6,9 @@
  * What it knows:
  *   Bearer X, Basic X, Negotiate X            -> Bearer ***
  *   anything that looks like a JWT            -> ***
- *   name=X, name: X, "name": "X" for secret names (password, client_secret,
- *   token, api_key, cookie, x-amz-signature ...), also as a part of a longer
- *   name such as REDIS_PASSWORD               -> name=***
+ *   name=X, name: X, "name": "X" where the name says that it is a secret
+ *   (password, client_secret, token, api_key, cookie, x-amz-signature ...),
+ *   also as a part: REDIS_PASSWORD            -> name=***
  *   scheme://user:X@host                      -> scheme://user:***@host
  *   -----BEGIN ... PRIVATE KEY-----           -> ***
  *   artsec_X, a secret that we made           -> ***
@@ -21,8 +21,8 @@
 
 #define REDACTED "***"
 
-/* IN with its secrets masked. When there is nothing to mask IN itself comes
- * back and OUT is not touched; else the answer lies in OUT and is cut at CAP. */
+/* IN with its secrets masked. When there is nothing to mask, IN itself comes
+ * back and OUT is not touched; else the answer lies in OUT, cut at CAP. */
 struct slice redact_text(struct slice in, char *out, size_t cap);
 
 /* Whether a field, header or option of this name holds a secret. */

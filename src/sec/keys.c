@@ -1,0 +1,374 @@
+/* keys.c - see keys.h. SPDX-License-Identifier: Apache-2.0 */
+#include "sec/keys.h"
+#include "sec/file.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BITS_DEFAULT 3072
+#define FILE_MAX     ((size_t)256 * 1024)
+#define NUMBER_MAX   9999
+
+struct keys {
+    char dir[PATH_MAX - 64]; /* empty: none */
+    char public_path[PATH_MAX];
+    bool public_required;
+    unsigned bits;
+    uint8_t digest[32];     /* of all that the set was made from */
+    pthread_mutex_t writer; /* one reload or rotation at a time */
+    pthread_mutex_t lock;   /* for `set` */
+    struct keyset *set;
+    _Atomic uint64_t generation;
+};
+
+struct keyset *
+keys_get(struct keys *k)
+{
+    struct keyset *ks;
+
+    pthread_mutex_lock(&k->lock);
+    ks = keyset_ref(k->set);
+    pthread_mutex_unlock(&k->lock);
+    return ks;
+}
+
+uint64_t
+keys_generation(const struct keys *k)
+{
+    return atomic_load_explicit(&k->generation, memory_order_acquire);
+}
+
+/* ------------------------------------------------------------- reading -- */
+
+/* The number in key-NNNN.pem, or 0. */
+static unsigned
+number_of(const char *name)
+{
+    struct slice s = slice_str(name);
+    uint64_t n = 0;
+
+    if (s.n != strlen("key-0000.pem") || !slice_starts(s, SLICE("key-")) ||
+        !slice_ends(s, SLICE(".pem")) || !slice_u64(slice_of(s.p + 4, 4), &n))
+        return 0;
+    return (unsigned)n;
+}
+
+/* The numbers of the files in the folder, rising; at most KEYSET_MAX. */
+static enum err
+numbers_list(const char *dir, unsigned *num, size_t *count, struct fault *f)
+{
+    DIR *d = opendir(dir);
+    enum err e = ERR_OK;
+    const struct dirent *de;
+
+    *count = 0;
+    if (!d)
+        return errno == ENOENT ? ERR_OK : fault_sys(f, errno, "open", dir);
+    while (e == ERR_OK && (de = readdir(d)) != NULL) {
+        unsigned n = number_of(de->d_name);
+        size_t at = *count;
+
+        if (!n)
+            continue;
+        if (at == KEYSET_MAX) {
+            e = fault_set(f, ERR_TOOBIG, "more than 16 keys", dir);
+            break;
+        }
+        for (; at > 0 && num[at - 1] > n; at--)
+            num[at] = num[at - 1];
+        num[at] = n;
+        ++*count;
+    }
+    closedir(d);
+    return e;
+}
+
+/* Never ask a terminal: a key with a passphrase cannot start a server. */
+static int
+no_passphrase(char *buf, int size, int rw, void *arg)
+{
+    (void)buf;
+    (void)size;
+    (void)rw;
+    (void)arg;
+    return -1;
+}
+
+static enum err
+private_add(struct keyset *ks, struct slice text, const char *path,
+            struct fault *f)
+{
+    BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
+    EVP_PKEY *pkey = NULL;
+
+    if (bio)
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (!pkey)
+        return fault_set(f, ERR_CORRUPT, "no private key in", path);
+    return keyset_add(ks, pkey, NULL, KEY_OURS | KEY_SIGNS, f);
+}
+
+/* Reads one file for the set and mixes it into the digest of all. */
+static enum err
+file_take(struct keyset *ks, const char *path, bool secret, EVP_MD_CTX *md,
+          struct fault *f)
+{
+    struct buf b;
+    struct slice text;
+    enum err e;
+
+    buf_init(&b, FILE_MAX);
+    e = sec_file_read(path, secret, &b, f);
+    if (e != ERR_OK)
+        goto out;
+    text = buf_slice(&b);
+    if (EVP_DigestUpdate(md, path, strlen(path)) != 1 ||
+        EVP_DigestUpdate(md, &b.n, sizeof(b.n)) != 1 ||
+        (b.n && EVP_DigestUpdate(md, b.p, b.n) != 1)) {
+        e = fault_set(f, ERR_NOMEM, "digest", path);
+        goto out;
+    }
+    if (secret)
+        e = private_add(ks, text, path, f);
+    else if (slice_starts(slice_trim(text), SLICE("{")))
+        e = keyset_add_jwks(ks, text, f);
+    else
+        e = keyset_add_pem(ks, text, f);
+out:
+    if (b.p)
+        OPENSSL_cleanse(b.p, b.cap);
+    buf_release(&b);
+    return e;
+}
+
+static void
+key_path(const struct keys *k, unsigned number, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s/key-%04u.pem", k->dir, number);
+}
+
+/* All files into a new set. */
+static enum err
+set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    unsigned num[KEYSET_MAX];
+    size_t count = 0;
+    enum err e = ERR_OK;
+
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+        e = fault_set(f, ERR_NOMEM, "digest", "keys");
+        goto out;
+    }
+    if (k->dir[0])
+        e = numbers_list(k->dir, num, &count, f);
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        char path[PATH_MAX];
+
+        key_path(k, num[i], path, sizeof(path));
+        e = file_take(ks, path, true, md, f);
+    }
+    if (e == ERR_OK && k->public_path[0]) {
+        e = file_take(ks, k->public_path, false, md, f);
+        if (e == ERR_NOENT && k->public_required)
+            e = fault_set(f, ERR_NOENT, "open", k->public_path);
+        else if (e == ERR_NOENT)
+            e = ERR_OK;
+    }
+    if (e == ERR_OK && EVP_DigestFinal_ex(md, digest, NULL) != 1)
+        e = fault_set(f, ERR_NOMEM, "digest", "keys");
+out:
+    EVP_MD_CTX_free(md);
+    return e;
+}
+
+/* Called with `writer` held. */
+static enum err
+reload(struct keys *k, bool *changed, struct fault *f)
+{
+    struct keyset *ks = keyset_new(keys_generation(k) + 1), *old;
+    uint8_t digest[32] = {0};
+    enum err e;
+
+    *changed = false;
+    if (!ks)
+        return fault_set(f, ERR_NOMEM, "reload", "keys");
+    e = set_read(k, ks, digest, f);
+    if (e == ERR_OK && ks->n == 0)
+        e = fault_set(f, ERR_NOENT, "there is no key in",
+                      k->dir[0] ? k->dir : k->public_path);
+    if (e != ERR_OK || memcmp(digest, k->digest, sizeof(digest)) == 0) {
+        keyset_unref(&ks);
+        return e;
+    }
+    memcpy(k->digest, digest, sizeof(digest));
+    pthread_mutex_lock(&k->lock);
+    old = k->set;
+    k->set = ks;
+    pthread_mutex_unlock(&k->lock);
+    /* After the set: whoever sees the number finds the set behind it. */
+    atomic_store_explicit(&k->generation, ks->generation, memory_order_release);
+    keyset_unref(&old);
+    *changed = true;
+    return ERR_OK;
+}
+
+enum err
+keys_reload(struct keys *k, bool *changed, struct fault *f)
+{
+    enum err e;
+
+    pthread_mutex_lock(&k->writer);
+    e = reload(k, changed, f);
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+/* -------------------------------------------------------------- making -- */
+
+static enum err
+key_make(struct keys *k, unsigned number, struct fault *f)
+{
+    EVP_PKEY *pkey = EVP_RSA_gen(k->bits);
+    BIO *bio = BIO_new(BIO_s_secmem());
+    enum err e;
+    char name[32], *text = NULL;
+    long n = 0;
+
+    if (!pkey || !bio ||
+        !PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) ||
+        (n = BIO_get_mem_data(bio, &text)) <= 0) {
+        e = fault_set(f, ERR_NOMEM, "make a key in", k->dir);
+        goto out;
+    }
+    snprintf(name, sizeof(name), "key-%04u.pem", number);
+    e = sec_file_write(k->dir, name, slice_of(text, (size_t)n), 0600, false, f);
+out:
+    BIO_free(bio); /* wipes what it held */
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    return e;
+}
+
+/* For the convenience of others; ours are read from the private files. */
+static enum err
+public_write(struct keys *k, struct fault *f)
+{
+    struct keyset *ks = keys_get(k);
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, FILE_MAX);
+    e = keyset_pem(ks, &b) ? sec_file_write(k->dir, "public_key.pem",
+                                            buf_slice(&b), 0644, true, f)
+                           : fault_set(f, ERR_NOMEM, "write", "public_key.pem");
+    buf_release(&b);
+    keyset_unref(&ks);
+    return e;
+}
+
+static enum err
+first_key(struct keys *k, struct fault *f)
+{
+    unsigned num[KEYSET_MAX];
+    size_t count;
+    enum err e;
+
+    e = sec_dir_make(k->dir, f);
+    if (e == ERR_OK)
+        e = numbers_list(k->dir, num, &count, f);
+    if (e == ERR_OK && count == 0)
+        e = key_make(k, 1, f);
+    return e == ERR_EXISTS ? ERR_OK : e; /* another process made it */
+}
+
+enum err
+keys_rotate(struct keys *k, struct fault *f)
+{
+    unsigned num[KEYSET_MAX], next = 1;
+    bool changed;
+    size_t count;
+    enum err e;
+
+    if (!k->dir[0])
+        return fault_set(f, ERR_UNSUPPORTED, "rotate", "no keys of our own");
+    pthread_mutex_lock(&k->writer);
+    e = numbers_list(k->dir, num, &count, f);
+    if (e == ERR_OK && count == KEYSET_MAX)
+        e = fault_set(f, ERR_TOOBIG, "remove old keys from", k->dir);
+    if (e == ERR_OK && count)
+        next = num[count - 1] + 1;
+    if (e == ERR_OK && next > NUMBER_MAX)
+        e = fault_set(f, ERR_TOOBIG, "rotate", k->dir);
+    if (e == ERR_OK)
+        e = key_make(k, next, f);
+    if (e == ERR_EXISTS)
+        e = fault_set(f, ERR_BUSY, "someone else rotates", k->dir);
+    if (e == ERR_OK)
+        e = reload(k, &changed, f);
+    if (e == ERR_OK)
+        e = public_write(k, f);
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+enum err
+keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
+{
+    struct keys *k = calloc(1, sizeof(*k));
+    bool changed;
+    enum err e;
+
+    *out = NULL;
+    if (!k)
+        return fault_set(f, ERR_NOMEM, "open", "keys");
+    pthread_mutex_init(&k->writer, NULL);
+    pthread_mutex_init(&k->lock, NULL);
+    k->bits = conf->bits ? conf->bits : BITS_DEFAULT;
+    k->public_required = conf->public_required;
+    k->set = keyset_new(0);
+    if (!k->set) {
+        e = fault_set(f, ERR_NOMEM, "open", "keys");
+        goto out;
+    }
+    if (!slice_copy(slice_str(conf->dir), k->dir, sizeof(k->dir)) ||
+        !slice_copy(slice_str(conf->public_path), k->public_path,
+                    sizeof(k->public_path))) {
+        e = fault_set(f, ERR_INVAL, "open keys", "a path is too long");
+        goto out;
+    }
+    if (k->dir[0] && conf->create && (e = first_key(k, f)) != ERR_OK)
+        goto out;
+    if ((e = reload(k, &changed, f)) != ERR_OK)
+        goto out;
+    if (k->dir[0] && conf->create && (e = public_write(k, f)) != ERR_OK)
+        goto out;
+    *out = k;
+    k = NULL;
+out:
+    keys_close(&k);
+    return e;
+}
+
+void
+keys_close(struct keys **k)
+{
+    struct keys *x = *k;
+
+    *k = NULL;
+    if (!x)
+        return;
+    keyset_unref(&x->set);
+    pthread_mutex_destroy(&x->writer);
+    pthread_mutex_destroy(&x->lock);
+    free(x);
+}

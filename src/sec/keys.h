@@ -1,0 +1,50 @@
+/* keys.h - where keys come from: our own in a folder, those of others in a
+ * file; made at the first start, read again when they change.
+ *
+ *   DIR/key-0001.pem     our first private key, RSA of 3072 bits, mode 0600
+ *   DIR/key-0002.pem     after a rotation; the highest number signs, the lower
+ *                        ones still verify until their file is removed
+ *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
+ *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
+ *
+ * A key is named (kid) by its RFC 7638 thumbprint. Two processes that start
+ * together on an empty folder agree on one key: the second finds the first's.
+ *
+ * keys_open, keys_reload and keys_rotate read and write files, block, and take
+ * up to a second (making a key): start-up and workers only. keys_get and
+ * keys_generation are for any thread at any time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEC_KEYS_H
+#define SEC_KEYS_H
+
+#include "sec/keyset.h"
+
+struct keys;
+
+struct keys_conf {           /* copied */
+    const char *dir;         /* NULL: we have no keys of our own */
+    const char *public_path; /* NULL: we trust only our own */
+    bool create;             /* make DIR and the first key if missing */
+    bool public_required;    /* a missing PUBLIC_PATH is ERR_NOENT */
+    unsigned bits;           /* of new keys; 0: 3072 */
+};
+
+/* ERR_NOENT: there is no key at all, and none may be made. ERR_DENIED: a
+ * private key is readable by others. On success *OUT goes to keys_close. */
+enum err
+keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f);
+void keys_close(struct keys **k); /* sets *K to NULL */
+
+/* The set of now, with a reference that the caller gives back. */
+struct keyset *keys_get(struct keys *k);
+/* Changes with the set; for caches. */
+uint64_t keys_generation(const struct keys *k);
+
+/* Reads the files again. When they differ from what was read last a new set
+ * takes effect; when they cannot be read, the old one stays (ING-188). */
+enum err keys_reload(struct keys *k, bool *changed, struct fault *f);
+
+/* Makes the next key of our own, which signs from now on. */
+enum err keys_rotate(struct keys *k, struct fault *f);
+
+#endif
