@@ -1,9 +1,9 @@
 /* load.c - the four sources, one over the other. See conf.h.
  *
  * The command line is scanned first, because it names the files, and applied
- * last. Of each value the source keeps a rank; an assignment of a lower layer
- * or of a lower rank in the same layer is checked like any other, and then not
- * used: a mistake that happens to be covered today is still a mistake.
+ * last. Of each value the source keeps a rank. What will be covered, by a later
+ * layer or by a better name in the same one, is checked like everything else: a
+ * mistake that happens not to count today is still a mistake.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/loader.h"
 #include "conf/file.h"
@@ -111,8 +111,8 @@ assign_value(struct loader *l, const struct conf_name *name,
         tell_invalid(l, at, name->id, value, why);
         return;
     }
-    if (src->layer > at->layer ||
-        (src->layer == at->layer && src->rank > name->rank))
+    assert(src->layer <= at->layer); /* conf_load() goes from low to high */
+    if (src->layer == at->layer && src->rank > name->rank)
         return;
     if (again && at->layer == CONF_BY_FILE && src->file == at->file)
         conf_report_add(l->rep, CONF_WARNING, name->id,

@@ -296,7 +296,8 @@ test_print(void **state)
 {
     struct world w = {CONF_SERVER, "--app-port 1",
                       "AUTH_ISSUER=a \"b\" 'c' $d\nHEAD_TIMEOUT=1500ms\n"
-                      "MAX_FILE_SIZE_MB=2G\nREPLAY_BUDGET=1.5\n",
+                      "MAX_FILE_SIZE_MB=2G\nREPLAY_BUDGET=1.5\n"
+                      "REDIS_PASSWORD=x",
                       NULL};
     struct conf_report rep;
     struct conf c, again;
@@ -311,6 +312,7 @@ test_print(void **state)
     assert_non_null(strstr(buf_str(&out), "HEAD_TIMEOUT=1500ms # environment"));
     assert_non_null(strstr(buf_str(&out), "MAX_FILE_SIZE_MB=2048 #"));
     assert_null(strstr(buf_str(&out), "APP_HOST"));
+    assert_non_null(strstr(buf_str(&out), "# REDIS_PASSWORD=*** # env"));
     conf_report_release(&rep);
 
     buf_clear(&out);
@@ -323,7 +325,7 @@ test_print(void **state)
     for (int id = 0; id < CONF_COUNT; id++) {
         struct buf x, y;
 
-        if (id == CONF_CONFIG ||
+        if (id == CONF_CONFIG || (conf_option[id].flags & CONF_F_SECRET) ||
             !(conf_option[id].roles & CONF_ROLE_BIT(CONF_SERVER)))
             continue;
         buf_init(&x, CONF_TEXT_MAX);

@@ -64,6 +64,8 @@ test_near(void **state)
         {"CAPACITY_WARNING_PERCENTS", CONF_SERVER,
          CONF_CAPACITY_WARNING_PERCENT, "one more"},
         {"XYZZY", CONF_SERVER, -1, "nothing like it"},
+        {"TOKEN_T", CONF_SERVER, CONF_TOKEN_TTL, "two away, and mine"},
+        {"TOKEN_T", CONF_CLIENT, CONF_TOKEN, "two away, and mine"},
         {"AB", CONF_SERVER, -1, "too short to guess"},
         {"", CONF_SERVER, -1, "nothing"},
     };
