@@ -27,24 +27,20 @@ reply_error_details(struct call *c, int status, const char *code,
                     const char *message, const char *details)
 {
     struct exchange *x = c->x;
-    bool rfc = problem_wanted(http_head_value(x->head, SLICE("Accept")));
+    enum problem_form form =
+        problem_form_for(http_head_value(x->head, SLICE("Accept")));
     const struct problem p = {
         .status = status,
         .code = code,
-        .message = message,
-        .request_id = x->request_id,
-        .details = details,
+        .message = slice_str(message),
+        .request_id = slice_str(x->request_id),
+        .details = slice_str(details),
     };
     struct buf b;
 
     buf_init(&b, 64 * KIB);
-    if (rfc)
-        problem_rfc9457(&b, &p);
-    else
-        problem_json(&b, &p);
-    exchange_answer(x, status,
-                    rfc ? SLICE("application/problem+json")
-                        : SLICE("application/json"),
+    (void)problem_body(&b, &p, form);
+    exchange_answer(x, status, slice_str(problem_content_type(form)),
                     buf_slice(&b));
     buf_release(&b);
     call_end(c);

@@ -1,0 +1,15 @@
+/* openapi.h - the API description, made from the tables of routes: what is not
+ * in a table cannot exist, and what is in one cannot be missing here.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_COMMON_OPENAPI_H
+#define ROLE_COMMON_OPENAPI_H
+
+#include "role/common/route.h"
+
+#define OPENAPI_MAX ((size_t)512 * 1024)
+
+/* Appends an OpenAPI 3.1 document to OUT. */
+void openapi_make(const struct route_table *tables, size_t n,
+                  const char *version, struct buf *out);
+
+#endif
