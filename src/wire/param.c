@@ -37,12 +37,11 @@ cut_quoted(struct slice *s, struct slice *value)
     return true;
 }
 
-enum http_param
-http_param_next(struct slice *rest, struct slice *name, struct slice *value,
-                bool *quoted)
+static enum http_param
+next_pair(struct slice *rest, bool any, struct slice *name, struct slice *value,
+          bool *quoted)
 {
     struct slice s = skip_blanks(*rest);
-    bool any = false;
     size_t n;
 
     while (s.n && s.p[0] == ';') {
@@ -72,6 +71,20 @@ http_param_next(struct slice *rest, struct slice *name, struct slice *value,
         return HTTP_PARAM_BAD;
     *rest = s;
     return HTTP_PARAM_OK;
+}
+
+enum http_param
+http_param_next(struct slice *rest, struct slice *name, struct slice *value,
+                bool *quoted)
+{
+    return next_pair(rest, false, name, value, quoted);
+}
+
+enum http_param
+http_pair_first(struct slice *rest, struct slice *name, struct slice *value,
+                bool *quoted)
+{
+    return next_pair(rest, true, name, value, quoted);
 }
 
 enum http_param

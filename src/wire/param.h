@@ -15,6 +15,11 @@ enum http_param { HTTP_PARAM_OK, HTTP_PARAM_END, HTTP_PARAM_BAD };
 enum http_param http_param_next(struct slice *rest, struct slice *name,
                                 struct slice *value, bool *quoted);
 
+/* The same where no ';' stands before the first pair, as in Forwarded and
+ * Prefer. Go on with http_param_next(). */
+enum http_param http_pair_first(struct slice *rest, struct slice *name,
+                                struct slice *value, bool *quoted);
+
 /* The first parameter of that NAME (any case) in the whole of REST. BAD when
  * anything in REST is malformed or the name is there twice; END when it is not
  * there. */
