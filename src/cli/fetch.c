@@ -233,7 +233,7 @@ fetch_body(struct fetch *f, struct failure *why)
 
     for (;;) {
         enum resume_ask ask = resume_ask(f->have, f->total, f->etag);
-        int wait = 1 << size_min(tries, 4);
+        int wait = tries ? 1 << size_min(tries - 1, 4) : 0;
         enum cli_exit e = CLI_OK;
 
         if (ask == RESUME_DONE)
@@ -254,8 +254,7 @@ fetch_body(struct fetch *f, struct failure *why)
         before = f->have;
         if (!worth_again(f, why) || tries++ >= f->retries)
             return why->exit;
-        say("%s at %" PRIu64 " bytes; going on in %d s", why->message, f->have,
-            wait);
+        say("%s at %" PRIu64 " bytes; going on", why->message, f->have);
         if (!pause_for(wait))
             return failure_set(why, CLI_INTERRUPTED, "interrupted",
                                "interrupted");

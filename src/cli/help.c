@@ -89,7 +89,8 @@ show_opts(FILE *out, const char *title, const struct cli_opt *opts)
 void
 help_command(FILE *out, const struct cli_command *c)
 {
-    fprintf(out, "usage: artstore %s %s\n\n", c->name, c->usage);
+    fprintf(out, "usage: artstore %s%s%s\n\n", c->name, *c->usage ? " " : "",
+            c->usage);
     fprintf(out, "artstore %s - %s\n", c->name, c->summary);
     if (c->about) {
         fputc('\n', out);

@@ -241,8 +241,9 @@ http_start(struct http *h, struct http_req *r, struct failure *f)
     struct buf url;
     bool ok;
 
+    r->where = h->place->url;
     buf_init(&url, 64 * KIB);
-    buf_printf(&url, "%s%s", h->place->url, r->path);
+    buf_printf(&url, "%s%s", r->where, r->path);
     if (url.failed)
         failure_set(f, CLI_USAGE, "too_long",
                     "the request line is too long; use less metadata");
@@ -347,7 +348,7 @@ remedy_connect(struct http_req *r, struct failure *f)
     if (strstr(r->error, "certificate"))
         failure_remedy(f, "if the server's certificate is your own, give its "
                           "issuer with --cacert");
-    else if (p->dead_pid)
+    else if (p->dead_pid && strcmp(p->url, p->data_url) == 0)
         failure_remedy(f,
                        "process %ld, which %s names, is gone: start the "
                        "server (`artstore server --data-dir %s`)",
@@ -364,8 +365,7 @@ http_judge(struct http_req *r, struct failure *f)
 {
     assert(r->done);
     if (r->exit != CLI_OK) {
-        failure_set(f, r->exit, "connection", "%s: %s", r->http->place->url,
-                    r->error);
+        failure_set(f, r->exit, "connection", "%s: %s", r->where, r->error);
         remedy_connect(r, f);
         return f->exit;
     }
@@ -440,7 +440,8 @@ http_fetch_token(struct http *h, const char *scope, uint64_t ttl,
         query_add(&form, "ttl", text);
     }
     r.body = slice_skip(buf_slice(&form), 2); /* without "?&" */
-    if (start(h, &r, h->place->token_url, f))
+    r.where = h->place->token_url;
+    if (start(h, &r, r.where, f))
         e = wait_done(h, &r, f);
     if (e == CLI_OK) {
         e = keep_token(h, buf_slice(&r.reply), f);

@@ -75,6 +75,7 @@ struct http_req {
     char error[CURL_ERROR_SIZE];
 
     /* ours */
+    const char *where; /* for messages */
     CURL *easy;
     struct curl_slist *headers;
     struct http *http;

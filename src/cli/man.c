@@ -61,7 +61,7 @@ show_opts(const struct cli_opt *opts)
 static void
 put_command(const struct cli_command *c)
 {
-    printf(".SS artstore %s ", c->name);
+    printf(".SS artstore %s%s", c->name, *c->usage ? " " : "");
     put_text(c->usage);
     putchar((c->summary[0] & ~0x20)); /* summaries begin with a letter */
     fputs(c->summary + 1, stdout);

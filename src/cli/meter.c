@@ -99,7 +99,11 @@ progress_line(struct buf *out, const struct progress_view *v, size_t cols)
     buf_add_slice(out, text_cut(buf_slice(&head), cols));
     left = cols - size_min(cols, files.n + head.n + tail.n);
     if (v->total != UINT64_MAX && left >= BAR_MIN + 4) {
-        const size_t bar = size_min(left - 4, BAR_MAX);
+        const size_t name = v->name ? NAME_MIN + 2 : 0;
+        size_t bar = size_min(left - 4, BAR_MAX);
+
+        if (left >= BAR_MIN + 4 + name) /* room for both */
+            bar = size_min(left - 4 - name, BAR_MAX);
 
         buf_add_str(out, "  [");
         text_bar(out, permille(v), bar, v->utf8);

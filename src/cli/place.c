@@ -98,7 +98,7 @@ is_ours(const char *folder)
            st.st_uid == geteuid();
 }
 
-/* {"url", "pid"} of a server that runs, or ran, on the data folder. */
+/* {"url", "pid", "issuer", "audience"} of a server that runs, or ran, on the data folder. */
 static void
 read_server_json(struct place *p)
 {
@@ -109,12 +109,13 @@ read_server_json(struct place *p)
 
     snprintf(path, sizeof(path), "%s/server.json", p->data_dir);
     o = load(path, &why);
-    if (take(o, "url", url, sizeof(url)) && url_check(url, p->url)) {
-        snprintf(p->url_from, sizeof(p->url_from), "%s", path);
+    if (take(o, "url", url, sizeof(url)) && url_check(url, p->data_url)) {
         pid = json_integer_value(json_object_get(o, "pid"));
         if (pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH)
             p->dead_pid = (long)pid;
     }
+    take(o, "issuer", p->issuer, sizeof(p->issuer));
+    take(o, "audience", p->audience, sizeof(p->audience));
     json_decref(o);
 }
 
@@ -145,6 +146,7 @@ read_credentials_json(struct place *p)
         looked(p, path, "has no client_id and client_secret");
     else
         warn_if_open(path);
+    p->client_of_data_dir = p->client_id[0] != '\0';
     json_decref(o);
 }
 
@@ -230,17 +232,16 @@ find_url(struct place *p, const struct cli_common *c, const json_t *config,
     if (url) {
         snprintf(p->url_from, sizeof(p->url_from), "%s",
                  c->url ? "--url" : "ARTSTORE_URL");
+    } else if (p->data_url[0]) {
+        snprintf(p->url_from, sizeof(p->url_from), "%s/server.json",
+                 p->data_dir);
+        url = p->data_url;
+    } else if (take(config, "url", text, sizeof(text))) {
+        snprintf(p->url_from, sizeof(p->url_from), "%s", config_file);
+        url = text;
     } else {
-        if (p->data_dir[0])
-            read_server_json(p);
-        if (p->url[0])
-            return true;
         snprintf(p->url_from, sizeof(p->url_from), "the default");
         url = PLACE_DEFAULT_URL;
-        if (take(config, "url", text, sizeof(text))) {
-            snprintf(p->url_from, sizeof(p->url_from), "%s", config_file);
-            url = text;
-        }
     }
     if (url_check(url, p->url))
         return true;
@@ -256,10 +257,10 @@ find_url(struct place *p, const struct cli_common *c, const json_t *config,
 static bool
 find_token_url(struct place *p, struct failure *f)
 {
+    const bool local = p->client_of_data_dir && p->data_url[0];
     char text[PLACE_URL_MAX + sizeof(TOKEN_PATH)];
 
-    if (p->token_url[0] &&
-        !slice_ends(slice_str(p->url_from), SLICE("/server.json"))) {
+    if (p->token_url[0] && !local) {
         memcpy(text, p->token_url, sizeof(p->token_url));
         if (url_check(text, p->token_url))
             return true;
@@ -267,7 +268,7 @@ find_token_url(struct place *p, struct failure *f)
                     "token_url of the credentials is not an address");
         return false;
     }
-    snprintf(text, sizeof(text), "%s" TOKEN_PATH, p->url);
+    snprintf(text, sizeof(text), "%s" TOKEN_PATH, local ? p->data_url : p->url);
     if (slice_copy(slice_str(text), p->token_url, sizeof(p->token_url)))
         return true;
     failure_set(f, CLI_USAGE, "url", "the address is too long");
@@ -299,6 +300,8 @@ place_find(struct place *p, const struct cli_common *c, struct failure *f)
         take(config, "cacert", p->cacert, sizeof(p->cacert));
     if (!given_credentials(p, c, f))
         goto out;
+    if (p->data_dir[0])
+        read_server_json(p);
     if (!p->data_dir[0])
         looked(p, "--data-dir and DATA_DIR",
                "are not set, and there is no " DEFAULT_DATA_DIR " here");

@@ -28,12 +28,15 @@
 #define PLACE_DEFAULT_URL "http://127.0.0.1:8020"
 
 struct place {
-    char url[PLACE_URL_MAX]; /* without a slash at the end */
-    char url_from[600];      /* for messages */
+    char url[PLACE_URL_MAX];      /* without a slash at the end */
+    char url_from[600];           /* for messages */
+    char data_url[PLACE_URL_MAX]; /* of the server on the data folder, or "" */
+    char issuer[256], audience[256]; /* of its tokens; "": not said there */
     long dead_pid;       /* server.json names this process, and it is gone */
     char token[8192];    /* or "" */
     char client_id[256]; /* with secret; or "" */
     char client_secret[512];
+    bool client_of_data_dir;
     char token_url[PLACE_URL_MAX]; /* where to exchange them */
     char cacert[512];
     char data_dir[512];

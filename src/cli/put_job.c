@@ -171,7 +171,8 @@ put_again_after(const struct failure *f, bool rewindable, bool sent_all,
                 bool reached, unsigned tries, uint64_t retries,
                 const char *retry_after)
 {
-    uint64_t wait = UINT64_C(1) << size_min(tries ? tries - 1 : 0, 5);
+    /* At once, then after 1, 2, 4 ... seconds. */
+    uint64_t wait = tries > 1 ? UINT64_C(1) << size_min(tries - 2, 5) : 0;
 
     if (!rewindable || tries > retries)
         return -1;
@@ -181,8 +182,10 @@ put_again_after(const struct failure *f, bool rewindable, bool sent_all,
             return -1;
     } else if (f->status != 503 && f->status != 429) {
         return -1;
-    } else if (retry_after && slice_u64(slice_str(retry_after), &wait)) {
-        wait = u64_max(wait, 1);
+    } else {
+        if (retry_after)
+            (void)slice_u64(slice_str(retry_after), &wait);
+        wait = u64_max(wait, 1); /* it has said that it is busy */
     }
     return (int)u64_min(wait, WAIT_MAX_S);
 }

@@ -1,0 +1,198 @@
+/* fail_test.c - tests of fail.h, and of what put may send again (put_job.h).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/put_job.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void
+test_reply(void **state)
+{
+    static const struct {
+        long status;
+        const char *body;
+        enum cli_exit exit;
+        const char *code, *message;
+        const char *why;
+    } row[] = {
+        {401, "{\"error\":\"unauthorized\",\"message\":\"m\"}", CLI_AUTH,
+         "unauthorized", "m", "ING-103"},
+        {403, "{\"error\":\"forbidden\",\"message\":\"m\"}", CLI_AUTH,
+         "forbidden", "m", "ING-062"},
+        {404, "{\"error\":\"file_not_found\",\"message\":\"m\"}", CLI_NOTFOUND,
+         "file_not_found", "m", "ING-062"},
+        {400, "{\"error\":\"file_in_readonly_storage\",\"message\":\"m\"}",
+         CLI_FAILED, "file_in_readonly_storage", "m", "ING-058"},
+        {422, "{\"error\":\"checksum_mismatch\",\"message\":\"m\"}",
+         CLI_MISMATCH, "checksum_mismatch", "m", "STO-041"},
+        {422, "{\"error\":\"virus_detected\",\"message\":\"m\"}", CLI_FAILED,
+         "virus_detected", "m", "not the network's fault"},
+        {507, "{\"error\":\"insufficient_storage\",\"message\":\"m\"}",
+         CLI_NOSPACE, "insufficient_storage", "m", "D06"},
+        {503, "", CLI_LATER, "", "the answer has no explanation", "no body"},
+        {429, "<html>", CLI_LATER, "", "the answer has no explanation",
+         "a proxy's page"},
+        {502, "[]", CLI_LATER, "", "the answer has no explanation",
+         "JSON, but no object"},
+        {500, "{\"title\":\"t\",\"detail\":\"d\"}", CLI_FAILED, "", "d",
+         "RFC 9457"},
+        {302, "", CLI_FAILED, "",
+         "the answer is a redirect, which is not followed", "a login page"},
+        {400, "{\"error\":5,\"message\":{}}", CLI_FAILED, "",
+         "the answer has no explanation", "other types"},
+    };
+    struct failure f;
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        enum cli_exit e = failure_from_reply(&f, row[i].status,
+                                             slice_str(row[i].body), "r-1");
+
+        if (e != row[i].exit || e != f.exit ||
+            strcmp(f.code, row[i].code) != 0 ||
+            strcmp(f.message, row[i].message) != 0 ||
+            strcmp(f.request_id, "r-1") != 0)
+            fail_msg("%s: %d %s '%s'", row[i].why, e, f.code, f.message);
+    }
+}
+
+static void
+test_details(void **state)
+{
+    static const char list[] =
+        "{\"error\":\"e\",\"message\":\"m\",\"request_id\":\"r-2\",\"details\":"
+        "{\"elements\":[{\"element_id\":\"se-01\",\"reason\":\"full\"},"
+        "{\"element_id\":\"se-02\",\"reason\":\"mode ro\"}]}}";
+    static const char other[] = "{\"details\":{\"limit\":5}}";
+    struct failure f;
+    (void)state;
+
+    failure_from_reply(&f, 507, SLICE(list), NULL);
+    assert_string_equal(f.details, "se-01: full\nse-02: mode ro");
+    assert_string_equal(f.request_id, "r-2");
+    failure_from_reply(&f, 400, SLICE(other), NULL);
+    assert_string_equal(f.details, "{\"limit\":5}");
+}
+
+static void
+test_merge(void **state)
+{
+    static const struct {
+        enum cli_exit a, b, sum;
+    } row[] = {
+        {CLI_OK, CLI_OK, CLI_OK},
+        {CLI_OK, CLI_NOTFOUND, CLI_NOTFOUND},
+        {CLI_NOTFOUND, CLI_OK, CLI_NOTFOUND},
+        {CLI_NOTFOUND, CLI_NOTFOUND, CLI_NOTFOUND},
+        {CLI_NOTFOUND, CLI_NOSPACE, CLI_FAILED},
+        {CLI_NOTFOUND, CLI_INTERRUPTED, CLI_INTERRUPTED},
+        {CLI_INTERRUPTED, CLI_OK, CLI_INTERRUPTED},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++)
+        assert_int_equal(exit_merge(row[i].a, row[i].b), row[i].sum);
+}
+
+static void
+test_again(void **state)
+{
+    static const struct {
+        long status;
+        enum cli_exit exit;
+        bool rewindable, sent_all, reached;
+        unsigned tries;
+        const char *retry_after;
+        int wait;
+        const char *why;
+    } row[] = {
+        {503, CLI_LATER, true, true, true, 1, "7", 7, "the server says when"},
+        {503, CLI_LATER, true, true, true, 1, NULL, 1, "it does not"},
+        {503, CLI_LATER, true, true, true, 1, "0", 1, "no hammering"},
+        {503, CLI_LATER, true, true, true, 1, "9999", 60, "bounded"},
+        {503, CLI_LATER, true, true, true, 1, "soon", 1, "a date or worse"},
+        {503, CLI_LATER, true, true, true, 4, NULL, 4, "slower each time"},
+        {429, CLI_LATER, true, true, true, 1, "2", 2, "too many requests"},
+        {503, CLI_LATER, false, true, true, 1, "1", -1, "a stream"},
+        {503, CLI_LATER, true, true, true, 6, "1", -1, "often enough"},
+        {507, CLI_NOSPACE, true, true, true, 1, "1", -1, "no room"},
+        {400, CLI_FAILED, true, true, true, 1, NULL, -1, "our mistake"},
+        {0, CLI_CONNECT, true, false, true, 1, NULL, 0, "lost on the way"},
+        {0, CLI_CONNECT, true, false, true, 2, NULL, 1, "and again"},
+        {0, CLI_CONNECT, true, true, true, 1, NULL, -1,
+         "it may be stored (D27)"},
+        {0, CLI_CONNECT, true, false, false, 1, NULL, -1, "a wrong address"},
+        {0, CLI_FAILED, true, false, true, 1, NULL, -1, "not the network"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        const struct failure f = {.status = row[i].status, .exit = row[i].exit};
+        int wait = put_again_after(&f, row[i].rewindable, row[i].sent_all,
+                                   row[i].reached, row[i].tries, 5,
+                                   row[i].retry_after);
+
+        if (wait != row[i].wait)
+            fail_msg("%s: %d", row[i].why, wait);
+    }
+}
+
+static void
+test_url(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } row[] = {
+        {"http://h", "http://h"},
+        {"http://h:8020/", "http://h:8020"},
+        {"https://h/base//", "https://h/base"},
+        {"http://[::1]:8020", "http://[::1]:8020"},
+        {"", NULL},
+        {"h:8020", NULL},
+        {"file:///etc/passwd", NULL},
+        {"http://", NULL},
+        {"http:///x", NULL},
+        {"http://:80", NULL},
+        {"http://user:secret@h", NULL}, /* would be shown in messages */
+        {"http://h?x", NULL},
+        {"http://h#x", NULL},
+        {"http://h/a b", NULL},
+        {"http://h\r\nX: y", NULL},
+    };
+    char out[PLACE_URL_MAX];
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        bool ok = url_check(row[i].in, out);
+
+        if (ok != (row[i].out != NULL) || (ok && strcmp(out, row[i].out) != 0))
+            fail_msg("%s", row[i].in);
+    }
+}
+
+static void
+test_query(void **state)
+{
+    struct buf b;
+    (void)state;
+
+    buf_init(&b, 1 * KIB);
+    buf_add_str(&b, "/x");
+    query_add(&b, "a", "1 & 2/\xc3\xbc?");
+    query_add(&b, "b", NULL);
+    query_add(&b, "c", "-._~");
+    assert_string_equal(buf_str(&b), "/x?a=1%20%26%202%2F%C3%BC%3F&c=-._~");
+    buf_release(&b);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reply), cmocka_unit_test(test_details),
+        cmocka_unit_test(test_merge), cmocka_unit_test(test_again),
+        cmocka_unit_test(test_url),   cmocka_unit_test(test_query),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
