@@ -218,7 +218,7 @@ keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
     BIO_free(bio);
     ERR_clear_error();
     if (e == ERR_OK && !found)
-        e = fault_set(f, ERR_NOENT, "public key", "the file holds no PEM key");
+        e = fault_set(f, ERR_INVAL, "public key", "the file holds no PEM key");
     return e;
 }
 
@@ -328,7 +328,7 @@ keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
     for (size_t i = 0; e == ERR_OK && i < json_array_size(list); i++)
         e = jwk_add(ks, json_array_get(list, i), f);
     if (e == ERR_OK && ks->n == before)
-        e = fault_set(f, ERR_NOENT, "jwks", "no RSA key for signatures in it");
+        e = fault_set(f, ERR_INVAL, "jwks", "no RSA key for signatures in it");
 out:
     json_decref(j);
     ERR_clear_error();

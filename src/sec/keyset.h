@@ -52,7 +52,8 @@ enum err keyset_add(struct keyset *ks, EVP_PKEY *pkey, const char *kid,
 #define KEY_SIGNS   4u /* it becomes the signer */
 
 /* The keys of a PEM text: PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE. A private
- * key is refused: whoever verifies must not have one. ERR_NOENT: none found. */
+ * key is refused: whoever verifies must not have one. ERR_INVAL also when there
+ * is none: an empty file must not look like a missing one. */
 enum err keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f);
 /* Those of a JWKS, or one JWK, that are RSA for signatures; others are passed
  * over (RFC 7517 section 5). */

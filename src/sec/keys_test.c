@@ -1,0 +1,460 @@
+/* keys_test.c - tests of keys.h, keyset.h and file.h, in a folder of their own.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "sec/file.h"
+#include "sec/forge.h"
+#include "sec/keys.h"
+#include "sec/token.h"
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct fixture {
+    char root[64];
+    char dir[96];    /* root/keys */
+    char public[96]; /* root/issuer */
+    struct keys_conf conf;
+    struct keys *k;
+};
+
+static int
+setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    const char *tmp = getenv("TMPDIR");
+
+    assert_non_null(f);
+    snprintf(f->root, sizeof(f->root), "%s/artstore-keys-XXXXXX",
+             tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+    assert_non_null(mkdtemp(f->root));
+    snprintf(f->dir, sizeof(f->dir), "%s/keys", f->root);
+    snprintf(f->public, sizeof(f->public), "%s/issuer", f->root);
+    f->conf = (struct keys_conf){.dir = f->dir, .create = true, .bits = 2048};
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+    char cmd[128];
+
+    keys_close(&f->k);
+    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", f->root);
+    assert_int_equal(system(cmd), 0);
+    free(f);
+    return 0;
+}
+
+static void
+write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static char *
+path_in(struct fixture *f, const char *name)
+{
+    static char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+    return path;
+}
+
+static void
+expect_kid(struct keys *k, const char *kid, bool there)
+{
+    struct keyset *ks = keys_get(k);
+    bool found = false;
+
+    for (size_t i = 0; i < ks->n; i++)
+        found = found || strcmp(ks->key[i].kid, kid) == 0;
+    assert_int_equal(found, there);
+    keyset_unref(&ks);
+}
+
+/* First start makes a key, mode 0600; the second finds it. */
+static void
+test_first(void **state)
+{
+    struct fixture *f = *state;
+    char kid[CLAIM_TEXT];
+    struct keyset *ks;
+    struct stat st;
+
+    f->conf.bits = 0; /* the default, once */
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    ks = keys_get(f->k);
+    assert_int_equal(ks->n, 1);
+    assert_int_equal(ks->signer, 0);
+    assert_int_equal(EVP_PKEY_get_bits(ks->key[0].pkey), 3072);
+    assert_int_equal(strlen(ks->key[0].kid), 43);
+    strcpy(kid, ks->key[0].kid);
+    keyset_unref(&ks);
+    assert_int_equal(stat(path_in(f, "key-0001.pem"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(stat(f->dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(access(path_in(f, "public_key.pem"), R_OK), 0);
+    keys_close(&f->k);
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    expect_kid(f->k, kid, true);
+}
+
+static void
+test_no_key(void **state)
+{
+    struct fixture *f = *state;
+    struct fault ft;
+
+    f->conf.create = false;
+    assert_int_equal(keys_open(&f->k, &f->conf, &ft), ERR_NOENT);
+    assert_null(f->k);
+    f->conf.dir = NULL;
+    f->conf.public_path = f->public;
+    assert_int_equal(keys_open(&f->k, &f->conf, &ft), ERR_NOENT);
+    f->conf.public_required = true;
+    assert_int_equal(keys_open(&f->k, &f->conf, &ft), ERR_NOENT);
+    assert_string_equal(ft.what, f->public);
+}
+
+static void
+test_open_to_others(void **state)
+{
+    struct fixture *f = *state;
+    struct fault ft;
+
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    keys_close(&f->k);
+    assert_int_equal(chmod(path_in(f, "key-0001.pem"), 0640), 0);
+    assert_int_equal(keys_open(&f->k, &f->conf, &ft), ERR_DENIED);
+    assert_non_null(strstr(ft.op, "chmod 600"));
+}
+
+static struct keys *
+open_too(const struct fixture *f)
+{
+    struct keys *k = NULL;
+
+    assert_int_equal(keys_open(&k, &f->conf, NULL), ERR_OK);
+    return k;
+}
+
+/* Two processes that start together agree on one key. */
+static void
+test_race(void **state)
+{
+    struct fixture *f = *state;
+    struct keyset *a, *b;
+    struct keys *other;
+    pid_t pid;
+    int status;
+
+    pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0) {
+        other = open_too(f);
+        _exit(other ? 0 : 1);
+    }
+    f->k = open_too(f);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), -1);
+    other = open_too(f);
+    a = keys_get(f->k);
+    b = keys_get(other);
+    assert_string_equal(a->key[0].kid, b->key[0].kid);
+    keyset_unref(&a);
+    keyset_unref(&b);
+    keys_close(&other);
+}
+
+/* The new key signs, the old one verifies until its file is gone. */
+static void
+test_rotate(void **state)
+{
+    static const struct token_conf any = {.leeway = {0}};
+    struct token_spec spec = {.sub = "u", .life = dur_s(60)};
+    struct fixture *f = *state;
+    struct keyset *before, *after;
+    uint64_t generation;
+    struct claims c;
+    struct buf t;
+    bool changed;
+
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    before = keys_get(f->k);
+    generation = keys_generation(f->k);
+    buf_init(&t, TOKEN_MAX);
+    assert_int_equal(token_issue(before, &spec, &t, NULL), ERR_OK);
+    assert_int_equal(keys_rotate(f->k, NULL), ERR_OK);
+    assert_true(keys_generation(f->k) > generation);
+    after = keys_get(f->k);
+    assert_int_equal(after->n, 2);
+    assert_int_equal(after->signer, 1);
+    assert_string_equal(after->key[0].kid, before->key[0].kid);
+    assert_int_equal(
+        token_verify(after, &any, buf_slice(&t), (struct wall){0}, &c),
+        TOKEN_OK);
+    keyset_unref(&after);
+    assert_int_equal(unlink(path_in(f, "key-0001.pem")), 0);
+    assert_int_equal(keys_reload(f->k, &changed, NULL), ERR_OK);
+    assert_true(changed);
+    after = keys_get(f->k);
+    assert_int_equal(
+        token_verify(after, &any, buf_slice(&t), (struct wall){0}, &c),
+        TOKEN_KEY_UNKNOWN);
+    /* Who still holds the old set goes on with it. */
+    assert_int_equal(
+        token_verify(before, &any, buf_slice(&t), (struct wall){0}, &c),
+        TOKEN_OK);
+    keyset_unref(&after);
+    keyset_unref(&before);
+    buf_release(&t);
+}
+
+/* ING-188: what changes takes effect, what cannot be read does not. */
+static void
+test_reload(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *k0 = forge_key(0), *k1 = forge_key(1);
+    char *pem0 = forge_pem(k0), *pem1 = forge_pem(k1), both[4096];
+    char kid0[KEY_THUMBPRINT], kid1[KEY_THUMBPRINT];
+    uint64_t generation;
+    struct fault ft;
+    bool changed;
+
+    assert_true(key_thumbprint(k0, kid0) && key_thumbprint(k1, kid1));
+    write_text(f->public, pem0);
+    f->conf.public_path = f->public;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    expect_kid(f->k, kid0, true);
+    generation = keys_generation(f->k);
+    assert_int_equal(keys_reload(f->k, &changed, NULL), ERR_OK);
+    assert_false(changed);
+    assert_int_equal(keys_generation(f->k), generation);
+
+    write_text(f->public, "garbage");
+    assert_int_equal(keys_reload(f->k, &changed, &ft), ERR_INVAL);
+    assert_false(changed);
+    expect_kid(f->k, kid0, true); /* the old set stays */
+
+    snprintf(both, sizeof(both), "# two keys\n%s\n%s", pem1, pem0);
+    write_text(f->public, both);
+    assert_int_equal(keys_reload(f->k, &changed, NULL), ERR_OK);
+    assert_true(changed);
+    expect_kid(f->k, kid0, true);
+    expect_kid(f->k, kid1, true);
+    assert_true(keys_generation(f->k) > generation);
+    free(pem0);
+    free(pem1);
+    EVP_PKEY_free(k0);
+    EVP_PKEY_free(k1);
+}
+
+/* RFC 7638 section 3.1: its key and its thumbprint. */
+#define RFC7638_N                                                             \
+    "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7a" \
+    "PFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArw" \
+    "l93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0z" \
+    "gdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2Nc" \
+    "Rwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+
+static void
+test_jwks(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err want;
+        size_t n;
+        const char *why;
+    } row[] = {
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" RFC7638_N
+         "\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}]}",
+         ERR_OK, 1, "the key of RFC 7638"},
+        {"{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AQAB\"}", ERR_OK, 1,
+         "one JWK, no kid: its thumbprint"},
+        {"{\"keys\":[{\"kty\":\"EC\"},{\"kty\":\"oct\",\"k\":\"AA\"},"
+         "{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AQAB\"}]}",
+         ERR_OK, 1, "others are passed over"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"use\":\"enc\",\"n\":\"" RFC7638_N
+         "\",\"e\":\"AQAB\"}]}",
+         ERR_INVAL, 0, "only for encryption"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"alg\":\"RS512\",\"n\":\"" RFC7638_N
+         "\",\"e\":\"AQAB\"}]}",
+         ERR_INVAL, 0, "for another algorithm"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" RFC7638_N
+         "\",\"e\":\"AQAB\",\"d\":\"AQAB\"}]}",
+         ERR_INVAL, 0, "a private key"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AQ\"}]}",
+         ERR_INVAL, 0, "exponent 1: every text is its own signature"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" RFC7638_N
+         "\",\"e\":\"" RFC7638_N "\"}]}",
+         ERR_INVAL, 0, "an exponent that makes checks slow"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN\","
+         "\"e\":\"AQAB\"}]}",
+         ERR_INVAL, 0, "192 bits"},
+        {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"*\",\"e\":\"AQAB\"}]}", ERR_INVAL,
+         0, "not base64url"},
+        {"{\"keys\":[]}", ERR_INVAL, 0, "none"},
+        {"[1]", ERR_INVAL, 0, "no object"},
+        {"{", ERR_INVAL, 0, "no JSON"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct keyset *ks = keyset_new(1);
+        enum err e = keyset_add_jwks(ks, slice_str(row[i].text), NULL);
+
+        if (e != row[i].want || ks->n != row[i].n)
+            fail_msg("%s: %s, %zu keys", row[i].why, err_name(e), ks->n);
+        if (i == 0) {
+            char thumb[KEY_THUMBPRINT];
+
+            assert_string_equal(ks->key[0].kid, "2011-04-29");
+            assert_false(ks->key[0].any_kid);
+            assert_true(key_thumbprint(ks->key[0].pkey, thumb));
+            assert_string_equal(thumb,
+                                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        }
+        if (i == 1) {
+            assert_string_equal(ks->key[0].kid,
+                                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+            assert_true(ks->key[0].any_kid);
+        }
+        keyset_unref(&ks);
+    }
+}
+
+static char *
+any_pem(EVP_PKEY *key, bool private)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text, *out;
+    long n;
+
+    if (private)
+        assert_true(
+            PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
+    else
+        assert_true(PEM_write_bio_PUBKEY(bio, key));
+    n = BIO_get_mem_data(bio, &text);
+    out = strndup(text, (size_t)n);
+    BIO_free(bio);
+    return out;
+}
+
+static void
+test_pem_refusals(void **state)
+{
+    EVP_PKEY *rsa = forge_key(0), *small = EVP_RSA_gen(1024);
+    EVP_PKEY *ec = EVP_EC_gen("P-256");
+    struct {
+        char *text;
+        enum err want;
+        const char *why;
+    } row[] = {
+        {any_pem(rsa, false), ERR_OK, "a public key"},
+        {any_pem(rsa, true), ERR_INVAL, "a private key does not belong here"},
+        {any_pem(small, false), ERR_INVAL, "1024 bits"},
+        {any_pem(ec, false), ERR_INVAL, "an elliptic curve"},
+        {strdup(""), ERR_INVAL, "empty"},
+        {strdup("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+         ERR_INVAL, "no key in the block"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct keyset *ks = keyset_new(1);
+        enum err e = keyset_add_pem(ks, slice_str(row[i].text), NULL);
+
+        if (e != row[i].want)
+            fail_msg("%s: %s", row[i].why, err_name(e));
+        keyset_unref(&ks);
+        free(row[i].text);
+    }
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(small);
+    EVP_PKEY_free(ec);
+}
+
+/* What we publish: public numbers only, of our own keys only. */
+static void
+test_publish(void **state)
+{
+    struct keyset *ks = keyset_new(1);
+    struct buf b;
+    (void)state;
+
+    assert_int_equal(
+        keyset_add(ks, forge_key(0), NULL, KEY_OURS | KEY_SIGNS, NULL), ERR_OK);
+    assert_int_equal(keyset_add(ks, forge_key(1), "foreign", 0, NULL), ERR_OK);
+    assert_int_equal(keyset_add(ks, forge_key(1), "foreign", 0, NULL),
+                     ERR_EXISTS);
+    assert_int_equal(keyset_add(ks, forge_key(0), "foreign", 0, NULL),
+                     ERR_INVAL); /* one name, two keys */
+    buf_init(&b, 64 * KIB);
+    assert_true(keyset_jwks(ks, &b));
+    assert_non_null(strstr(buf_str(&b), ks->key[0].kid));
+    assert_null(strstr(buf_str(&b), "foreign"));
+    assert_null(strstr(buf_str(&b), "\"d\""));
+    buf_clear(&b);
+    assert_true(keyset_pem(ks, &b));
+    assert_null(strstr(buf_str(&b), "PRIVATE"));
+    buf_release(&b);
+    keyset_unref(&ks);
+}
+
+static void
+test_file(void **state)
+{
+    struct fixture *f = *state;
+    struct buf b;
+    struct fault ft;
+
+    buf_init(&b, 8 * KIB);
+    assert_int_equal(
+        sec_file_write(f->root, "x", SLICE("one"), 0600, false, NULL), ERR_OK);
+    assert_int_equal(
+        sec_file_write(f->root, "x", SLICE("two"), 0600, false, NULL),
+        ERR_EXISTS);
+    snprintf(f->public, sizeof(f->public), "%s/x", f->root);
+    assert_int_equal(sec_file_read(f->public, true, &b, NULL), ERR_OK);
+    assert_string_equal(buf_str(&b), "one");
+    assert_int_equal(
+        sec_file_write(f->root, "x", SLICE("two"), 0604, true, NULL), ERR_OK);
+    assert_int_equal(sec_file_read(f->public, true, &b, &ft), ERR_DENIED);
+    buf_clear(&b);
+    assert_int_equal(sec_file_read(f->public, false, &b, NULL), ERR_OK);
+    assert_string_equal(buf_str(&b), "two");
+    assert_int_equal(sec_file_read(f->root, false, &b, &ft), ERR_INVAL);
+    assert_int_equal(truncate(f->public, 9000), 0);
+    buf_clear(&b);
+    assert_int_equal(sec_file_read(f->public, false, &b, &ft), ERR_TOOBIG);
+    buf_release(&b);
+}
+
+int
+main(void)
+{
+#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_first),
+        T(test_no_key),
+        T(test_open_to_others),
+        T(test_race),
+        T(test_rotate),
+        T(test_reload),
+        cmocka_unit_test(test_jwks),
+        cmocka_unit_test(test_pem_refusals),
+        cmocka_unit_test(test_publish),
+        T(test_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
