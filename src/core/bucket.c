@@ -28,7 +28,8 @@ bucket_take(struct bucket *b, struct wall now, uint32_t n)
     if (day > b->day) {
         *b = (struct bucket){.day = day, .number = 1};
         moved = true;
-    } else if (b->files >= BUCKET_FILES_MAX && b->number < BUCKET_NUMBER_MAX) {
+    } else if (b->files + n > BUCKET_FILES_MAX &&
+               b->number < BUCKET_NUMBER_MAX) {
         b->number++;
         b->files = 0;
         moved = true;

@@ -51,6 +51,13 @@ ledger_measure_end(struct ledger *l, struct ledger_room total,
     l->taken_inodes = l->begun_inodes > 0 ? l->begun_inodes : 0;
 }
 
+void
+ledger_measure_cancel(struct ledger *l)
+{
+    assert(l->measuring);
+    l->measuring = false;
+}
+
 static uint64_t
 less(uint64_t a, uint64_t b)
 {
@@ -134,11 +141,17 @@ add_taken(struct ledger *l, int64_t bytes, int64_t inodes)
 }
 
 void
+ledger_add(struct ledger *l, struct ledger_member *m, struct ledger_room r)
+{
+    add_taken(l, (int64_t)r.bytes, (int64_t)r.inodes);
+    m->stored += r.bytes;
+}
+
+void
 ledger_take(struct ledger *l, struct ledger_member *m, struct ledger_room r)
 {
     ledger_release(l, m, r);
-    add_taken(l, (int64_t)r.bytes, (int64_t)r.inodes);
-    m->stored += r.bytes;
+    ledger_add(l, m, r);
 }
 
 void

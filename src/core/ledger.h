@@ -71,6 +71,8 @@ void ledger_init(struct ledger *l, const struct ledger_conf *conf);
 void ledger_measure_begin(struct ledger *l);
 void ledger_measure_end(struct ledger *l, struct ledger_room total,
                         struct ledger_room free);
+/* The measure failed: what is known stays. */
+void ledger_measure_cancel(struct ledger *l);
 
 /* ERR_OK, ERR_NOSPC, ERR_NOINODES; with the latter two nothing changed. */
 enum err
@@ -80,6 +82,9 @@ ledger_release(struct ledger *l, struct ledger_member *m, struct ledger_room r);
 /* R of what was reserved is now on disk. */
 void
 ledger_take(struct ledger *l, struct ledger_member *m, struct ledger_room r);
+/* R is on disk, without a reservation: what is there anyway must be counted. */
+void
+ledger_add(struct ledger *l, struct ledger_member *m, struct ledger_room r);
 /* R is on disk no more. */
 void
 ledger_free(struct ledger *l, struct ledger_member *m, struct ledger_room r);

@@ -30,6 +30,8 @@ recover_decide(const struct recover_facts *f)
         return f->has_row ? RECOVER_MISSING : RECOVER_REMOVE;
     if (f->attr == RECOVER_ATTR_FOREIGN || f->attr == RECOVER_ATTR_LATER)
         return RECOVER_LEAVE;
+    if (f->superseded)
+        return RECOVER_REMOVE;
     if (proved(f))
         return whole(f) ? RECOVER_KEEP : RECOVER_QUARANTINE;
     if (!whole(f) || f->check == RECOVER_MISMATCH)

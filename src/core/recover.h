@@ -43,7 +43,8 @@ struct recover_facts {
     bool need_sidecar;
     bool has_row; /* in the index */
     uint64_t row_seq;
-    bool tomb;       /* deleted, at tomb_seq or later */
+    bool tomb;       /* deleted after it was stored */
+    bool superseded; /* the index has a later file of this id elsewhere */
     uint64_t synced; /* the journal's promise */
     enum recover_check check;
 };

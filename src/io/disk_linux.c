@@ -130,7 +130,11 @@ do_open(struct disk_linux *l, struct disk_op *op, struct fault *f)
     if (op->flags & DISK_DIR)
         flags = O_RDONLY | O_DIRECTORY;
     op->fd = open_beneath(fd_of(l, op->dir), op->name, flags | O_NOCTTY);
-    return op->fd == -1 ? fail(l, op, f) : ERR_OK;
+    if (op->fd == -1)
+        return fail(l, op, f);
+    if (op->flags & DISK_FRESH)
+        (void)posix_fadvise(op->fd, 0, 0, POSIX_FADV_DONTNEED);
+    return ERR_OK;
 }
 
 static enum err

@@ -148,6 +148,7 @@ struct blob_abort {
     void (*done)(struct blob_abort *r);
     struct blob_ticket *ticket;
     struct work work; /* the driver's */
+    struct task task;
     void *priv;
 };
 
@@ -160,7 +161,8 @@ struct blob_open {
     struct blob_reader *reader; /* result */
     enum err err;
     struct fault fault;
-    struct work work; /* the driver's */
+    struct blob *blob; /* the driver's, as is WORK */
+    struct work work;
     void *priv;
 };
 
@@ -207,7 +209,8 @@ struct blob_delete {
     void *priv;
 };
 
-/* One page of what is stored, by file_id. BUF is filled with the attributes. */
+/* One page of what is stored, by file_id. The metadata of each row is the
+ * caller's to free(). */
 struct blob_list {
     struct loop *loop;
     void (*done)(struct blob_list *r);
@@ -217,7 +220,8 @@ struct blob_list {
     unsigned n;
     enum err err;
     struct fault fault;
-    struct work work; /* the driver's */
+    struct blob *blob; /* the driver's, as is WORK */
+    struct work work;
     void *priv;
 };
 

@@ -60,6 +60,8 @@ enum disk_flag {
     DISK_WRITE = 2,  /* OPEN: for writing too */
     DISK_DIRECT = 4, /* TMPFILE, CREATE: past the page cache where possible;
                         cleared in the operation when it was not */
+    DISK_FRESH = 8,  /* OPEN: forget what the page cache holds of the file, so
+                        that what is read next is what the device has */
 };
 
 struct disk_stat {
@@ -114,7 +116,7 @@ struct disk {
 
 /* One folder; its parent must exist. ERR_EXISTS is an answer. */
 enum err disk_mkdir(struct disk *d, int dir, const char *name, struct fault *f);
-/* NAME may be a path; flags DISK_DIR, DISK_WRITE. */
+/* NAME may be a path; flags DISK_DIR, DISK_WRITE, DISK_FRESH. */
 enum err disk_open(struct disk *d, int dir, const char *name, unsigned flags,
                    int *fd, struct fault *f);
 /* A new empty file, for reading and writing. */

@@ -1,0 +1,166 @@
+/* account.c - the element's side of the pool's ledger (core/ledger.h), and what
+ * the element tells of its capacity. SPDX-License-Identifier: Apache-2.0 */
+#include "role/storage/impl.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ledger_conf
+element_ledger_conf(void)
+{
+    return (struct ledger_conf){
+        .headroom = {.bytes = 64 * MIB, .inodes = 1024},
+        .percent = {0, 85, 92, 98},
+        .hysteresis = 2,
+    };
+}
+
+struct element_pool *
+element_pool_new(const struct ledger_conf *conf)
+{
+    struct element_pool *p = calloc(1, sizeof(*p));
+
+    if (p) {
+        pthread_mutex_init(&p->mu, NULL);
+        ledger_init(&p->ledger, conf);
+    }
+    return p;
+}
+
+void
+element_pool_free(struct element_pool **p)
+{
+    if (*p) {
+        pthread_mutex_destroy(&(*p)->mu);
+        free(*p);
+    }
+    *p = NULL;
+}
+
+enum err
+account_reserve(struct element *e, struct ledger_room r, struct fault *f)
+{
+    enum err err;
+
+    pthread_mutex_lock(&e->pool->mu);
+    err = ledger_reserve(&e->pool->ledger, &e->account, r);
+    pthread_mutex_unlock(&e->pool->mu);
+    if (err != ERR_OK) {
+        atomic_fetch_add(&e->n_refused, 1);
+        return fault_set(f, err, "reserve", e->element_id);
+    }
+    return ERR_OK;
+}
+
+void
+account_release(struct element *e, struct ledger_room r)
+{
+    pthread_mutex_lock(&e->pool->mu);
+    ledger_release(&e->pool->ledger, &e->account, r);
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+void
+account_take(struct element *e, struct ledger_room r)
+{
+    pthread_mutex_lock(&e->pool->mu);
+    ledger_take(&e->pool->ledger, &e->account, r);
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+void
+account_free(struct element *e, struct ledger_room r)
+{
+    pthread_mutex_lock(&e->pool->mu);
+    ledger_free(&e->pool->ledger, &e->account, r);
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+void
+account_settle(struct element *e, struct ledger_room reserved,
+               struct ledger_room on_disk, struct ledger_room final)
+{
+    pthread_mutex_lock(&e->pool->mu);
+    ledger_release(&e->pool->ledger, &e->account, reserved);
+    ledger_free(&e->pool->ledger, &e->account, on_disk);
+    ledger_add(&e->pool->ledger, &e->account, final);
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+/* Only one measure of a pool is under way; another element's is as good. */
+enum err
+account_measure(struct element *e, struct fault *f)
+{
+    struct ledger *l = &e->pool->ledger;
+    struct disk_space sp;
+    bool mine = false;
+    enum err err;
+
+    pthread_mutex_lock(&e->pool->mu);
+    if (!l->measuring) {
+        ledger_measure_begin(l);
+        mine = true;
+    }
+    pthread_mutex_unlock(&e->pool->mu);
+    if (!mine)
+        return ERR_OK;
+    err = disk_statfs(e->disk, &sp, f);
+    pthread_mutex_lock(&e->pool->mu);
+    if (err == ERR_OK)
+        ledger_measure_end(l, (struct ledger_room){sp.total, sp.inodes_total},
+                           (struct ledger_room){sp.free, sp.inodes_free});
+    else
+        ledger_measure_cancel(l);
+    pthread_mutex_unlock(&e->pool->mu);
+    return err;
+}
+
+static void
+capacity_of_pool(struct element *e, struct blob_capacity *out)
+{
+    struct ledger *l = &e->pool->ledger;
+    struct ledger_room room;
+
+    pthread_mutex_lock(&e->pool->mu);
+    room = ledger_available(l, &e->account);
+    out->total = ledger_total(l, &e->account);
+    out->used = ledger_used(l, &e->account);
+    out->reserved = l->reserved.bytes;
+    out->inodes_total = l->total.inodes;
+    out->available = room.bytes;
+    out->inodes_available = room.inodes;
+    out->status = (enum blob_status)ledger_step(l, &e->account);
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+void
+account_capacity(struct element *e, struct blob_capacity *out)
+{
+    enum blob_mode mode = (enum blob_mode)atomic_load(&e->mode);
+
+    *out = (struct blob_capacity){
+        .element_uuid = e->sb->element_uuid,
+        .backend = "local",
+        .mode = mode,
+        .priority = e->conf.priority,
+        .boot = e->sb->boot,
+        .files = atomic_load(&e->n_files),
+        .bytes = atomic_load(&e->n_bytes),
+        .last_update = element_now(e),
+    };
+    snprintf(out->element_id, sizeof(out->element_id), "%s", e->element_id);
+    snprintf(out->pool_id, sizeof(out->pool_id), "%s", e->sb->pool_id);
+    snprintf(out->location, sizeof(out->location), "%s", e->location);
+    snprintf(out->endpoint, sizeof(out->endpoint), "%s", e->endpoint);
+    capacity_of_pool(e, out);
+    pthread_mutex_lock(&e->mu);
+    out->seq = e->done_seq;
+    pthread_mutex_unlock(&e->mu);
+    out->writable = mode == BLOB_EDIT || mode == BLOB_RW;
+    if (atomic_load(&e->poisoned)) {
+        out->writable = false;
+        snprintf(out->health, sizeof(out->health), "unhealthy: %.80s",
+                 e->trouble);
+    } else {
+        snprintf(out->health, sizeof(out->health), "healthy");
+    }
+}

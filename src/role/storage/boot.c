@@ -1,0 +1,243 @@
+/* boot.c - what stands at the root of an element: superblock, lock, journal.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/storage/impl.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err
+boot_superblock(struct superblock *sb, struct disk *disk,
+                const struct hash_kernels *hash, struct fault *f)
+{
+    struct buf text;
+    enum err e;
+
+    buf_init(&text, SUPERBLOCK_TEXT_MAX);
+    e = disk_read_file(disk, DISK_ROOT, "superblock", &text, f);
+    if (e == ERR_NOENT)
+        fault_set(f, e, "superblock",
+                  "this folder is no storage element: artstore storage init "
+                  "makes one, or its disk is not mounted");
+    if (e != ERR_OK)
+        goto out;
+    e = superblock_decode(sb, buf_slice(&text), hash);
+    if (e == ERR_CORRUPT)
+        fault_set(f, e, "superblock",
+                  "damaged; put a good copy back, or move the data away and "
+                  "artstore storage init");
+    else if (e == ERR_UNSUPPORTED)
+        fault_set(f, e, "superblock",
+                  "written by a later version of artstore; use that one");
+out:
+    buf_release(&text);
+    return e;
+}
+
+enum err
+boot_write_superblock(struct disk *disk, const struct superblock *sb,
+                      const struct hash_kernels *hash, struct fault *f)
+{
+    struct buf text;
+    enum err e;
+
+    buf_init(&text, SUPERBLOCK_TEXT_MAX);
+    if (!superblock_encode(&text, sb, hash))
+        e = fault_set(f, ERR_NOMEM, "encode", "superblock");
+    else
+        e = disk_replace_file(disk, DISK_ROOT, "superblock", buf_slice(&text),
+                              f);
+    buf_release(&text);
+    return e;
+}
+
+enum err
+boot_lock(struct disk *disk, int *fd, struct fault *f)
+{
+    enum err e = disk_open(disk, DISK_ROOT, "lock", DISK_WRITE, fd, f);
+
+    if (e == ERR_NOENT)
+        e = disk_create(disk, DISK_ROOT, "lock", fd, f);
+    if (e != ERR_OK)
+        return e;
+    e = disk_lock(disk, *fd, f);
+    if (e == ERR_BUSY)
+        fault_set(f, e, "lock",
+                  "another process serves this element; stop it first");
+    if (e != ERR_OK)
+        disk_close(disk, fd);
+    return e;
+}
+
+static enum err
+load_tomb(struct element *e, const struct journal_record *r)
+{
+    char place[BUCKET_TEXT + NAME_TEXT];
+    struct tomb *t;
+
+    if (r->type == JOURNAL_ABORT)
+        return tombs_abort(&e->tombs, &r->file_id, r->number, r->at)
+                   ? ERR_OK
+                   : ERR_NOMEM;
+    snprintf(place, sizeof(place), "%s %s", r->bucket, r->name);
+    t = tombs_delete(&e->tombs, &r->file_id, r->number, r->seq, r->at, place);
+    if (!t)
+        return ERR_NOMEM;
+    t->expired = r->type == JOURNAL_EXPIRE;
+    if (!t->pinned) {
+        t->pinned = true; /* until its unlinks are known to be durable */
+        e->pinned++;
+    }
+    return ERR_OK;
+}
+
+enum err
+journal_load(struct element *e, struct fault *f)
+{
+    struct journal_record *r = calloc(1, sizeof(*r));
+    struct slice rest;
+    struct buf text;
+    uint64_t damaged = 0;
+    enum err err;
+
+    buf_init(&text, JOURNAL_MAX);
+    err = disk_read_file(e->disk, DISK_ROOT, "journal", &text, f);
+    if (err == ERR_NOENT)
+        err = ERR_OK;
+    rest = buf_slice(&text);
+    if (!r)
+        err = fault_set(f, ERR_NOMEM, "journal", "");
+    while (err == ERR_OK && journal_next(&rest, r, &damaged, e->hash)) {
+        if (r->seq > e->next_seq)
+            e->next_seq = r->seq;
+        if (r->type == JOURNAL_SYNCED)
+            e->synced_seq = u64_max(e->synced_seq, r->seq);
+        else if ((err = load_tomb(e, r)) != ERR_OK)
+            fault_set(f, err, "journal", "");
+    }
+    e->journal_end = text.n;
+    buf_release(&text);
+    free(r);
+    return err;
+}
+
+/* Room for the journal is taken ahead, so that a delete can still be written
+ * down when the disk is full. */
+static void
+journal_grow(struct element *e)
+{
+    uint64_t to = align_up(e->journal_end + JOURNAL_STEP / 2, JOURNAL_STEP);
+
+    if (to <= e->journal_room)
+        return;
+    if (disk_alloc(e->disk, e->journal, e->journal_room, to - e->journal_room,
+                   NULL) == ERR_OK)
+        e->journal_room = to;
+}
+
+enum err
+journal_start(struct element *e, struct fault *f)
+{
+    enum err err =
+        disk_open(e->disk, DISK_ROOT, "journal", DISK_WRITE, &e->journal, f);
+
+    if (err == ERR_NOENT) {
+        err = disk_create(e->disk, DISK_ROOT, "journal", &e->journal, f);
+        if (err == ERR_OK)
+            err = disk_sync(e->disk, (int[]){DISK_ROOT, e->journal}, 2, f);
+    }
+    if (err == ERR_OK)
+        journal_grow(e);
+    return err;
+}
+
+enum err
+journal_append(struct element *e, struct slice text, struct fault *f)
+{
+    enum err err;
+
+    pthread_mutex_lock(&e->journal_mu);
+    journal_grow(e);
+    err = disk_pwrite(e->disk, e->journal, text.p, text.n, e->journal_end, f);
+    /* Even after an error: what got there is skipped by its checksum. */
+    e->journal_end += text.n;
+    pthread_mutex_unlock(&e->journal_mu);
+    return err;
+}
+
+/* Keeps what is still to be settled and what is young. Written into a new
+ * file; appends wait meanwhile, so it is done when few are to be expected. */
+static bool
+still_needed(struct element *e, const struct journal_record *r,
+             struct wall before)
+{
+    const struct tomb *t;
+    bool keep;
+
+    if (r->type == JOURNAL_SYNCED)
+        return false;
+    if (r->type == JOURNAL_ABORT)
+        return r->at.ms >= before.ms;
+    pthread_mutex_lock(&e->mu);
+    t = tombs_get(&e->tombs, &r->file_id);
+    keep = r->seq > e->done_seq || (t && t->pinned) || r->at.ms >= before.ms;
+    pthread_mutex_unlock(&e->mu);
+    return keep;
+}
+
+static enum err
+journal_survivors(struct element *e, struct buf *out, struct fault *f)
+{
+    struct wall before = {element_now(e).ms - TOMB_KEEP_MS};
+    struct journal_record r;
+    struct slice rest;
+    struct buf old;
+    uint64_t damaged = 0;
+    enum err err;
+
+    buf_init(&old, JOURNAL_MAX);
+    err = disk_read_file(e->disk, DISK_ROOT, "journal", &old, f);
+    rest = buf_slice(&old);
+    while (err == ERR_OK && journal_next(&rest, &r, &damaged, e->hash))
+        if (still_needed(e, &r, before) && !journal_encode(out, &r, e->hash))
+            err = fault_set(f, ERR_NOMEM, "journal", "compact");
+    r = (struct journal_record){.type = JOURNAL_SYNCED,
+                                .seq = e->journal_synced};
+    if (err == ERR_OK && !journal_encode(out, &r, e->hash))
+        err = fault_set(f, ERR_NOMEM, "journal", "compact");
+    buf_release(&old);
+    return err;
+}
+
+enum err
+journal_compact(struct element *e, struct fault *f)
+{
+    struct buf text;
+    int fd = DISK_NONE;
+    enum err err;
+
+    buf_init(&text, JOURNAL_MAX);
+    pthread_mutex_lock(&e->journal_mu);
+    if (e->journal_old != DISK_NONE && e->journal_users) {
+        err = ERR_AGAIN;
+        goto out;
+    }
+    disk_close(e->disk, &e->journal_old);
+    if ((err = journal_survivors(e, &text, f)) != ERR_OK)
+        goto out;
+    /* The old one stays open for the syncs of batches that are under way: what
+     * they wrote to it is in the new one too, and synced here. */
+    err = disk_replace_file(e->disk, DISK_ROOT, "journal", buf_slice(&text), f);
+    if (err != ERR_OK)
+        goto out;
+    err = disk_open(e->disk, DISK_ROOT, "journal", DISK_WRITE, &fd, f);
+    if (err != ERR_OK)
+        goto out;
+    e->journal_old = e->journal;
+    e->journal = fd;
+    e->journal_end = text.n;
+    e->journal_room = 0;
+    journal_grow(e);
+out:
+    pthread_mutex_unlock(&e->journal_mu);
+    buf_release(&text);
+    return err;
+}

@@ -1,0 +1,366 @@
+/* element.c - birth, start and end of a storage element; see element.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/storage/impl.h"
+#include "role/storage/periodic.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const modes[] = {"edit", "rw", "ro", "ar"};
+
+const char *
+element_mode_name(enum blob_mode m)
+{
+    return (unsigned)m < countof(modes) ? modes[m] : "?";
+}
+
+bool
+element_mode_parse(struct slice s, enum blob_mode *out)
+{
+    for (size_t i = 0; i < countof(modes); i++)
+        if (slice_eq(s, slice_str(modes[i]))) {
+            *out = (enum blob_mode)i;
+            return true;
+        }
+    return false;
+}
+
+struct blob *
+element_blob(struct element *e)
+{
+    return &e->blob;
+}
+
+const struct uuid *
+element_uuid(const struct element *e)
+{
+    return &e->sb->element_uuid;
+}
+
+void
+element_set_mode(struct element *e, enum blob_mode mode)
+{
+    atomic_store(&e->mode, (int)mode);
+}
+
+void
+element_set_quota(struct element *e, uint64_t quota)
+{
+    pthread_mutex_lock(&e->pool->mu);
+    e->account.quota = quota;
+    pthread_mutex_unlock(&e->pool->mu);
+}
+
+const char *
+element_trouble(struct element *e)
+{
+    return atomic_load(&e->poisoned) ? e->trouble : NULL;
+}
+
+enum err
+element_may_write(struct element *e, struct fault *f)
+{
+    int mode = atomic_load(&e->mode);
+    enum err err = ERR_OK;
+
+    if (atomic_load(&e->poisoned))
+        err = fault_set(f, ERR_READONLY, "store", e->trouble);
+    else if (mode != BLOB_EDIT && mode != BLOB_RW)
+        err = fault_set(f, ERR_READONLY, "store", "the element's mode");
+    if (err != ERR_OK)
+        atomic_fetch_add(&e->n_refused, 1);
+    return err;
+}
+
+/* D24. Only the first reason is kept: the others follow from it. */
+void
+element_poison(struct element *e, const struct fault *why)
+{
+    char text[160];
+
+    pthread_mutex_lock(&e->mu);
+    if (!atomic_load(&e->poisoned)) {
+        snprintf(e->trouble, sizeof(e->trouble), "%s; restart to verify",
+                 fault_text(why, text, sizeof(text)));
+        atomic_store(&e->poisoned, true);
+    }
+    pthread_mutex_unlock(&e->mu);
+}
+
+/* Among several operations only the sync is final. */
+void
+element_check_sync(struct element *e, const struct fault *f, enum err err)
+{
+    if (err != ERR_OK && strcmp(f->op, disk_do_name(DISK_SYNC)) == 0)
+        element_poison(e, f);
+}
+
+void
+element_saw(struct element *e, const struct loop *l)
+{
+    atomic_store_explicit(&e->now_ms, l->wall.ms, memory_order_relaxed);
+}
+
+struct wall
+element_now(struct element *e)
+{
+    return (struct wall){
+        atomic_load_explicit(&e->now_ms, memory_order_relaxed)};
+}
+
+static uint64_t
+blob_generation(struct blob *b)
+{
+    return atomic_load(&element_of(b)->generation);
+}
+
+static void
+blob_capacity(struct blob *b, struct blob_capacity *out)
+{
+    account_capacity(element_of(b), out);
+}
+
+static const struct blob_ops ops = {
+    .admit = ticket_admit,
+    .append = ticket_append,
+    .publish = ticket_publish,
+    .put = commit_put,
+    .abort = ticket_abort,
+    .open = reader_open,
+    .info = reader_info,
+    .read = reader_read,
+    .close = reader_close,
+    .del = commit_delete,
+    .list = reader_list,
+    .capacity = blob_capacity,
+    .generation = blob_generation,
+};
+
+struct element *
+element_new(const struct element_conf *conf)
+{
+    static const struct hash_cpu portable;
+    struct element *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        return NULL;
+    e->blob.ops = &ops;
+    e->conf = *conf;
+    e->hash = conf->hash ? conf->hash : hash_select(&portable, "c");
+    e->lock = e->data = e->tmp = DISK_NONE;
+    e->journal = e->journal_old = DISK_NONE;
+    e->account.quota = conf->quota;
+    atomic_init(&e->mode, (int)conf->mode);
+    atomic_init(&e->now_ms, conf->now.ms);
+    pthread_mutex_init(&e->folder_mu, NULL);
+    pthread_mutex_init(&e->journal_mu, NULL);
+    pthread_mutex_init(&e->mu, NULL);
+    bucket_init(&e->bucket);
+    commit_init(e);
+    e->sb = calloc(1, sizeof(*e->sb));
+    e->changes = calloc(RUN_MAX + UNSETTLED_MAX, sizeof(*e->changes));
+    if (!e->sb || !e->changes ||
+        !tombs_init(&e->tombs, TOMBS_MAX, conf->seed) ||
+        !map_init(&e->pending, COMMIT_QUEUE_MAX, conf->seed) ||
+        !map_init(&e->tickets, TICKETS_MAX, conf->seed)) {
+        element_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void
+element_free(struct element *e)
+{
+    if (e->folder)
+        folder_drop(e, e->folder);
+    disk_close(e->disk, &e->journal);
+    disk_close(e->disk, &e->journal_old);
+    disk_close(e->disk, &e->tmp);
+    disk_close(e->disk, &e->data);
+    disk_close(e->disk, &e->lock);
+    tombs_release(&e->tombs);
+    map_release(&e->pending);
+    map_release(&e->tickets);
+    free(e->unsettled);
+    free(e->changes);
+    free(e->sb);
+    pthread_mutex_destroy(&e->folder_mu);
+    pthread_mutex_destroy(&e->journal_mu);
+    pthread_mutex_destroy(&e->mu);
+    free(e);
+}
+
+static enum err
+check_identity(struct element *e, struct fault *f)
+{
+    const struct uuid *want = &e->conf.installation_id;
+    const char *name = e->conf.element_id;
+
+    if (!uuid_is_nil(want) && !uuid_eq(want, &e->sb->installation_id))
+        return fault_set(f, ERR_CONFLICT, "superblock",
+                         "the element belongs to another installation");
+    snprintf(e->element_id, sizeof(e->element_id), "%s",
+             name ? name : e->sb->label);
+    snprintf(e->blob.element_id, sizeof(e->blob.element_id), "%s",
+             e->element_id);
+    snprintf(e->location, sizeof(e->location), "%s",
+             e->conf.location ? e->conf.location : "default");
+    snprintf(e->endpoint, sizeof(e->endpoint), "%s",
+             e->conf.endpoint ? e->conf.endpoint : "");
+    return ERR_OK;
+}
+
+static enum err
+open_folders(struct element *e, struct fault *f)
+{
+    enum err err = disk_open(e->disk, DISK_ROOT, "data", DISK_DIR, &e->data, f);
+    unsigned flags = 0;
+    int fd = DISK_NONE;
+
+    if (err != ERR_OK)
+        return err;
+    /* Can this file system make files without names? */
+    err = disk_tmpfile(e->disk, e->data, &flags, &fd, f);
+    disk_close(e->disk, &fd);
+    if (err != ERR_UNSUPPORTED)
+        return err == ERR_NOSPC || err == ERR_NOINODES ? ERR_OK : err;
+    err = disk_mkdir(e->disk, DISK_ROOT, "tmp", f);
+    if (err != ERR_OK && err != ERR_EXISTS)
+        return err;
+    return disk_open(e->disk, DISK_ROOT, "tmp", DISK_DIR, &e->tmp, f);
+}
+
+static enum err
+load_totals(struct element *e, struct fault *f)
+{
+    struct index_totals t;
+    enum err err = e->index->ops->totals(e->index, &t, f);
+
+    if (err != ERR_OK)
+        return err;
+    atomic_store(&e->n_files, t.files);
+    atomic_store(&e->n_bytes, t.bytes);
+    pthread_mutex_lock(&e->pool->mu);
+    e->account.stored = t.stored;
+    pthread_mutex_unlock(&e->pool->mu);
+    e->next_seq = u64_max(e->next_seq, t.last_seq);
+    return ERR_OK;
+}
+
+/* From here on a stop without element_close() is unclean. */
+static enum err
+begin_boot(struct element *e, struct fault *f)
+{
+    struct superblock *sb = e->sb;
+
+    e->done_seq = e->synced_seq = e->next_seq;
+    sb->boot++;
+    sb->clean = false;
+    sb->seq = e->next_seq;
+    sb->synced = e->next_seq;
+    e->journal_synced = e->next_seq;
+    return boot_write_superblock(e->disk, sb, e->hash, f);
+}
+
+enum err
+element_open(struct element **out, const struct element_conf *conf,
+             struct disk *disk, struct index *index, struct element_pool *pool,
+             struct element_report *report, struct fault *f)
+{
+    struct element_report local = {0};
+    struct element *e = element_new(conf);
+    enum err err;
+
+    if (!e)
+        return fault_set(f, ERR_NOMEM, "open", "element");
+    e->disk = disk;
+    e->index = index;
+    e->pool = pool;
+    if ((err = boot_superblock(e->sb, disk, e->hash, f)) != ERR_OK ||
+        (err = check_identity(e, f)) != ERR_OK ||
+        (err = boot_lock(disk, &e->lock, f)) != ERR_OK ||
+        (err = open_folders(e, f)) != ERR_OK)
+        goto out;
+    e->next_seq = e->sb->seq;
+    e->synced_seq = e->sb->synced;
+    if ((err = journal_load(e, f)) != ERR_OK ||
+        (err = load_totals(e, f)) != ERR_OK ||
+        (err = recovery_run(e, report ? report : &local, f)) != ERR_OK ||
+        (err = load_totals(e, f)) != ERR_OK ||
+        (err = folder_last(e, f)) != ERR_OK ||
+        (err = begin_boot(e, f)) != ERR_OK ||
+        (err = journal_start(e, f)) != ERR_OK ||
+        (err = account_measure(e, f)) != ERR_OK)
+        goto out;
+    err = periodic_new(&e->periodic, e, f);
+out:
+    if (err != ERR_OK)
+        element_free(e);
+    else
+        *out = e;
+    return err;
+}
+
+void
+element_close(struct element **ep)
+{
+    struct element *e = *ep;
+
+    *ep = NULL;
+    if (!e)
+        return;
+    pthread_mutex_lock(&e->mu);
+    assert(list_empty(&e->queue) && list_empty(&e->order));
+    assert(e->pending.n == 0 && e->tickets.n == 0);
+    pthread_mutex_unlock(&e->mu);
+    assert(atomic_load(&e->n_open) == 0);
+    clean_end(e);
+    periodic_free(&e->periodic);
+    element_free(e);
+}
+
+void
+element_stats(struct element *e, struct element_stats *out)
+{
+    *out = (struct element_stats){
+        .reads = atomic_load(&e->n_reads),
+        .corrupt = atomic_load(&e->n_corrupt),
+        .refused = atomic_load(&e->n_refused),
+    };
+    pthread_mutex_lock(&e->mu);
+    out->batches = e->count.batches;
+    out->published = e->count.published;
+    out->deleted = e->count.deleted;
+    out->expired = e->count.expired;
+    out->failed = e->count.failed;
+    out->queued = e->queued;
+    out->tickets = e->tickets.n;
+    out->tombs = e->tombs.map.n;
+    pthread_mutex_unlock(&e->mu);
+}
+
+struct changes_upto {
+    uint64_t upto;
+    index_change_fn *fn;
+    void *arg;
+};
+
+static bool
+see_change(void *arg, const struct index_change *c)
+{
+    struct changes_upto *u = arg;
+
+    return c->seq <= u->upto && u->fn(u->arg, c);
+}
+
+enum err
+element_changes(struct element *e, uint64_t since, size_t max,
+                index_change_fn *fn, void *arg, struct fault *f)
+{
+    struct changes_upto u = {.fn = fn, .arg = arg};
+
+    pthread_mutex_lock(&e->mu);
+    u.upto = e->done_seq;
+    pthread_mutex_unlock(&e->mu);
+    return e->index->ops->changes(e->index, since, max, see_change, &u, f);
+}

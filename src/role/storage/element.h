@@ -1,0 +1,149 @@
+/* element.h - a storage element over a local file system: port/blob.h on top
+ * of port/disk.h and port/index.h.
+ *
+ *     superblock    which element this is (wire/superblock.h)
+ *     lock          held while open
+ *     journal       tombstones, and what is durable (wire/journal.h)
+ *     data/2026/11/21/0003/
+ *         {storage_filename}               the bytes
+ *         {storage_filename}.attr.json     the authority (wire/attr.h)
+ *         {storage_filename}.crc32c        block checksums, of large files
+ *     quarantine/   what recovery found damaged
+ *     tmp/          only where files without a name are not possible
+ *
+ * Uploads and deletes become durable in batches (core/publish.h): commit.c
+ * gathers what is ready, batch.c carries a batch out on a worker thread, up to
+ * two at a time.
+ *
+ * Calls marked "blocks" are for the start and the end of a process, or for a
+ * worker thread. SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_STORAGE_ELEMENT_H
+#define ROLE_STORAGE_ELEMENT_H
+
+#include "core/ledger.h"
+#include "hash/hash.h"
+#include "port/blob.h"
+#include "port/disk.h"
+#include "port/index.h"
+#include "port/registry.h"
+
+struct element;
+
+/* The account of one file system. Elements that live on the same one share it
+ * (D28): whoever opens them makes one per pool_id. */
+struct element_pool;
+struct element_pool *element_pool_new(const struct ledger_conf *conf);
+void element_pool_free(struct element_pool **p); /* after its elements */
+/* D07's and the options' defaults. */
+struct ledger_conf element_ledger_conf(void);
+
+struct element_conf {
+    const char *element_id; /* NULL: the superblock's label */
+    const char *location;   /* "default" when NULL */
+    const char *endpoint;
+    enum blob_mode mode;
+    int priority;
+    uint64_t quota;              /* bytes; 0: none */
+    bool relaxed;                /* DURABILITY=relaxed: no sync at all (D10) */
+    struct uuid installation_id; /* nil: any element will do */
+    struct registry *registry;   /* fed before acknowledgements; may be NULL */
+    const struct hash_kernels *hash; /* NULL: portable */
+    uint64_t seed;                   /* random; for hash tables */
+    struct wall now;
+};
+
+/* What recovery and rebuild did. */
+struct element_report {
+    uint64_t files;     /* whole */
+    uint64_t bytes;     /* stored */
+    uint64_t published; /* found complete, not known before */
+    uint64_t removed;   /* leftovers of what was never acknowledged */
+    uint64_t settled;   /* deletes brought to their end */
+    uint64_t missing;   /* damage: known, but not there */
+    uint64_t damaged;   /* damage: there, but not whole */
+    uint64_t extra;     /* not ours: left alone */
+    uint64_t buckets;   /* looked at */
+};
+
+/* Makes a new element in the folder of DISK, which must hold nothing but maybe
+ * an index database. Blocks. ERR_EXISTS: there is an element already, or
+ * something else; *F says what. */
+struct element_birth {
+    struct uuid element_uuid;
+    struct uuid installation_id;
+    const char *label;
+    enum blob_mode mode;
+    const char *pool_id;
+    struct wall now;
+};
+enum err element_init(struct disk *disk, const struct element_birth *birth,
+                      const struct hash_kernels *hash, struct fault *f);
+
+/* Opens the element in the folder of DISK and, after an unclean stop, recovers
+ * it. Blocks. DISK, INDEX and POOL stay the caller's and must outlive it.
+ * REPORT may be NULL. *F says what to do:
+ *   ERR_NOENT        no superblock: artstore storage init
+ *   ERR_CORRUPT      the superblock is damaged
+ *   ERR_CONFLICT     it belongs to another installation (D31)
+ *   ERR_UNSUPPORTED  it was written by a later version
+ *   ERR_BUSY         another process has it */
+enum err
+element_open(struct element **out, const struct element_conf *conf,
+             struct disk *disk, struct index *index, struct element_pool *pool,
+             struct element_report *report, struct fault *f);
+/* No request may be under way and no reader open. Blocks. Marks the element
+ * clean unless a sync has failed. Sets *E to NULL; accepts NULL. */
+void element_close(struct element **e);
+
+struct blob *element_blob(struct element *e);
+const struct uuid *element_uuid(const struct element *e);
+
+/* Begins and ends the periodic work on L: measuring the file system (every 5 s,
+ * STO-026), expiry (STO-043), clean points. After element_stop() DONE is called
+ * on L when nothing of it is under way. Both on L's thread. */
+void element_start(struct element *e, struct loop *l);
+void element_stop(struct element *e, void (*done)(void *arg), void *arg);
+
+/* From any thread. */
+void element_set_mode(struct element *e, enum blob_mode mode);
+void element_set_quota(struct element *e, uint64_t quota);
+/* NULL while all is well, else why the element takes nothing any more (D24). */
+const char *element_trouble(struct element *e);
+
+struct element_stats { /* since the start; for metrics */
+    uint64_t batches;
+    uint64_t published;
+    uint64_t deleted;
+    uint64_t expired;
+    uint64_t failed;
+    uint64_t reads;
+    uint64_t corrupt; /* blocks whose checksum did not match */
+    uint64_t refused; /* no room, mode, tombstones */
+    uint64_t queued;  /* now */
+    uint64_t tickets; /* now */
+    uint64_t tombs;   /* now */
+};
+void element_stats(struct element *e, struct element_stats *out);
+
+/* Changes after SINCE, at most MAX, all of them complete: none with a lower
+ * number will come later. Blocks. */
+enum err element_changes(struct element *e, uint64_t since, size_t max,
+                         index_change_fn *fn, void *arg, struct fault *f);
+
+/* Forgets the index and makes it anew from the attr.json files, or with
+ * CHECK_ONLY only says how the two differ. DEEP reads all bytes against their
+ * checksums. The element must not be open. Blocks, long. */
+enum err
+element_rebuild(struct disk *disk, struct index *index,
+                const struct hash_kernels *hash, bool check_only, bool deep,
+                struct element_report *report, struct fault *f);
+
+/* Reads FILE_ID whole against its block checksums. Blocks, long.
+ * ERR_NOENT, ERR_CORRUPT, ERR_IO. */
+enum err
+element_verify(struct element *e, const struct uuid *file_id, struct fault *f);
+
+const char *element_mode_name(enum blob_mode m); /* "edit" ... */
+bool element_mode_parse(struct slice s, enum blob_mode *out);
+
+#endif
