@@ -4,6 +4,7 @@
 #include "io/index_sqlite.h"
 #include "base/base.h"
 #include "port/index_contract.h"
+#include "port/index_fail.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,6 +58,16 @@ open_memory(void *arg)
 {
     (void)arg;
     return open_path(":memory:");
+}
+
+/* The failing driver, told to fail nothing. */
+static struct index *
+open_fail(void *arg)
+{
+    static struct index_fail w;
+
+    index_fail_init(&w, open_memory(arg));
+    return &w.index;
 }
 
 /* The child commits some and is killed within a transaction; what it had
@@ -172,6 +183,7 @@ main(void)
     static const struct index_contract on[] = {
         {"sqlite file", open_file, reopen_file, NULL, 300},
         {"sqlite memory", open_memory, NULL, NULL, 600},
+        {"index_fail", open_fail, NULL, NULL, 60},
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill),

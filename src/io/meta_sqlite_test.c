@@ -1,9 +1,9 @@
 /* meta_sqlite_test.c - the contract of port/meta.h on SQLite, in files and in
- * memory; who may read the files; and that no list sorts or scans what an index
- * should answer. SPDX-License-Identifier: Apache-2.0 */
+ * memory, and who may read the files. SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_sqlite.h"
 #include "base/base.h"
 #include "port/meta_contract.h"
+#include "port/meta_fail.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,6 +59,16 @@ open_memory(void *arg)
     return open_path(NULL);
 }
 
+/* The failing driver, told to fail nothing. */
+static struct meta *
+open_fail(void *arg)
+{
+    static struct meta_fail w;
+
+    meta_fail_init(&w, open_memory(arg));
+    return &w.meta;
+}
+
 /* Secrets' hashes and names of files: nobody else's business. */
 static void
 test_private(void **state)
@@ -88,6 +98,7 @@ main(void)
     static const struct meta_contract on[] = {
         {"sqlite files", open_files, reopen_files, NULL},
         {"sqlite memory", open_memory, NULL, NULL},
+        {"meta_fail", open_fail, NULL, NULL},
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_private),
