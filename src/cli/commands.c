@@ -187,8 +187,6 @@ const char cli_places[] =
     "without a config.json also artstore-data in the current folder, when it "
     "is yours.";
 
-const struct cli_command *const cli_tables[] = {client_commands, NULL};
-
 #define AT(member) offsetof(struct cli_common, member)
 
 const struct cli_opt cli_common_opts[] = {

@@ -1,12 +1,12 @@
 /* form.c - an upload whose body is multipart/form-data (RFC 7578).
  *
  * Everything around the file is scanned in a 16 KiB side buffer. Inside the
- * file's part the body is received straight into the sink's memory and scanned
+ * file's part the body is received straight into the intake's memory and scanned
  * there, so that only the first read and what is held back at a boundary's
  * possible beginning are ever copied:
  *
- *   SIDE    read to side, scan; the file's bytes are copied to the sink
- *   DIRECT  read to the sink's room, scan in place; the fill grows by what is
+ *   SIDE    read to side, scan; the file's bytes are copied to the intake
+ *   DIRECT  read to the intake's room, scan in place; the fill grows by what is
  *           certainly data, and what may be a boundary is scanned again with
  *           the bytes that follow it
  *
@@ -120,7 +120,7 @@ part_ends(struct upload *u)
 
 enum give { GIVE_ALL, GIVE_WAIT, GIVE_REFUSED };
 
-/* Copies as much of D to the sink as it has room for now. */
+/* Copies as much of D to the intake as it has room for now. */
 static enum give
 file_give(struct upload *u, struct slice d, size_t *taken)
 {
@@ -129,15 +129,15 @@ file_give(struct upload *u, struct slice d, size_t *taken)
 
     *taken = 0;
     while (d.n) {
-        if (!sink_room(&u->sink, &p, &n))
+        if (!intake_room(&u->intake, &p, &n))
             return GIVE_WAIT;
         n = size_min(n, d.n);
         memcpy(p, d.p, n);
-        sink_took(&u->sink, n);
+        intake_took(&u->intake, n);
         *taken += n;
         d = slice_skip(d, n);
-        if (u->sink.size > u->g->conf.file_max) {
-            (void)upload_too_big(u, u->sink.size);
+        if (u->intake.size > u->g->conf.file_max) {
+            (void)upload_too_big(u, u->intake.size);
             return GIVE_REFUSED;
         }
     }
@@ -267,7 +267,7 @@ read_side(struct upload *u)
 }
 
 /* Inside the file with nothing but held bytes on the side: they move in front of
- * the sink's room. True when the read has begun. */
+ * the intake's room. True when the read has begun. */
 static bool
 read_direct(struct upload *u)
 {
@@ -275,8 +275,8 @@ read_direct(struct upload *u)
     size_t held = f->n - f->pos, n;
     void *p;
 
-    if (!sink_room(&u->sink, &p, &n))
-        return true; /* later: SINK_READY comes back here */
+    if (!intake_room(&u->intake, &p, &n))
+        return true; /* later: INTAKE_READY comes back here */
     if (n <= held)
         return false;
     memcpy(p, f->side + f->pos, held);
@@ -290,7 +290,7 @@ read_direct(struct upload *u)
     return true;
 }
 
-/* N bytes came behind the held ones, straight into the sink's room. */
+/* N bytes came behind the held ones, straight into the intake's room. */
 static void
 took_direct(struct upload *u, size_t n)
 {
@@ -319,8 +319,8 @@ took_direct(struct upload *u, size_t n)
     f->pos = 0;
     f->n = total - used;
     if (data)
-        sink_took(&u->sink, data);
-    if (upload_too_big(u, u->sink.size))
+        intake_took(&u->intake, data);
+    if (upload_too_big(u, u->intake.size))
         return;
     if (kind != MULTIPART_DATA && kind != MULTIPART_MORE &&
         scan_event(u, &ev) == SCAN_REFUSED)
@@ -355,8 +355,8 @@ form_read(struct exchange *x, int64_t n)
     struct form *f = u->form;
 
     u->at = NULL;
-    if (u->sink.failed) {
-        upload_sink_failed(u);
+    if (u->intake.failed) {
+        upload_intake_failed(u);
     } else if (n < 0) {
         upload_read_failed(u, n);
     } else if (n == 0) {
@@ -378,7 +378,7 @@ form_step(struct upload *u)
     case SCAN_MORE:
         break;
     default:
-        return; /* SINK_READY comes back here, or it is refused */
+        return; /* INTAKE_READY comes back here, or it is refused */
     }
     if (f->in_file && f->n - f->pos < MULTIPART_BOUNDARY_MAX + 10 &&
         read_direct(u))

@@ -5,7 +5,7 @@
  *   place.c     which element
  *   upload.c    one upload from head to 201
  *   form.c      its body when it is multipart/form-data
- *   sink.c      the bytes: lanes, blocks, element
+ *   intake.c      the bytes: lanes, blocks, element
  *   cache.c     open files, per loop
  *   download.c  one download; ranges.c what of it
  *   files.c     metadata, list, delete
@@ -20,7 +20,7 @@
 #include "role/ingest/ingest.h"
 #include "role/ingest/lanes.h"
 #include "role/ingest/params.h"
-#include "role/ingest/sink.h"
+#include "role/ingest/intake.h"
 #include <stdatomic.h>
 
 #define EXCLUDED_MAX 8

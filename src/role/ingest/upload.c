@@ -23,7 +23,7 @@ upload_free(struct upload *u)
     if (u->large)
         atomic_fetch_sub_explicit(&u->il->large, 1, memory_order_relaxed);
     form_close(u);
-    sink_release(&u->sink);
+    intake_release(&u->intake);
     params_release(&u->params);
     buf_release(&u->details);
     free(u);
@@ -67,7 +67,7 @@ upload_refuse(struct upload *u)
 {
     assert(u->state != UPLOAD_ABORT && u->state != UPLOAD_DONE);
     u->state = UPLOAD_ABORT;
-    sink_abort(&u->sink); /* SINK_GONE answers */
+    intake_abort(&u->intake); /* INTAKE_GONE answers */
 }
 
 void
@@ -183,7 +183,7 @@ publish_done(struct blob_publish *r)
 {
     struct upload *u = container_of(r, struct upload, publish);
 
-    u->sink.ticket = NULL; /* used up in any case */
+    u->intake.ticket = NULL; /* used up in any case */
     if (r->err == ERR_OK) {
         reply_created(u);
         return;
@@ -199,9 +199,9 @@ fill_attr(struct upload *u)
     const struct params *p = &u->params;
     int64_t ttl = p->has_ttl ? p->ttl_days : u->g->conf.ttl_days;
 
-    a->size = u->sink.size;
-    memcpy(a->md5, u->sink.digests.md5, sizeof(a->md5));
-    memcpy(a->sha256, u->sink.digests.sha256, sizeof(a->sha256));
+    a->size = u->intake.size;
+    memcpy(a->md5, u->intake.digests.md5, sizeof(a->md5));
+    memcpy(a->sha256, u->intake.digests.sha256, sizeof(a->sha256));
     memcpy(a->original_filename, p->filename, sizeof(p->filename));
     memcpy(a->content_type, p->content_type, sizeof(p->content_type));
     if (a->content_type[0] == '\0')
@@ -226,7 +226,7 @@ upload_commit(struct upload *u)
     bool aligned = false;
 
     u->state = UPLOAD_COMMIT;
-    if (sink_small(&u->sink, &p, &aligned)) {
+    if (intake_small(&u->intake, &p, &aligned)) {
         u->put.loop = u->il->loop;
         u->put.done = put_done;
         u->put.attempt = u->attempt;
@@ -239,7 +239,7 @@ upload_commit(struct upload *u)
     }
     u->publish.loop = u->il->loop;
     u->publish.done = publish_done;
-    u->publish.ticket = u->sink.ticket;
+    u->publish.ticket = u->intake.ticket;
     u->publish.attr = &u->attr;
     u->publish.err = ERR_OK;
     u->blob->ops->publish(u->blob, &u->publish);
@@ -252,10 +252,10 @@ digests_match(struct upload *u)
     const struct digest_set *d = &u->params.digests;
     const char *which = NULL;
 
-    if (d->has_md5 && memcmp(d->md5, u->sink.digests.md5, sizeof(d->md5)))
+    if (d->has_md5 && memcmp(d->md5, u->intake.digests.md5, sizeof(d->md5)))
         which = "MD5";
     if (d->has_sha256 &&
-        memcmp(d->sha256, u->sink.digests.sha256, sizeof(d->sha256)))
+        memcmp(d->sha256, u->intake.digests.sha256, sizeof(d->sha256)))
         which = "SHA-256";
     if (which)
         refuse(&u->refusal, 422, "checksum_mismatch",
@@ -265,25 +265,25 @@ digests_match(struct upload *u)
     return which == NULL;
 }
 
-/* After a read that was in flight when the sink failed. */
+/* After a read that was in flight when the intake failed. */
 void
-upload_sink_failed(struct upload *u)
+upload_intake_failed(struct upload *u)
 {
     if (u->refusal.status == 0)
-        refuse_element(u, u->sink.err, &u->sink.fault);
+        refuse_element(u, u->intake.err, &u->intake.fault);
     upload_refuse(u);
 }
 
 static void
-sink_event(struct sink *s, enum sink_event ev)
+intake_event(struct intake *s, enum intake_event ev)
 {
-    struct upload *u = container_of(s, struct upload, sink);
+    struct upload *u = container_of(s, struct upload, intake);
 
     switch (ev) {
-    case SINK_READY:
+    case INTAKE_READY:
         upload_receive(u);
         break;
-    case SINK_ENDED:
+    case INTAKE_ENDED:
         if (!digests_match(u)) {
             upload_refuse(u);
         } else {
@@ -291,18 +291,18 @@ sink_event(struct sink *s, enum sink_event ev)
             upload_commit(u);
         }
         break;
-    case SINK_FAILED:
+    case INTAKE_FAILED:
         refuse_element(u, s->err, &s->fault);
         if (u->at == NULL) /* else when the read in flight has ended */
             upload_refuse(u);
         break;
-    case SINK_GONE:
+    case INTAKE_GONE:
         /* Refused before its first byte: another element may take it. */
         if (s->failed && s->size == 0 && u->read_error == 0 &&
             next_attempt(u, s->err)) {
             u->state = UPLOAD_BEGIN;
             u->refusal = (struct refusal){0};
-            sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+            intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
             if (upload_place(u))
                 upload_receive(u);
             return;
@@ -318,7 +318,7 @@ void
 upload_received(struct upload *u)
 {
     u->state = UPLOAD_END;
-    sink_end(&u->sink);
+    intake_end(&u->intake);
 }
 
 bool
@@ -339,15 +339,15 @@ raw_read(struct exchange *x, int64_t n)
     struct upload *u = ((struct call *)x->role)->state;
 
     u->at = NULL;
-    if (u->sink.failed) {
-        upload_sink_failed(u);
+    if (u->intake.failed) {
+        upload_intake_failed(u);
     } else if (n < 0) {
         upload_read_failed(u, n);
     } else if (n == 0) {
         upload_received(u);
     } else {
-        sink_took(&u->sink, (size_t)n);
-        if (upload_too_big(u, u->sink.size))
+        intake_took(&u->intake, (size_t)n);
+        if (upload_too_big(u, u->intake.size))
             return;
         if (x->body_left == 0)
             upload_received(u);
@@ -364,13 +364,13 @@ raw_step(struct upload *u)
     void *p;
     size_t n;
 
-    if (u->sink.size == 0 && u->exact && exchange_peek(x, &body)) {
-        sink_give(&u->sink, body.p, body.n);
+    if (u->intake.size == 0 && u->exact && exchange_peek(x, &body)) {
+        intake_give(&u->intake, body.p, body.n);
         upload_received(u);
         return;
     }
-    if (!sink_room(&u->sink, &p, &n))
-        return; /* SINK_READY or SINK_FAILED */
+    if (!intake_room(&u->intake, &p, &n))
+        return; /* INTAKE_READY or INTAKE_FAILED */
     u->at = p;
     exchange_read(x, p, n, true, raw_read);
 }
@@ -397,9 +397,9 @@ upload_place(struct upload *u)
         return false;
     }
     u->attempt++;
-    sink_aim(&u->sink, u->blob, &u->attr.file_id, u->attempt, u->known);
+    intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known);
     if (u->exact && u->known > BLOB_PUT_MAX)
-        sink_admit(&u->sink);
+        intake_admit(&u->intake);
     return true;
 }
 
@@ -412,7 +412,7 @@ upload_start(struct upload *u)
     struct exchange *x = u->call->x;
 
     u->il = ingest_loop_of(u->g, x->loop);
-    sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+    intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
     if (u->large)
         atomic_fetch_add_explicit(&u->il->large, 1, memory_order_relaxed);
     u->attr.file_id = ingest_file_id(u->il);
@@ -491,7 +491,7 @@ upload_begin(struct call *c)
     u->il = ingest_loop_of(g, c->x->loop);
     params_init(&u->params);
     buf_init(&u->details, 16 * KIB);
-    sink_init(&u->sink, u->il->loop, &u->il->lanes, sink_event);
+    intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
     if (upload_refused_early(u)) {
         upload_refuse(u);
         return;

@@ -30,8 +30,8 @@ struct form {
     bool file_seen; /* its part has begun */
     bool file_over; /* its part has ended */
     bool finished;  /* the closing boundary was there */
-    bool direct;    /* the next read goes into the sink's own memory */
-    size_t held;    /* bytes behind the sink's fill that may be a boundary */
+    bool direct;    /* the next read goes into the intake's own memory */
+    size_t held;    /* bytes behind the intake's fill that may be a boundary */
     size_t pos, n;  /* SIDE[pos..n) */
     size_t data_at, data_left; /* of SIDE: the file's, waiting for room */
     char field[64]; /* the field that is being read; "" a foreign one */
@@ -51,7 +51,7 @@ struct upload {
     struct place place;
     struct blob *blob;
     unsigned attempt;
-    struct sink sink;
+    struct intake intake;
     struct form *form; /* NULL: the raw body is the file */
     struct blob_put put;
     struct blob_publish publish;
@@ -64,18 +64,18 @@ struct upload {
     bool large;         /* counted in il->large */
 };
 
-/* Chooses the element and makes the sink ready. False: refused already. */
+/* Chooses the element and makes the intake ready. False: refused already. */
 bool upload_place(struct upload *u);
 /* All bytes are in. */
 void upload_received(struct upload *u);
 /* Gives up with u->refusal set. */
 void upload_refuse(struct upload *u);
 void upload_read_failed(struct upload *u, int64_t n);
-void upload_sink_failed(struct upload *u);
+void upload_intake_failed(struct upload *u);
 /* The file is longer than allowed? Then refused, and true. */
 bool upload_too_big(struct upload *u, uint64_t size);
 
-/* form.c: begins, and goes on after SINK_READY. */
+/* form.c: begins, and goes on after INTAKE_READY. */
 bool form_open(struct upload *u, struct slice content_type);
 void form_step(struct upload *u);
 void form_close(struct upload *u);

@@ -1,21 +1,21 @@
-/* sink.c - see sink.h. SPDX-License-Identifier: Apache-2.0 */
-#include "role/ingest/sink.h"
+/* intake.c - see intake.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/intake.h"
 #include <stdlib.h>
 #include <string.h>
 
-static void sink_step(struct sink *s);
+static void intake_step(struct intake *s);
 
-static struct sink_slot *
-slot_at(struct sink *s, unsigned i)
+static struct intake_slot *
+slot_at(struct intake *s, unsigned i)
 {
-    return &s->slot[(s->head + i) % SINK_SLOTS];
+    return &s->slot[(s->head + i) % INTAKE_SLOTS];
 }
 
 /* The slot that is being filled, or NULL: it is always the youngest. */
-static struct sink_slot *
-slot_filling(struct sink *s)
+static struct intake_slot *
+slot_filling(struct intake *s)
 {
-    struct sink_slot *k = s->used ? slot_at(s, s->used - 1) : NULL;
+    struct intake_slot *k = s->used ? slot_at(s, s->used - 1) : NULL;
 
     return k && k->state == SLOT_FILLING ? k : NULL;
 }
@@ -23,33 +23,33 @@ slot_filling(struct sink *s)
 /* ---- telling, always later ---- */
 
 static void
-sink_tell(struct loop *l, struct task *t)
+intake_tell(struct loop *l, struct task *t)
 {
-    struct sink *s = container_of(t, struct sink, tell);
+    struct intake *s = container_of(t, struct intake, tell);
     void *p;
     size_t n;
 
     (void)l;
     s->telling = false;
     if (s->gone) {
-        s->event(s, SINK_GONE);
+        s->event(s, INTAKE_GONE);
     } else if (s->aborting) {
         /* only the end is of interest */
     } else if (s->failed) {
         if (!s->failed_told) {
             s->failed_told = true;
-            s->event(s, SINK_FAILED);
+            s->event(s, INTAKE_FAILED);
         }
     } else if (s->ended) {
-        s->event(s, SINK_ENDED);
-    } else if (s->want_ready && sink_room(s, &p, &n)) {
+        s->event(s, INTAKE_ENDED);
+    } else if (s->want_ready && intake_room(s, &p, &n)) {
         s->want_ready = false;
-        s->event(s, SINK_READY);
+        s->event(s, INTAKE_READY);
     }
 }
 
 static void
-sink_later(struct sink *s)
+intake_later(struct intake *s)
 {
     if (s->telling)
         return;
@@ -58,7 +58,7 @@ sink_later(struct sink *s)
 }
 
 static void
-sink_fail(struct sink *s, enum err e, const struct fault *f)
+intake_fail(struct intake *s, enum err e, const struct fault *f)
 {
     if (s->failed)
         return;
@@ -66,19 +66,19 @@ sink_fail(struct sink *s, enum err e, const struct fault *f)
     s->err = e;
     if (f)
         s->fault = *f;
-    sink_later(s);
+    intake_later(s);
 }
 
 /* ---- the slots ---- */
 
 static void
-slot_free(struct sink *s, struct sink_slot *k)
+slot_free(struct intake *s, struct intake_slot *k)
 {
     loop_block_put(s->loop, k->block);
     k->block = NULL;
     k->state = SLOT_EMPTY;
     while (s->used && slot_at(s, 0)->state == SLOT_EMPTY) {
-        s->head = (s->head + 1) % SINK_SLOTS;
+        s->head = (s->head + 1) % INTAKE_SLOTS;
         s->used--;
     }
 }
@@ -86,16 +86,16 @@ slot_free(struct sink *s, struct sink_slot *k)
 static void
 slot_hashed(struct lane_item *it)
 {
-    struct sink_slot *k = container_of(it, struct sink_slot, lane);
+    struct intake_slot *k = container_of(it, struct intake_slot, lane);
 
     k->state = SLOT_HASHED;
     if (it->final)
-        k->sink->final_due = false;
-    sink_step(k->sink);
+        k->intake->final_due = false;
+    intake_step(k->intake);
 }
 
 static void
-slot_hash(struct sink *s, struct sink_slot *k, bool final)
+slot_hash(struct intake *s, struct intake_slot *k, bool final)
 {
     block_move(k->block, BLOCK_RECV, BLOCK_HASH);
     k->state = SLOT_HASHING;
@@ -111,17 +111,17 @@ slot_hash(struct sink *s, struct sink_slot *k, bool final)
 static void
 slot_written(struct blob_append *r)
 {
-    struct sink_slot *k = container_of(r, struct sink_slot, append);
-    struct sink *s = k->sink;
+    struct intake_slot *k = container_of(r, struct intake_slot, append);
+    struct intake *s = k->intake;
 
     if (r->err != ERR_OK)
-        sink_fail(s, r->err, &r->fault);
+        intake_fail(s, r->err, &r->fault);
     slot_free(s, k);
-    sink_step(s);
+    intake_step(s);
 }
 
 static void
-slot_write(struct sink *s, struct sink_slot *k, bool last)
+slot_write(struct intake *s, struct intake_slot *k, bool last)
 {
     block_move(k->block, BLOCK_HASH, BLOCK_WRITE);
     k->state = SLOT_WRITING;
@@ -137,18 +137,18 @@ slot_write(struct sink *s, struct sink_slot *k, bool last)
 static void
 admit_done(struct blob_admit *r)
 {
-    struct sink *s = container_of(r, struct sink, admit);
+    struct intake *s = container_of(r, struct intake, admit);
 
     s->admitting = false;
     if (r->err == ERR_OK)
         s->ticket = r->ticket;
     else
-        sink_fail(s, r->err, &r->fault);
-    sink_step(s);
+        intake_fail(s, r->err, &r->fault);
+    intake_step(s);
 }
 
 void
-sink_admit(struct sink *s)
+intake_admit(struct intake *s)
 {
     s->streaming = true;
     if (s->admitting || s->ticket)
@@ -165,15 +165,15 @@ sink_admit(struct sink *s)
 static void
 final_hashed(struct lane_item *it)
 {
-    struct sink *s = container_of(it, struct sink, last_lane);
+    struct intake *s = container_of(it, struct intake, last_lane);
 
     s->final_due = s->final_busy = false;
-    sink_step(s);
+    intake_step(s);
 }
 
 /* Hashes N bytes at P (none: just the end) as the last of the stream. */
 static void
-final_hash(struct sink *s, const void *p, size_t n)
+final_hash(struct intake *s, const void *p, size_t n)
 {
     s->final_busy = true;
     s->last_lane = (struct lane_item){.state = &s->hash,
@@ -186,31 +186,31 @@ final_hash(struct sink *s, const void *p, size_t n)
 }
 
 static void
-step_small_end(struct sink *s)
+step_small_end(struct intake *s)
 {
     const void *p = NULL;
     bool aligned;
 
     if (s->final_due && !s->final_busy) {
-        (void)sink_small(s, &p, &aligned);
+        (void)intake_small(s, &p, &aligned);
         final_hash(s, p, (size_t)s->size);
     } else if (!s->final_due && !s->ended) {
         s->ended = true;
-        sink_later(s);
+        intake_later(s);
     }
 }
 
 /* Hash what is full (one at a time: a stream is one chain), write what is hashed
  * and admitted, in order. */
 static void
-step_slots(struct sink *s)
+step_slots(struct intake *s)
 {
     bool hashing = s->final_busy;
 
     for (unsigned i = 0; i < s->used; i++)
         hashing |= slot_at(s, i)->state == SLOT_HASHING;
     for (unsigned i = 0; i < s->used; i++) {
-        struct sink_slot *k = slot_at(s, i);
+        struct intake_slot *k = slot_at(s, i);
         bool last = s->ending && i + 1 == s->used;
 
         if (k->state == SLOT_FULL && !hashing) {
@@ -219,14 +219,14 @@ step_slots(struct sink *s)
         } else if (k->state == SLOT_HASHED && s->ticket) {
             slot_write(s, k, last);
         } else if (k->state == SLOT_HASHED) {
-            sink_admit(s);
+            intake_admit(s);
             break;
         }
     }
 }
 
 static void
-step_end(struct sink *s)
+step_end(struct intake *s)
 {
     if (!s->ending || s->ended || s->used)
         return;
@@ -236,13 +236,13 @@ step_end(struct sink *s)
         return;
     }
     s->ended = true;
-    sink_later(s);
+    intake_later(s);
 }
 
 static bool
-sink_busy(const struct sink *s)
+intake_busy(const struct intake *s)
 {
-    for (unsigned i = 0; i < SINK_SLOTS; i++)
+    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
         if (s->slot[i].state == SLOT_HASHING ||
             s->slot[i].state == SLOT_WRITING)
             return true;
@@ -252,17 +252,17 @@ sink_busy(const struct sink *s)
 static void
 abort_done(struct blob_abort *r)
 {
-    struct sink *s = container_of(r, struct sink, abort);
+    struct intake *s = container_of(r, struct intake, abort);
 
     s->abort_busy = false;
     s->ticket = NULL;
-    sink_step(s);
+    intake_step(s);
 }
 
 static void
-step_abort(struct sink *s)
+step_abort(struct intake *s)
 {
-    if (sink_busy(s) || s->gone)
+    if (intake_busy(s) || s->gone)
         return;
     if (s->ticket) {
         s->abort_busy = true;
@@ -272,13 +272,13 @@ step_abort(struct sink *s)
         s->blob->ops->abort(s->blob, &s->abort);
         return;
     }
-    sink_release(s);
+    intake_release(s);
     s->gone = true;
-    sink_later(s);
+    intake_later(s);
 }
 
 static void
-sink_step(struct sink *s)
+intake_step(struct intake *s)
 {
     if (s->aborting) {
         step_abort(s);
@@ -293,15 +293,15 @@ sink_step(struct sink *s)
     step_slots(s);
     step_end(s);
     if (s->want_ready)
-        sink_later(s);
+        intake_later(s);
 }
 
 static void
-slot_full(struct sink *s, struct sink_slot *k)
+slot_full(struct intake *s, struct intake_slot *k)
 {
     s->streaming = true;
     k->state = SLOT_FULL;
-    sink_step(s);
+    intake_step(s);
 }
 
 /* ---- the owner's side ---- */
@@ -309,8 +309,8 @@ slot_full(struct sink *s, struct sink_slot *k)
 static void
 block_ready(struct loop *l, struct block_wait *w, struct block *b)
 {
-    struct sink *s = container_of(w, struct sink, wait);
-    struct sink_slot *k = slot_at(s, s->used);
+    struct intake *s = container_of(w, struct intake, wait);
+    struct intake_slot *k = slot_at(s, s->used);
 
     s->waiting = false;
     if (s->aborting || s->failed) {
@@ -320,12 +320,12 @@ block_ready(struct loop *l, struct block_wait *w, struct block *b)
     k->state = SLOT_FILLING;
     k->block = b;
     s->used++;
-    sink_later(s);
+    intake_later(s);
 }
 
 void
-sink_init(struct sink *s, struct loop *l, struct lanes *lanes,
-          void (*event)(struct sink *s, enum sink_event ev))
+intake_init(struct intake *s, struct loop *l, struct lanes *lanes,
+          void (*event)(struct intake *s, enum intake_event ev))
 {
     memset(s, 0, sizeof(*s));
     s->loop = l;
@@ -333,16 +333,16 @@ sink_init(struct sink *s, struct loop *l, struct lanes *lanes,
     s->event = event;
     s->size_hint = BLOB_SIZE_UNKNOWN;
     s->final_due = true;
-    s->tell.run = sink_tell;
+    s->tell.run = intake_tell;
     s->wait.ready = block_ready;
     list_init(&s->wait.item);
     hash_init(&s->hash);
-    for (unsigned i = 0; i < SINK_SLOTS; i++)
-        s->slot[i].sink = s;
+    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
+        s->slot[i].intake = s;
 }
 
 void
-sink_aim(struct sink *s, struct blob *b, const struct uuid *file_id,
+intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
          uint64_t attempt, uint64_t size_hint)
 {
     assert(s->ticket == NULL && !s->admitting);
@@ -353,7 +353,7 @@ sink_aim(struct sink *s, struct blob *b, const struct uuid *file_id,
 }
 
 void
-sink_give(struct sink *s, const void *p, size_t n)
+intake_give(struct intake *s, const void *p, size_t n)
 {
     assert(s->size == 0 && n <= BLOB_PUT_MAX);
     s->given = p;
@@ -362,12 +362,12 @@ sink_give(struct sink *s, const void *p, size_t n)
 
 /* A block for the next bytes. The small buffer moves into the first one. */
 static bool
-sink_next_slot(struct sink *s)
+intake_next_slot(struct intake *s)
 {
-    struct sink_slot *k;
+    struct intake_slot *k;
     struct block *b;
 
-    if (s->used == SINK_SLOTS || s->waiting)
+    if (s->used == INTAKE_SLOTS || s->waiting)
         return false;
     b = loop_block_get(s->loop);
     if (b == NULL) {
@@ -382,7 +382,7 @@ sink_next_slot(struct sink *s)
 }
 
 static void
-small_into_block(struct sink *s, struct block *b)
+small_into_block(struct intake *s, struct block *b)
 {
     if (s->small == NULL)
         return;
@@ -393,9 +393,9 @@ small_into_block(struct sink *s, struct block *b)
 }
 
 bool
-sink_room(struct sink *s, void **p, size_t *n)
+intake_room(struct intake *s, void **p, size_t *n)
 {
-    struct sink_slot *k;
+    struct intake_slot *k;
 
     if (s->failed || s->ending || s->aborting)
         return false;
@@ -403,13 +403,13 @@ sink_room(struct sink *s, void **p, size_t *n)
         s->want_ready = true;
         return false;
     }
-    if (s->size < SINK_SMALL && s->used == 0) {
-        if (s->small == NULL && (s->small = malloc(SINK_SMALL)) == NULL) {
-            sink_fail(s, ERR_NOMEM, NULL);
+    if (s->size < INTAKE_SMALL && s->used == 0) {
+        if (s->small == NULL && (s->small = malloc(INTAKE_SMALL)) == NULL) {
+            intake_fail(s, ERR_NOMEM, NULL);
             return false;
         }
         *p = s->small + s->small_n;
-        *n = SINK_SMALL - s->small_n;
+        *n = INTAKE_SMALL - s->small_n;
         return true;
     }
     k = slot_filling(s);
@@ -417,7 +417,7 @@ sink_room(struct sink *s, void **p, size_t *n)
         slot_full(s, k);
         k = NULL;
     }
-    if (k == NULL && !sink_next_slot(s)) {
+    if (k == NULL && !intake_next_slot(s)) {
         s->want_ready = true;
         return false;
     }
@@ -429,14 +429,14 @@ sink_room(struct sink *s, void **p, size_t *n)
 }
 
 void
-sink_took(struct sink *s, size_t n)
+intake_took(struct intake *s, size_t n)
 {
-    struct sink_slot *k = slot_filling(s);
+    struct intake_slot *k = slot_filling(s);
 
     s->size += n;
     if (k == NULL) {
         s->small_n += n;
-        assert(s->small_n <= SINK_SMALL);
+        assert(s->small_n <= INTAKE_SMALL);
         return;
     }
     k->block->len += (uint32_t)n;
@@ -448,9 +448,9 @@ sink_took(struct sink *s, size_t n)
 }
 
 void
-sink_end(struct sink *s)
+intake_end(struct intake *s)
 {
-    struct sink_slot *k = slot_filling(s);
+    struct intake_slot *k = slot_filling(s);
 
     assert(!s->ending);
     s->ending = true;
@@ -460,11 +460,11 @@ sink_end(struct sink *s)
         else
             k->state = SLOT_FULL;
     }
-    sink_step(s);
+    intake_step(s);
 }
 
 void
-sink_abort(struct sink *s)
+intake_abort(struct intake *s)
 {
     assert(!s->aborting);
     s->aborting = true;
@@ -472,11 +472,11 @@ sink_abort(struct sink *s)
         loop_block_cancel(s->loop, &s->wait);
         s->waiting = false;
     }
-    sink_step(s);
+    intake_step(s);
 }
 
 bool
-sink_small(const struct sink *s, const void **p, bool *aligned)
+intake_small(const struct intake *s, const void **p, bool *aligned)
 {
     if (s->streaming)
         return false;
@@ -493,11 +493,11 @@ sink_small(const struct sink *s, const void **p, bool *aligned)
 }
 
 void
-sink_release(struct sink *s)
+intake_release(struct intake *s)
 {
     free(s->small);
     s->small = NULL;
-    for (unsigned i = 0; i < SINK_SLOTS; i++)
+    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
         if (s->slot[i].block) {
             loop_block_put(s->loop, s->slot[i].block);
             s->slot[i].block = NULL;

@@ -1,0 +1,280 @@
+/* observe.c - see observe.h. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/observe.h"
+#include "base/hex.h"
+#include "base/map.h"
+#include "conf/conf.h"
+#include "conf/items.h"
+#include "obs/health.h"
+#include "obs/log.h"
+#include "obs/request.h"
+#include "obs/trace.h"
+#include "sec/random.h"
+#include "wire/forwarded.h"
+#include "wire/trace.h"
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_S 1
+
+struct observe_loop {
+    struct requests requests;
+    struct hook hook;
+    bool hooked;
+};
+
+struct observe {
+    struct http_observer observer;
+    const struct conf *conf;
+    struct metrics *metrics;
+    struct log *log;
+    struct health *health;
+    uint64_t secret; /* hides client addresses (PRD-194) */
+    int64_t started_ms;
+    struct timer tick;
+    struct loop *home;
+    unsigned n_loops;
+    struct observe_loop *loop[];
+};
+
+/* ---- gauges that are cheaper to read than to keep ---- */
+
+static int64_t
+resident_bytes(void)
+{
+    long pages = 0, total = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (f) {
+        if (fscanf(f, "%ld %ld", &total, &pages) != 2)
+            pages = 0;
+        fclose(f);
+    }
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+static void
+on_scrape(struct metrics *m, void *arg)
+{
+    struct observe *o = arg;
+    struct rlimit lim;
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    metric_set(m, metric_plain(m, M_PROCESS_CPU),
+               (int64_t)t.tv_sec * 1000000000 + t.tv_nsec);
+    metric_set(m, metric_plain(m, M_PROCESS_RSS), resident_bytes());
+    metric_set(m, metric_plain(m, M_PROCESS_START), o->started_ms);
+    if (getrlimit(RLIMIT_NOFILE, &lim) == 0)
+        metric_set(m, metric_plain(m, M_PROCESS_MAX_FDS),
+                   (int64_t)lim.rlim_cur);
+    metric_set(m,
+               metric_series(m, M_BUILD_INFO, ARTSTORE_VERSION, "", "server"),
+               1);
+}
+
+/* ---- requests ---- */
+
+static bool
+flush_hook(struct loop *l, struct hook *h, bool idle)
+{
+    (void)l;
+    (void)idle;
+    requests_flush(&container_of(h, struct observe_loop, hook)->requests);
+    return false;
+}
+
+static struct observe_loop *
+loop_of(struct observe *o, struct loop *l)
+{
+    struct observe_loop *ol = o->loop[l->id];
+
+    if (!ol->hooked) {
+        ol->hooked = true;
+        ol->hook.run = flush_hook;
+        loop_hook(l, &ol->hook);
+    }
+    return ol;
+}
+
+static void
+hide(const struct observe *o, const char *address, char out[17])
+{
+    snprintf(out, 17, "%016llx",
+             (unsigned long long)map_hash(o->secret, address,
+                                          strlen(address)));
+}
+
+static void
+request_finished(struct http_observer *ob, struct loop *l,
+                 const struct http_record *r)
+{
+    struct observe *o = container_of(ob, struct observe, observer);
+    struct observe_loop *ol = loop_of(o, l);
+    const char *method = request_method(r->method);
+    const char *route = r->x->route ? r->x->route : "unmatched";
+    char client[17];
+    struct trace tr = {0};
+    struct request_rec rec = {
+        .at = l->wall,
+        .took = r->took,
+        .method = method,
+        .endpoint = route,
+        .path = r->target,
+        .status = (unsigned)r->status,
+        .bytes_in = r->bytes_in,
+        .bytes_out = r->bytes_out,
+        .subject = slice_str(r->x->user),
+        .agent = http_head_value(r->x->head, SLICE("User-Agent")),
+        .error = r->refusal,
+        .trace = &tr,
+        .quiet = slice_starts(slice_str(route), SLICE("/health")),
+    };
+
+    hide(o, r->client, client);
+    rec.client = slice_of(client, 16);
+    (void)slice_copy(slice_head(slice_str(r->x->request_id),
+                                sizeof(tr.request_id) - 1),
+                     tr.request_id, sizeof(tr.request_id));
+    request_began(&ol->requests, method, route);
+    request_ended(&ol->requests, &rec);
+}
+
+struct http_observer *
+observe_observer(struct observe *o)
+{
+    return &o->observer;
+}
+
+/* ---- who is at the other end ---- */
+
+static bool
+trusted(void *arg, const struct ip *a)
+{
+    const struct observe *o = arg;
+    uint8_t addr[16] = {0};
+
+    if (a->n == 4) { /* as conf/items.h writes it: ::ffff:a.b.c.d */
+        addr[10] = addr[11] = 0xff;
+        memcpy(addr + 12, a->b, 4);
+    } else {
+        memcpy(addr, a->b, 16);
+    }
+    return conf_cidr_list_has(o->conf->trusted_proxies, addr);
+}
+
+static struct ip
+peer_ip(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET6)
+        return ip_of(&((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
+    if (sa->sa_family == AF_INET)
+        return ip_of(&((const struct sockaddr_in *)sa)->sin_addr, 4);
+    return (struct ip){.n = 0};
+}
+
+/* Whose request it is: address, request id, trace. What a client says of itself
+ * is taken only in the form that is expected, and of proxies only when they are
+ * trusted. */
+void
+observe_client(void *arg, struct exchange *x, const struct sockaddr *peer)
+{
+    struct observe *o = arg;
+    const struct http_head *h = x->head;
+    struct ip ip = peer_ip(peer);
+    struct slice id, parent;
+    struct traceparent tp;
+    struct forwarded fw;
+    char text[IP_TEXT];
+
+    if (o->conf->trusted_proxies[0] && ip.n) {
+        forwarded_resolve(h, &ip, trusted, o, &fw);
+        (void)slice_copy(slice_str(ip_text(&fw.client, text)), x->client,
+                         sizeof(x->client));
+        if (fw.proto == FORWARDED_HTTPS)
+            x->tls = true;
+    }
+    id = http_head_value(h, SLICE("X-Request-ID"));
+    if (id.p && request_id_valid(id))
+        (void)slice_copy(id, x->request_id, sizeof(x->request_id));
+    parent = http_head_value(h, SLICE("traceparent"));
+    if (parent.p && traceparent_parse(parent, &tp))
+        hex_encode(tp.trace_id, sizeof(tp.trace_id), x->trace_id);
+}
+
+/* ---- periodic ---- */
+
+static void
+tick(struct loop *l, struct timer *t)
+{
+    struct observe *o = container_of(t, struct observe, tick);
+
+    log_tick(o->log);
+    loop_timer(l, t, mono_add(l->now, dur_s(TICK_S)));
+}
+
+void
+observe_start(struct observe *o, struct loop *l)
+{
+    o->home = l;
+    o->tick.fire = tick;
+    loop_timer(l, &o->tick, mono_add(l->now, dur_s(TICK_S)));
+}
+
+void
+observe_stop(struct observe *o)
+{
+    loop_timer_stop(o->home, &o->tick);
+}
+
+struct observe *
+observe_open(const struct conf *c, struct metrics *m, struct log *l,
+             struct health *h, unsigned n_loops)
+{
+    struct observe *o =
+        calloc(1, sizeof(*o) + n_loops * sizeof(o->loop[0]));
+    bool access = strcmp(c->access_log, "off") != 0;
+    struct timespec t;
+
+    if (o == NULL)
+        return NULL;
+    o->observer.finished = request_finished;
+    o->conf = c;
+    o->metrics = m;
+    o->log = l;
+    o->health = h;
+    sec_random(&o->secret, sizeof(o->secret));
+    clock_gettime(CLOCK_REALTIME, &t);
+    o->started_ms = (int64_t)t.tv_sec * 1000;
+    for (; o->n_loops < n_loops; o->n_loops++) {
+        struct observe_loop *ol = calloc(1, sizeof(*ol));
+
+        if (ol == NULL) {
+            observe_close(&o);
+            return NULL;
+        }
+        requests_init(&ol->requests, m, access ? l : NULL);
+        o->loop[o->n_loops] = ol;
+    }
+    (void)metrics_on_scrape(m, on_scrape, o);
+    return o;
+}
+
+void
+observe_close(struct observe **op)
+{
+    struct observe *o = *op;
+
+    *op = NULL;
+    if (o == NULL)
+        return;
+    for (unsigned i = 0; i < o->n_loops; i++) {
+        requests_flush(&o->loop[i]->requests);
+        free(o->loop[i]);
+    }
+    free(o);
+}

@@ -1,0 +1,29 @@
+/* observe.h - what the process says about itself: the end of every request into
+ * metrics and access log, gauges that are read when somebody asks, health.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_OBSERVE_H
+#define CLI_OBSERVE_H
+
+#include "io/http.h"
+
+struct conf;
+struct metrics;
+struct log;
+struct health;
+struct observe;
+
+struct observe *observe_open(const struct conf *c, struct metrics *m,
+                             struct log *l, struct health *h,
+                             unsigned n_loops);
+void observe_close(struct observe **o);
+
+/* For http_conf and http_server_open(). */
+struct http_observer *observe_observer(struct observe *o);
+void observe_client(void *arg, struct exchange *x,
+                    const struct sockaddr *peer);
+
+/* Periodic work on L (log summaries); both on L's thread. */
+void observe_start(struct observe *o, struct loop *l);
+void observe_stop(struct observe *o);
+
+#endif

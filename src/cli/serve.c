@@ -1,0 +1,150 @@
+/* serve.c - the commands that are a server, or look after one.
+ *
+ * Their options are those of conf/options.def, so --help and mistakes come from
+ * there. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/serve.h"
+#include "cli/client.h"
+#include "cli/server.h"
+#include "conf/conf.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static enum err
+read_file(void *ctx, const char *path, struct buf *out, struct fault *f)
+{
+    FILE *in = fopen(path, "re");
+    char chunk[4096];
+    size_t n;
+
+    (void)ctx;
+    if (in == NULL)
+        return fault_sys(f, errno, "open", path);
+    while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0 &&
+           buf_add(out, chunk, n)) {
+    }
+    n = (size_t)ferror(in);
+    fclose(in);
+    if (n)
+        return fault_sys(f, EIO, "read", path);
+    return out->failed ? fault_set(f, ERR_TOOBIG, "read", path) : ERR_OK;
+}
+
+static struct conf_input
+input_of(enum conf_role role, int argc, char **argv)
+{
+    return (struct conf_input){
+        .role = role,
+        .argv = (const char *const *)(argv + 1),
+        .argc = (size_t)(argc - 1),
+        .envp = (const char *const *)environ,
+        .read = read_file,
+    };
+}
+
+static void
+print_buf(FILE *to, struct buf *b)
+{
+    (void)fwrite(buf_str(b), 1, b->n, to);
+}
+
+static int
+print_help(enum conf_role role)
+{
+    struct buf b;
+
+    buf_init(&b, 1024 * KIB);
+    buf_printf(&b, "Usage: artstore %s [OPTION]...\n\n", conf_role_name(role));
+    conf_help(role, &b);
+    print_buf(stdout, &b);
+    buf_release(&b);
+    return 0;
+}
+
+int
+cmd_server(int argc, char **argv)
+{
+    struct conf_input in = input_of(CONF_SERVER, argc, argv);
+    struct conf_report rep;
+    struct conf conf;
+    struct buf b;
+    enum err e;
+    int r;
+
+    e = conf_load(&conf, &in, &rep);
+    buf_init(&b, 1024 * KIB);
+    if (rep.help) {
+        r = print_help(CONF_SERVER);
+    } else if (rep.print_config && e == ERR_OK) {
+        conf_print(&conf, true, &b);
+        print_buf(stdout, &b);
+        r = 0;
+    } else {
+        conf_report_print(&rep, CONF_WARNING, &b);
+        print_buf(stderr, &b);
+        r = e == ERR_OK ? server_run(&conf) : CONF_EXIT;
+    }
+    buf_release(&b);
+    conf_report_release(&rep);
+    conf_release(&conf);
+    return r;
+}
+
+/* artstore check-config [ROLE] [--all] [OPTION]... */
+int
+cmd_check_config(int argc, char **argv)
+{
+    enum conf_role role = CONF_SERVER;
+    struct conf_input in;
+    bool all = false;
+    struct buf b;
+    int r;
+
+    if (argc > 1 && conf_role_parse(slice_str(argv[1]), &role)) {
+        argc--;
+        argv++;
+    }
+    if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+        all = true;
+        argc--;
+        argv++;
+    }
+    in = input_of(role, argc, argv);
+    buf_init(&b, 1024 * KIB);
+    r = conf_check(&in, all, &b);
+    print_buf(stdout, &b);
+    buf_release(&b);
+    return r;
+}
+
+const struct cli_command server_commands[] = {
+    {
+        .name = "server",
+        .summary = "run all roles in one process",
+        .usage = "[OPTION]...",
+        .run = cmd_server,
+        .about =
+            "Storage elements, catalogue, gateway and tokens behind one port, "
+            "with a data folder and no other service. The first start makes "
+            "the folder, two storage elements, a key pair and a service "
+            "account. `artstore server --help` lists the options; SIGTERM "
+            "stops it when what is under way is finished.",
+        .example = "artstore server --data-dir /srv/artstore\n"
+                   "artstore server --data-dir d --listen 127.0.0.1:0",
+    },
+    {
+        .name = "check-config",
+        .summary = "check options without starting",
+        .usage = "[ROLE] [--all] [OPTION]...",
+        .run = cmd_check_config,
+        .about =
+            "Reads the same options as the role (default: server) and says "
+            "everything that is wrong with them. Exit status 78 when there is "
+            "an error.",
+        .example = "artstore check-config --config artstore.env",
+    },
+    {0},
+};

@@ -1,0 +1,12 @@
+/* serve.h - the table of server commands. SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SERVE_H
+#define CLI_SERVE_H
+
+#include "cli/client.h"
+
+extern const struct cli_command server_commands[];
+
+int cmd_server(int argc, char **argv);
+int cmd_check_config(int argc, char **argv);
+
+#endif

@@ -1,0 +1,649 @@
+/* server.c - `artstore server`: every role in one process (D02).
+ *
+ * Opens what does I/O (loops, disks, databases, keys, the HTTP server), hands it
+ * to join/, and then waits for signals on the main thread:
+ *
+ *     SIGTERM, SIGINT   drain: finish what is under way, then stop; exit 0
+ *     SIGHUP            read keys and certificates again
+ *
+ * Stopping goes in the order in which things depend on each other: no new
+ * connections, the last answer, files that loops keep open, elements and
+ * catalogue, loops, and only then memory.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/server.h"
+#include "cli/cpu.h"
+#include "cli/observe.h"
+#include "conf/conf.h"
+#include "conf/items.h"
+#include "io/disk_linux.h"
+#include "io/http.h"
+#include "io/index_sqlite.h"
+#include "io/meta_sqlite.h"
+#include "join/join.h"
+#include "obs/health.h"
+#include "obs/log.h"
+#include "obs/metric.h"
+#include "sec/bootstrap.h"
+#include "sec/random.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOOPS_MAX 64
+#define ELEMENTS_MAX 64
+#define WORKERS_DEFAULT 12
+
+struct server {
+    struct conf conf;
+    struct log *log;
+    struct metrics *metrics;
+    struct health *health;
+    struct observe *observe;
+    struct blocks *blocks;
+    struct workers *workers;
+    struct ioloop *loop[LOOPS_MAX];
+    struct loop *loops[LOOPS_MAX];
+    pthread_t thread[LOOPS_MAX];
+    unsigned n_loops, n_threads;
+    struct join_element el[ELEMENTS_MAX];
+    unsigned n_el;
+    struct meta *meta;
+    struct keys *keys;
+    struct auth_conf auth;
+    struct join *join;
+    struct http_server *http;
+    struct instance *instance;
+    char url[256];
+    bool first_start;
+    /* main thread and loops meet here */
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    unsigned waiting;
+};
+
+/* ---- small things ---- */
+
+static struct wall
+wall_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (struct wall){(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000};
+}
+
+static struct mono
+mono_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (struct mono){(int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
+}
+
+static enum err
+make_folder(const char *path, mode_t mode, struct fault *f)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST)
+        return ERR_OK;
+    return fault_sys(f, errno, "mkdir", path);
+}
+
+/* PATH below DATA_DIR unless absolute. False: too long. */
+static bool
+path_in(const struct server *s, const char *path, char *out, size_t cap)
+{
+    int n = path[0] == '/' ? snprintf(out, cap, "%s", path)
+                           : snprintf(out, cap, "%s/%s", s->conf.data_dir, path);
+
+    return n > 0 && (size_t)n < cap;
+}
+
+/* Waits until N calls of server_arrive() have come. */
+static void
+server_expect(struct server *s, unsigned n)
+{
+    pthread_mutex_lock(&s->mu);
+    s->waiting = n;
+    pthread_mutex_unlock(&s->mu);
+}
+
+static void
+server_arrive(void *arg)
+{
+    struct server *s = arg;
+
+    pthread_mutex_lock(&s->mu);
+    s->waiting--;
+    pthread_cond_signal(&s->cond);
+    pthread_mutex_unlock(&s->mu);
+}
+
+static void
+server_await(struct server *s)
+{
+    pthread_mutex_lock(&s->mu);
+    while (s->waiting)
+        pthread_cond_wait(&s->cond, &s->mu);
+    pthread_mutex_unlock(&s->mu);
+}
+
+/* ---- opening ---- */
+
+static enum err
+open_loops(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    static const char *const kind[] = {"auto", "uring", "epoll"};
+    cpu_set_t set;
+    unsigned n = (unsigned)c->threads;
+    enum err e;
+
+    if (n == 0)
+        n = sched_getaffinity(0, sizeof(set), &set) == 0
+                ? (unsigned)CPU_COUNT(&set)
+                : 1;
+    n = n > LOOPS_MAX ? LOOPS_MAX : n;
+    e = blocks_open(&s->blocks, c->block_budget_mb * MIB, f);
+    if (e == ERR_OK)
+        e = workers_open(&s->workers,
+                         c->disk_workers ? (unsigned)c->disk_workers
+                                         : WORKERS_DEFAULT,
+                         ioloop_work_finished, f);
+    for (; s->n_loops < n && e == ERR_OK; s->n_loops += e == ERR_OK) {
+        e = ioloop_open(&s->loop[s->n_loops], kind[c->loop], s->n_loops,
+                        s->blocks, s->workers, f);
+        if (e == ERR_OK)
+            s->loops[s->n_loops] = &s->loop[s->n_loops]->loop;
+    }
+    return e;
+}
+
+static enum err
+open_element(struct server *s, const struct conf_element *ce, struct fault *f)
+{
+    struct join_element *el = &s->el[s->n_el];
+    char path[PATH_MAX], index[PATH_MAX + 16];
+    struct stat st;
+    enum err e = ERR_OK;
+
+    if (s->n_el == ELEMENTS_MAX || !path_in(s, ce->path, path, sizeof(path)))
+        return fault_set(f, ERR_TOOBIG, "open element", ce->id);
+    if (s->first_start)
+        e = make_folder(path, 0750, f);
+    if (e == ERR_OK && stat(path, &st) != 0)
+        e = fault_sys(f, errno, "open element (is its disk mounted?)", path);
+    if (e != ERR_OK)
+        return e;
+    memset(el, 0, sizeof(*el));
+    (void)slice_copy(slice_str(ce->id), el->element_id,
+                     sizeof(el->element_id));
+    el->mode = (enum blob_mode)ce->mode;
+    el->priority = (int)ce->priority;
+    el->quota = ce->quota;
+    el->device = (uint64_t)st.st_dev;
+    s->n_el++;
+    e = disk_linux_open(&el->disk, path, NULL, f);
+    if (e != ERR_OK)
+        return e;
+    snprintf(index, sizeof(index), "%s/superblock", path);
+    el->fresh = s->first_start && access(index, F_OK) != 0;
+    /* Without a superblock nothing may be put there, not even an index. */
+    if (!el->fresh && access(index, F_OK) != 0)
+        return fault_set(f, ERR_NOENT,
+                         "no superblock (disk not mounted? else: artstore "
+                         "storage init)",
+                         path);
+    snprintf(index, sizeof(index), "%s/index.db", path);
+    return index_sqlite_open(&el->index, index, f);
+}
+
+static enum err
+open_elements(struct server *s, struct fault *f)
+{
+    struct slice rest = slice_str(s->conf.storage_elements);
+    struct conf_element ce;
+    enum err e = ERR_OK;
+    char path[PATH_MAX];
+
+    if (s->first_start && path_in(s, "elements", path, sizeof(path)))
+        e = make_folder(path, 0750, f);
+    while (e == ERR_OK && conf_element_next(&rest, &ce, NULL) == ERR_OK)
+        e = open_element(s, &ce, f);
+    return e;
+}
+
+static enum err
+open_data(struct server *s, struct fault *f)
+{
+    char path[PATH_MAX];
+    enum err e = make_folder(s->conf.data_dir, 0750, f);
+
+    if (e != ERR_OK)
+        return e;
+    if (!path_in(s, "admin.db", path, sizeof(path)))
+        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
+    s->first_start = access(path, F_OK) != 0;
+    e = open_elements(s, f);
+    if (e == ERR_OK)
+        e = meta_sqlite_open(&s->meta, s->conf.data_dir, f);
+    return e;
+}
+
+static enum err
+open_keys(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    char dir[PATH_MAX];
+    struct keys_conf kc = {.create = true};
+
+    if (!path_in(s, "keys", dir, sizeof(dir)))
+        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
+    kc.dir = dir;
+    kc.public_path = c->auth_public_key_path[0] ? c->auth_public_key_path
+                                                : NULL;
+    s->auth.enabled = c->auth_enabled;
+    s->auth.token = (struct token_conf){.audience = c->auth_audience,
+                                        .issuer = c->auth_issuer,
+                                        .leeway = c->auth_leeway};
+    s->auth.metrics = s->metrics;
+    return keys_open(&s->keys, &kc, f);
+}
+
+static enum err
+open_first_account(struct server *s, struct fault *f)
+{
+    struct credentials cred = {0};
+    bool created = false;
+    enum err e = bootstrap_account(s->meta, s->conf.data_dir, "", wall_now(),
+                                   &created, &cred, f);
+
+    if (e == ERR_OK && created)
+        fprintf(stderr,
+                "First start: made the service account %s\n"
+                "  its secret (shown once, also in %s/credentials.json): %s\n",
+                cred.client_id, s->conf.data_dir, cred.client_secret);
+    credentials_release(&cred);
+    return e;
+}
+
+static void
+ledger_of(const struct conf *c, struct ledger_conf *l)
+{
+    *l = (struct ledger_conf){
+        .headroom = {.bytes = c->storage_headroom_bytes,
+                     .inodes = (uint64_t)c->storage_headroom_inodes},
+        .percent = {0, (unsigned)c->capacity_warning_percent,
+                    (unsigned)c->capacity_critical_percent,
+                    (unsigned)c->capacity_full_percent},
+        .free_below = {0, c->capacity_warning_free_bytes,
+                       c->capacity_critical_free_bytes,
+                       c->capacity_full_free_bytes},
+        .hysteresis = (unsigned)c->capacity_hysteresis_percent,
+    };
+}
+
+static enum err
+open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    struct join_conf jc = {
+        .loops = s->loops,
+        .n_loops = s->n_loops,
+        .elements = s->el,
+        .n_elements = s->n_el,
+        .meta = s->meta,
+        .auth = &s->auth,
+        .token_cache = 4096,
+        .ingest =
+            {
+                .file_max = c->max_file_size_mb * MIB,
+                .retention = (enum retention)c->retention_default,
+                .ttl_days = c->ttl_default_days,
+                .attempts = (unsigned)c->storage_element_max_retries,
+                .fill_width = (unsigned)c->selector_fill_width,
+                .datacenter = c->selector_datacenter,
+                .verify_reads = c->verify_reads,
+                .relaxed = c->durability == CONF_RELAXED,
+                .gather_max = 32,
+                .cache_entries = 1024,
+                .hash = hash,
+            },
+        .system = {.name = c->app_name,
+                   .version = ARTSTORE_VERSION,
+                   .durability = c->durability == CONF_RELAXED ? "relaxed"
+                                                               : "strict",
+                   .health = s->health,
+                   .metrics = c->prometheus_metrics_enabled ? s->metrics
+                                                            : NULL},
+        .location = c->datacenter_location,
+        .endpoint = s->url,
+        .audience = c->auth_audience,
+        .issuer = c->auth_issuer,
+        .token_life = c->token_ttl,
+        .log = s->log,
+        .metrics = s->metrics,
+        .health = s->health,
+        .now = wall_now(),
+    };
+
+    ledger_of(c, &jc.ledger);
+    s->auth.keys = s->keys;
+    return join_open(&s->join, &jc, f);
+}
+
+static uint64_t
+rate_of(uint64_t configured)
+{
+    return configured ? configured : 1; /* 0: hardly a limit at all */
+}
+
+static enum err
+open_http(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    struct http_conf hc = {
+        .limits = HTTP_LIMITS_DEFAULT,
+        .head_timeout = c->head_timeout,
+        .idle_timeout = c->idle_timeout,
+        .body_timeout = c->body_timeout,
+        .write_timeout = c->write_timeout,
+        .linger_timeout = dur_s(2),
+        .body_min_rate = rate_of(c->body_min_rate),
+        .write_min_rate = rate_of(c->write_min_rate),
+        .drain_max = 64 * KIB,
+        .connections_max = (unsigned)c->max_connections,
+        .connections_per_address = (unsigned)c->max_connections_per_address,
+        .answer_max = 32 * MIB,
+        .client = observe_client,
+        .client_arg = s->observe,
+    };
+    struct slice rest = slice_str(c->listen);
+    struct conf_listen li;
+    char address[300], url[256];
+    enum err e;
+
+    hc.limits.head_max = (uint32_t)u64_min(c->http_head_max, 16 * KIB);
+    e = http_server_open(&s->http, &hc, s->loop, s->n_loops, join_app(s->join),
+                         observe_observer(s->observe), f);
+    if (e != ERR_OK)
+        return e;
+    if (c->listen[0] == '\0') {
+        snprintf(address, sizeof(address),
+                 strchr(c->app_host, ':') ? "[%s]:%lld" : "%s:%lld",
+                 c->app_host, (long long)c->app_port);
+        return http_server_listen(s->http, address, s->url, sizeof(s->url), f);
+    }
+    while (e == ERR_OK && conf_listen_next(&rest, &li, NULL) == ERR_OK) {
+        snprintf(address, sizeof(address),
+                 strchr(li.host, ':') ? "[%s]:%u" : "%s:%u", li.host,
+                 (unsigned)li.port);
+        e = http_server_listen(s->http, address, url, sizeof(url), f);
+        if (e == ERR_OK && s->url[0] == '\0')
+            memcpy(s->url, url, sizeof(url));
+    }
+    return e;
+}
+
+static enum err
+server_open(struct server *s, struct fault *f)
+{
+    const struct hash_cpu cpu = cpu_read();
+    const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
+    enum err e;
+
+    if (hash == NULL)
+        return fault_set(f, ERR_UNSUPPORTED,
+                         "HASH (ARTSTORE_HASH): this processor cannot run",
+                         s->conf.hash);
+    e = open_loops(s, f);
+    if (e == ERR_OK)
+        e = open_data(s, f);
+    if (e == ERR_OK)
+        e = open_keys(s, f);
+    if (e == ERR_OK)
+        e = open_first_account(s, f);
+    if (e == ERR_OK)
+        e = open_join(s, hash, f);
+    if (e == ERR_OK)
+        e = open_http(s, f);
+    if (e == ERR_OK)
+        e = instance_write(&s->instance, s->conf.data_dir, s->url,
+                           s->conf.auth_issuer, s->conf.auth_audience, f);
+    if (e == ERR_OK)
+        log_info(s->log, "Starting ArtStore", F_STR("url", s->url),
+                 F_STR("loop", ioloop_kind(s->loop[0])),
+                 F_U64("threads", s->n_loops),
+                 F_STR("hash", hash_kernels_name(hash)),
+                 F_STR("durability", s->conf.durability == CONF_RELAXED
+                                         ? "relaxed"
+                                         : "strict"));
+    return e;
+}
+
+/* ---- running ---- */
+
+static void *
+loop_main(void *arg)
+{
+    ioloop_run(arg);
+    return NULL;
+}
+
+struct start {
+    struct task task;
+    struct server *s;
+};
+
+static void
+start_run(struct loop *l, struct task *t)
+{
+    struct start *st = container_of(t, struct start, task);
+
+    join_start(st->s->join, l);
+    observe_start(st->s->observe, l);
+    server_arrive(st->s);
+}
+
+static void
+quiesce_run(struct loop *l, struct task *t)
+{
+    struct start *st = container_of(t, struct start, task);
+
+    join_quiesce(st->s->join, l);
+    server_arrive(st->s);
+}
+
+static void
+stop_run(struct loop *l, struct task *t)
+{
+    struct start *st = container_of(t, struct start, task);
+
+    (void)l;
+    observe_stop(st->s->observe);
+    join_stop(st->s->join, server_arrive, st->s);
+}
+
+static enum err
+start_threads(struct server *s, struct fault *f)
+{
+    struct start st = {{start_run, NULL}, s};
+
+    for (; s->n_threads < s->n_loops; s->n_threads++) {
+        int r = pthread_create(&s->thread[s->n_threads], NULL, loop_main,
+                               s->loop[s->n_threads]);
+
+        if (r)
+            return fault_sys(f, r, "start thread", "loop");
+    }
+    server_expect(s, 1);
+    loop_post(s->loops[0], &st.task);
+    server_await(s);
+    http_server_start(s->http);
+    health_started(s->health);
+    return ERR_OK;
+}
+
+static void
+stop_threads(struct server *s)
+{
+    struct start quiesce[LOOPS_MAX], stop = {{stop_run, NULL}, s};
+
+    log_info(s->log, "Shutting down ArtStore");
+    health_draining(s->health);
+    server_expect(s, 1);
+    http_server_drain(s->http, s->conf.drain_timeout, server_arrive, s);
+    server_await(s);
+    server_expect(s, s->n_loops);
+    for (unsigned i = 0; i < s->n_loops; i++) {
+        quiesce[i] = (struct start){{quiesce_run, NULL}, s};
+        loop_post(s->loops[i], &quiesce[i].task);
+    }
+    server_await(s);
+    server_expect(s, 1);
+    loop_post(s->loops[0], &stop.task);
+    server_await(s);
+    for (unsigned i = 0; i < s->n_threads; i++)
+        ioloop_stop(s->loop[i]);
+    for (unsigned i = 0; i < s->n_threads; i++)
+        pthread_join(s->thread[i], NULL);
+}
+
+static void
+server_close(struct server *s)
+{
+    instance_remove(&s->instance);
+    http_server_close(&s->http);
+    join_close(&s->join);
+    if (s->meta)
+        s->meta->ops->close(s->meta);
+    for (unsigned i = 0; i < s->n_el; i++) {
+        if (s->el[i].index)
+            s->el[i].index->ops->close(s->el[i].index);
+        if (s->el[i].disk)
+            s->el[i].disk->ops->close(s->el[i].disk);
+    }
+    keys_close(&s->keys);
+    workers_close(&s->workers);
+    for (unsigned i = 0; i < s->n_loops; i++)
+        ioloop_close(&s->loop[i]);
+    blocks_close(&s->blocks);
+    observe_close(&s->observe);
+    health_close(&s->health);
+    log_close(&s->log);
+    metrics_close(&s->metrics);
+    pthread_cond_destroy(&s->cond);
+    pthread_mutex_destroy(&s->mu);
+}
+
+static void
+server_reload(struct server *s)
+{
+    struct fault f = {0};
+    bool changed = false;
+
+    if (keys_reload(s->keys, &changed, &f) != ERR_OK)
+        log_error(s->log, "reload failed; what was read before stays",
+                  F_FAULT(&f));
+    else
+        log_info(s->log, "Configuration reloaded",
+                 F_BOOL("keys_changed", changed));
+}
+
+static void
+wait_for_signals(struct server *s, const sigset_t *set)
+{
+    int sig = 0;
+
+    while (sigwait(set, &sig) == 0) {
+        if (sig == SIGHUP)
+            server_reload(s);
+        else
+            return;
+    }
+}
+
+/* The limit of descriptors as high as we may set it. */
+static void
+raise_limits(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static bool
+open_observation(struct server *s)
+{
+    const struct conf *c = &s->conf;
+    struct log_conf lc = {.fd = STDERR_FILENO,
+                          .format = (enum log_format)c->log_format,
+                          .level = (enum log_level)c->log_level,
+                          .service = c->app_name,
+                          .version = ARTSTORE_VERSION};
+    uint64_t seed;
+
+    sec_random(&seed, sizeof(seed));
+    s->metrics = metrics_open(8, METRIC_GROUP_ALL, seed);
+    lc.metrics = s->metrics;
+    s->log = log_open(&lc);
+    if (s->metrics == NULL || s->log == NULL)
+        return false;
+    s->health = health_open(&(struct health_conf){.version = ARTSTORE_VERSION,
+                                                  .instance_id = "artstore",
+                                                  .started = mono_now(),
+                                                  .metrics = s->metrics,
+                                                  .log = s->log});
+    s->observe = observe_open(&s->conf, s->metrics, s->log, s->health,
+                              LOOPS_MAX);
+    return s->health && s->observe;
+}
+
+int
+server_run(struct conf *conf)
+{
+    struct server *s = calloc(1, sizeof(*s));
+    struct fault f = {0};
+    sigset_t set;
+    char text[256];
+    enum err e;
+
+    if (s == NULL)
+        return 1;
+    s->conf = *conf;
+    pthread_mutex_init(&s->mu, NULL);
+    pthread_cond_init(&s->cond, NULL);
+    raise_limits();
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    e = open_observation(s) ? server_open(s, &f) : ERR_NOMEM;
+    if (e == ERR_OK)
+        e = start_threads(s, &f);
+    if (e == ERR_OK) {
+        printf("ready %s\n", s->url);
+        fflush(stdout);
+        wait_for_signals(s, &set);
+        stop_threads(s);
+    } else {
+        fprintf(stderr, "artstore server: %s\n",
+                fault_text(&f, text, sizeof(text)));
+    }
+    server_close(s);
+    free(s);
+    return e == ERR_OK ? 0 : 1;
+}

@@ -1,0 +1,9 @@
+/* tables.c - every command of the program. SPDX-License-Identifier: Apache-2.0 */
+#include "cli/client.h"
+#include "cli/serve.h"
+
+const struct cli_command *const cli_tables[] = {
+    server_commands,
+    client_commands,
+    NULL,
+};

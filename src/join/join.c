@@ -1,0 +1,301 @@
+/* join.c - see join.h. SPDX-License-Identifier: Apache-2.0 */
+#include "join/join.h"
+#include "obs/health.h"
+#include "obs/log.h"
+#include "role/admin/registry.h"
+#include "role/storage/element.h"
+#include "sec/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define ELEMENTS_MAX 64
+
+struct joined {
+    struct element *element;
+    struct element_pool *pool; /* shared by those of one device */
+    uint64_t device;
+    bool owns_pool;
+};
+
+struct join {
+    struct join_conf conf;
+    struct joined el[ELEMENTS_MAX];
+    unsigned n;
+    struct admin *admin;
+    struct ingest *ingest;
+    struct authority *authority;
+    struct router *router;
+    void (*done)(void *arg);
+    void *done_arg;
+    unsigned stopping;
+};
+
+/* ---- who we are ---- */
+
+/* The installation's id: made once, kept with the catalogue, written into every
+ * superblock, so that a foreign disk is not taken for ours (D31). */
+static enum err
+installation_id(struct join *j, struct uuid *id, struct fault *f)
+{
+    struct meta *m = j->conf.meta;
+    char text[UUID_TEXT];
+    uint8_t random[16];
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, 64);
+    e = m->ops->setting_get(m, "installation_id", &b, f);
+    if (e == ERR_OK && !uuid_parse(buf_slice(&b), id))
+        e = fault_set(f, ERR_CORRUPT, "read", "installation_id");
+    if (e == ERR_NOENT) {
+        sec_random(random, sizeof(random));
+        *id = uuid_v4(random);
+        e = m->ops->setting_put(m, "installation_id",
+                                slice_str(uuid_text(id, text)), f);
+    }
+    buf_release(&b);
+    return e;
+}
+
+/* ---- elements ---- */
+
+static struct element_pool *
+pool_for(struct join *j, uint64_t device)
+{
+    for (unsigned i = 0; i < j->n; i++)
+        if (j->el[i].device == device)
+            return j->el[i].pool;
+    return NULL;
+}
+
+static enum err
+element_make(struct join *j, const struct join_element *s,
+             const struct uuid *installation, struct fault *f)
+{
+    struct element_birth birth = {.installation_id = *installation,
+                                  .label = s->element_id,
+                                  .mode = s->mode,
+                                  .now = j->conf.now};
+    char pool[17];
+    uint8_t random[16];
+
+    sec_random(random, sizeof(random));
+    birth.element_uuid = uuid_v4(random);
+    for (unsigned i = 0; i < 16; i++)
+        pool[i] = "0123456789abcdef"[s->device >> (60 - 4 * i) & 15];
+    pool[16] = '\0';
+    birth.pool_id = pool;
+    return element_init(s->disk, &birth, j->conf.ingest.hash, f);
+}
+
+static void
+report_recovery(struct join *j, const struct join_element *s,
+                const struct element_report *r)
+{
+    if (r->missing || r->damaged)
+        log_critical(j->conf.log, "storage element is damaged",
+                     F_STR("se_id", s->element_id),
+                     F_U64("missing", r->missing),
+                     F_U64("damaged", r->damaged), F_TYPE("storage"));
+    if (r->buckets)
+        log_info(j->conf.log, "storage element recovered",
+                 F_STR("se_id", s->element_id), F_U64("files", r->files),
+                 F_U64("published", r->published),
+                 F_U64("removed", r->removed), F_U64("settled", r->settled),
+                 F_U64("buckets", r->buckets));
+}
+
+static enum err
+changes_of(void *arg, uint64_t since, size_t max, index_change_fn *fn,
+           void *fn_arg, struct fault *f)
+{
+    return element_changes(arg, since, max, fn, fn_arg, f);
+}
+
+static void
+set_mode_of(void *arg, enum blob_mode mode)
+{
+    element_set_mode(arg, mode);
+}
+
+static enum err
+element_attach(struct join *j, const struct join_element *s, struct element *e,
+               struct fault *f)
+{
+    const struct admin_source source = {.index = s->index,
+                                        .changes = changes_of,
+                                        .set_mode = set_mode_of,
+                                        .arg = e};
+    struct meta_element like = {.uuid = *element_uuid(e),
+                                .mode = (int)s->mode,
+                                .priority = s->priority,
+                                .created_at = j->conf.now,
+                                .updated_at = j->conf.now};
+
+    (void)slice_copy(slice_str(s->element_id), like.element_id,
+                     sizeof(like.element_id));
+    (void)slice_copy(slice_str(s->element_id), like.name, sizeof(like.name));
+    (void)slice_copy(slice_str(j->conf.endpoint), like.endpoint,
+                     sizeof(like.endpoint));
+    (void)slice_copy(slice_str(j->conf.location), like.location,
+                     sizeof(like.location));
+    return admin_attach(j->admin, element_blob(e), &source, &like, f);
+}
+
+static enum err
+element_join(struct join *j, const struct join_element *s,
+             const struct uuid *installation, struct fault *f)
+{
+    struct joined *k = &j->el[j->n];
+    struct element_report report = {0};
+    struct element_conf c = {
+        .element_id = s->element_id,
+        .location = j->conf.location,
+        .endpoint = j->conf.endpoint,
+        .mode = s->mode,
+        .priority = s->priority,
+        .quota = s->quota,
+        .relaxed = j->conf.ingest.relaxed,
+        .installation_id = *installation,
+        .registry = admin_registry(j->admin),
+        .hash = j->conf.ingest.hash,
+        .now = j->conf.now,
+    };
+    enum err e = ERR_OK;
+
+    sec_random(&c.seed, sizeof(c.seed));
+    k->device = s->device;
+    k->pool = pool_for(j, s->device);
+    if (k->pool == NULL) {
+        k->pool = element_pool_new(&j->conf.ledger);
+        k->owns_pool = true;
+    }
+    if (k->pool == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "element");
+    j->n++;
+    if (s->fresh)
+        e = element_make(j, s, installation, f);
+    if (e == ERR_OK)
+        e = element_open(&k->element, &c, s->disk, s->index, k->pool, &report,
+                         f);
+    if (e == ERR_OK) {
+        report_recovery(j, s, &report);
+        e = element_attach(j, s, k->element, f);
+    }
+    return e;
+}
+
+/* ---- all of it ---- */
+
+static enum err
+open_roles(struct join *j, struct fault *f)
+{
+    struct route_table tables[2];
+    struct ingest_conf ic = j->conf.ingest;
+    enum err e;
+
+    ic.registry = admin_registry(j->admin);
+    ic.metrics = j->conf.metrics;
+    ic.log = j->conf.log;
+    e = ingest_open(&j->ingest, &ic, j->conf.loops, j->conf.n_loops, f);
+    if (e != ERR_OK)
+        return e;
+    if (j->conf.auth->enabled) {
+        j->authority = authority_open(j->conf.auth, j->conf.token_cache,
+                                      j->conf.n_loops);
+        if (j->authority == NULL)
+            return fault_set(f, ERR_NOMEM, "allocate", "authority");
+    }
+    tables[0] = ingest_routes(j->ingest);
+    tables[1] = system_routes(&j->conf.system);
+    j->router = router_open(tables, countof(tables), j->authority,
+                            j->conf.log, j->conf.n_loops);
+    return j->router ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "router");
+}
+
+enum err
+join_open(struct join **out, const struct join_conf *c, struct fault *f)
+{
+    struct join *j = calloc(1, sizeof(*j));
+    struct uuid installation;
+    enum err e;
+
+    *out = NULL;
+    if (j == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "join");
+    assert(c->n_elements <= ELEMENTS_MAX);
+    j->conf = *c;
+    e = installation_id(j, &installation, f);
+    if (e == ERR_OK)
+        e = admin_open(&j->admin, c->meta, f);
+    for (unsigned i = 0; i < c->n_elements && e == ERR_OK; i++) {
+        health_step(c->health, "opening storage elements");
+        e = element_join(j, &c->elements[i], &installation, f);
+    }
+    if (e == ERR_OK)
+        e = open_roles(j, f);
+    if (e != ERR_OK)
+        join_close(&j);
+    *out = j;
+    return e;
+}
+
+struct serve_app *
+join_app(struct join *j)
+{
+    return router_app(j->router);
+}
+
+void
+join_start(struct join *j, struct loop *l)
+{
+    admin_start(j->admin, l);
+    for (unsigned i = 0; i < j->n; i++)
+        element_start(j->el[i].element, l);
+}
+
+void
+join_quiesce(struct join *j, struct loop *l)
+{
+    ingest_loop_quiesce(j->ingest, l);
+}
+
+static void
+one_stopped(void *arg)
+{
+    struct join *j = arg;
+
+    if (--j->stopping == 0)
+        j->done(j->done_arg);
+}
+
+void
+join_stop(struct join *j, void (*done)(void *arg), void *arg)
+{
+    j->done = done;
+    j->done_arg = arg;
+    j->stopping = j->n + 1;
+    for (unsigned i = 0; i < j->n; i++)
+        element_stop(j->el[i].element, one_stopped, j);
+    admin_stop(j->admin, one_stopped, j);
+}
+
+void
+join_close(struct join **jp)
+{
+    struct join *j = *jp;
+
+    *jp = NULL;
+    if (j == NULL)
+        return;
+    router_close(&j->router);
+    authority_close(&j->authority);
+    ingest_close(&j->ingest);
+    for (unsigned i = 0; i < j->n; i++)
+        element_close(&j->el[i].element);
+    admin_close(&j->admin);
+    for (unsigned i = 0; i < j->n; i++)
+        if (j->el[i].owns_pool)
+            element_pool_free(&j->el[i].pool);
+    free(j);
+}

@@ -1,0 +1,75 @@
+/* join.h - the roles of one process, put together over ports that are open
+ * already (D02): the same assembly for the program and for the simulator.
+ *
+ *     elements  role/storage   one for each disk and index given
+ *     registry  role/admin     over the catalogue
+ *     gateway   role/ingest    sees elements and registry only
+ *     router    role/common    all their routes behind one port
+ *
+ * Roles that live together talk through in-process drivers of the same ports, so
+ * the embedded server pays for no loopback HTTP.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef JOIN_JOIN_H
+#define JOIN_JOIN_H
+
+#include "core/ledger.h"
+#include "port/disk.h"
+#include "port/index.h"
+#include "port/meta.h"
+#include "role/common/auth.h"
+#include "role/common/system.h"
+#include "role/ingest/ingest.h"
+
+struct join;
+
+/* One element; disk and index are the caller's and must outlive the join. */
+struct join_element {
+    char element_id[65];
+    enum blob_mode mode;
+    int priority;
+    uint64_t quota;
+    struct disk *disk;
+    struct index *index;
+    uint64_t device; /* elements of one file system share an account (D28) */
+    bool fresh;      /* has no superblock yet: make one */
+};
+
+struct join_conf {
+    struct loop **loops;
+    unsigned n_loops;
+    struct join_element *elements;
+    unsigned n_elements;
+    struct meta *meta;
+    const struct auth_conf *auth;
+    size_t token_cache;
+    struct ingest_conf ingest; /* registry, metrics and log are filled in */
+    struct ledger_conf ledger;
+    struct system_conf system;
+    const char *location;
+    const char *endpoint;
+    const char *audience; /* of tokens, for the token endpoint */
+    const char *issuer;
+    struct dur token_life;
+    struct log *log;
+    struct metrics *metrics;
+    struct health *health;
+    struct wall now;
+};
+
+/* Blocks: recovers the elements and brings the catalogue up to date. *F names
+ * what failed and what to do. */
+enum err join_open(struct join **out, const struct join_conf *c,
+                   struct fault *f);
+struct serve_app *join_app(struct join *j);
+
+/* The periodic work, on the first loop's thread. */
+void join_start(struct join *j, struct loop *l);
+/* No exchange is under way any more. On each loop's thread: lets go of what the
+ * loop keeps. */
+void join_quiesce(struct join *j, struct loop *l);
+/* On the first loop's thread, after the above on all loops; DONE there. */
+void join_stop(struct join *j, void (*done)(void *arg), void *arg);
+/* When the loops have stopped. */
+void join_close(struct join **j);
+
+#endif

@@ -1,0 +1,118 @@
+/* intake.h - one body on its way through the hash lanes into an element.
+ *
+ * The owner asks where the next bytes may go (intake_room), receives them there,
+ * and says how many came (intake_took). The first 16 KiB go into a small buffer,
+ * so that slow clients hold no block; what goes on becomes 256 KiB blocks:
+ *
+ *     EMPTY -fill-> FULL -lanes-> HASHED -ticket-> WRITING -> EMPTY
+ *
+ * A body holds at most INTAKE_SLOTS blocks: when all are on their way, or the
+ * process has none to spare, intake_room() says no and INTAKE_READY comes later.
+ * That is the back-pressure all the way to the client's socket.
+ *
+ * A body that ends within its first block is never admitted by the intake: it lies
+ * in memory (intake_small) for one blob_put, which can be tried on another element.
+ * A larger one is admitted before its first block is written, and cannot.
+ *
+ * Events are told in order and never inside a call of the owner:
+ *   INTAKE_READY     there is room again
+ *   INTAKE_ENDED     after intake_end(): all is hashed (digests) and, unless small,
+ *                  written; publish or intake_abort()
+ *   INTAKE_FAILED    once; err and fault say why; only intake_abort() is left
+ *   INTAKE_GONE      after intake_abort(): nothing is in flight, blocks are back
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_INGEST_INTAKE_H
+#define ROLE_INGEST_INTAKE_H
+
+#include "port/blob.h"
+#include "role/ingest/lanes.h"
+
+#define INTAKE_SLOTS 3
+#define INTAKE_SMALL ((size_t)16 * 1024)
+
+enum intake_event { INTAKE_READY, INTAKE_ENDED, INTAKE_FAILED, INTAKE_GONE };
+
+enum slot_state {
+    SLOT_EMPTY,
+    SLOT_FILLING,
+    SLOT_FULL,    /* waits for the one before it to be hashed */
+    SLOT_HASHING,
+    SLOT_HASHED,  /* waits for the ticket */
+    SLOT_WRITING,
+};
+
+struct intake;
+
+struct intake_slot {
+    struct intake *intake;
+    enum slot_state state;
+    struct block *block;
+    struct lane_item lane;
+    struct blob_append append;
+};
+
+struct intake {
+    struct loop *loop;
+    struct lanes *lanes;
+    struct blob *blob;
+    void (*event)(struct intake *s, enum intake_event ev);
+    uint64_t size;      /* bytes so far */
+    uint64_t size_hint; /* for the admission; BLOB_SIZE_UNKNOWN */
+    struct hash_state hash;
+    struct hash_digests digests; /* with INTAKE_ENDED */
+    enum err err;
+    struct fault fault;
+    struct blob_ticket *ticket;
+
+    const void *given; /* intake_give(): the whole body, elsewhere */
+    uint8_t *small;
+    size_t small_n;
+    struct intake_slot slot[INTAKE_SLOTS];
+    unsigned head; /* oldest slot in use */
+    unsigned used; /* slots in use, the filling one among them */
+    struct blob_admit admit;
+    struct blob_abort abort;
+    struct lane_item last_lane;
+    struct block_wait wait;
+    struct task tell;
+    struct uuid file_id;
+    uint64_t attempt;
+    bool streaming; /* more than one put: admitted, or about to be */
+    bool admitting;
+    bool waiting;     /* for a block */
+    bool want_ready;  /* intake_room() said no */
+    bool ending;
+    bool final_due;   /* the digests are still to be made */
+    bool final_busy;
+    bool ended;
+    bool failed, failed_told;
+    bool aborting, abort_busy;
+    bool gone;
+    bool telling;
+};
+
+void intake_init(struct intake *s, struct loop *l, struct lanes *lanes,
+               void (*event)(struct intake *s, enum intake_event ev));
+/* Where it goes, before anything is appended; again for another element as long
+ * as nothing was admitted. */
+void intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
+              uint64_t attempt, uint64_t size_hint);
+/* Asks for admission now, before the first byte: intake_room() says no until the
+ * answer is there (INTAKE_READY or INTAKE_FAILED). For bodies known to be large. */
+void intake_admit(struct intake *s);
+/* The whole body is at P (in memory that lives until INTAKE_GONE or the end):
+ * instead of room and took. N <= BLOB_PUT_MAX. */
+void intake_give(struct intake *s, const void *p, size_t n);
+
+bool intake_room(struct intake *s, void **p, size_t *n);
+void intake_took(struct intake *s, size_t n);
+void intake_end(struct intake *s);
+void intake_abort(struct intake *s);
+
+/* After INTAKE_ENDED: the body in memory when it was never admitted. ALIGNED as
+ * blob_put wants it. */
+bool intake_small(const struct intake *s, const void **p, bool *aligned);
+/* Gives back small buffer and block; nothing may be in flight. */
+void intake_release(struct intake *s);
+
+#endif
