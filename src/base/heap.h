@@ -25,7 +25,7 @@ struct heap {
 
 void heap_init(struct heap *h, size_t max);
 void heap_release(struct heap *h);
-/* Puts IT in, or moves it when it is in already. False: ceiling or no memory. */
+/* Puts IT in, or moves it when it is in. False: ceiling or no memory. */
 bool heap_set(struct heap *h, struct heap_item *it, struct mono at);
 /* Takes IT out; does nothing when it is not in. */
 void heap_remove(struct heap *h, struct heap_item *it);

@@ -19,8 +19,8 @@ struct digest_set {
     uint8_t sha256[32];
 };
 
-/* Each adds to *SET what it finds. ERR_INVAL: malformed, or of the wrong length.
- * ERR_CONFLICT: it contradicts what is in *SET already. */
+/* Each adds to *SET what it finds. ERR_INVAL: malformed, or of the wrong
+ * length. ERR_CONFLICT: it contradicts what is in *SET already. */
 
 /* A value of Content-Digest or Repr-Digest: sha-256=:...:, md5=:...: */
 enum err digest_parse(struct slice value, struct digest_set *set);

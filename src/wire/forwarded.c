@@ -1,4 +1,5 @@
-/* forwarded.c - the client behind proxies. SPDX-License-Identifier: Apache-2.0 */
+/* forwarded.c - the client behind proxies.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/forwarded.h"
 #include "wire/param.h"
 

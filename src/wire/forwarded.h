@@ -31,9 +31,9 @@ void
 forwarded_resolve(const struct http_head *h, const struct ip *peer,
                   forwarded_trusts *trusts, void *arg, struct forwarded *out);
 
-/* A node of RFC 7239 section 6 ("192.0.2.1:80", "[::1]:80", unquoted already) or
- * an entry of X-Forwarded-For (there an IPv6 address may be bare): its address.
- * False for "unknown", "_hidden" and noise. */
+/* A node of RFC 7239 section 6 ("192.0.2.1:80", "[::1]:80", unquoted already)
+ * or an entry of X-Forwarded-For (there an IPv6 address may be bare): its
+ * address. False for "unknown", "_hidden" and noise. */
 bool forwarded_node(struct slice s, struct ip *out);
 
 #endif

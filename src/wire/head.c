@@ -9,7 +9,7 @@
 #include "wire/head.h"
 #include "wire/field.h"
 
-#define BLANK_MAX     2 /* RFC 9112 section 2.2: at least one is to be ignored */
+#define BLANK_MAX     2 /* RFC 9112 section 2.2: at least one is ignored */
 #define VERSION_LEN   8 /* HTTP/1.1 */
 #define TLS_HANDSHAKE 0x16
 

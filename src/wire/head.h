@@ -56,7 +56,7 @@ struct http_limits {
 #define HTTP_LIMITS_DEFAULT \
     ((struct http_limits){16 * 1024, 8 * 1024, HTTP_FIELDS_MAX})
 
-/* How far a buffer was looked at. All zero at the first byte of each request. */
+/* How far a buffer was looked at. All zero at the first byte of a request. */
 struct http_scan {
     uint32_t pos;   /* bytes looked at */
     uint32_t line;  /* where the line began that pos is in */

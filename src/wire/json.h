@@ -1,8 +1,8 @@
 /* json.h - JSON from outside, bounded; and JSON to the outside, without a tree.
  *
- * Reading: the text is measured before the library sees it (bytes, depth, number
- * of values), keys must not repeat, and each getter says in words which field is
- * not as it should be.
+ * Reading: the text is measured before the library sees it (bytes, depth,
+ * number of values), keys must not repeat, and each getter says in words which
+ * field is not as it should be.
  *
  *     struct json_error e = {0};
  *     json_t *j = json_read(body, &e);

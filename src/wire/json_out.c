@@ -1,4 +1,5 @@
-/* json_out.c - the writing half of json.h. SPDX-License-Identifier: Apache-2.0 */
+/* json_out.c - the writing half of json.h.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/json.h"
 #include "wire/utf8.h"
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* json_read.c - the reading half of json.h. SPDX-License-Identifier: Apache-2.0 */
+/* json_read.c - the reading half of json.h.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/json.h"
 #include <inttypes.h>
 #include <stdio.h>

@@ -19,7 +19,8 @@ bool media_parse(struct slice value, struct media_type *out);
 
 /* How much a client that sent VALUE as Accept wants MEDIA ("a/b"), 0 (not at
  * all) to ACCEPT_MAX; the most specific range decides (section 12.5.1). No
- * field (.p is NULL): everything is wanted. Malformed members are passed over. */
+ * field (.p is NULL): everything is wanted. Malformed members do not
+ * count. */
 unsigned accept_media(struct slice value, struct slice media);
 
 /* Does VALUE name MEDIA itself, not by a wildcard, with a weight above 0? For

@@ -1,4 +1,5 @@
-/* net_test.c - tests of cidr.h, forwarded.h, trace.h and jwt.h (PRD-013, ING-310).
+/* net_test.c - tests of cidr.h, forwarded.h, trace.h and jwt.h (PRD-013,
+ * ING-310).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/forwarded.h"
 #include "wire/jwt.h"

@@ -11,7 +11,8 @@ enum http_param { HTTP_PARAM_OK, HTTP_PARAM_END, HTTP_PARAM_BAD };
 /* REST is what follows the first word of the value, beginning with ';' or a
  * blank, or empty. Takes the next parameter off it; VALUE of a quoted string is
  * what stands between the quotes, still escaped (*QUOTED is set). Empty
- * parameters (";;") are passed over. After HTTP_PARAM_BAD *REST is unchanged. */
+ * parameters (";;") are passed over. After HTTP_PARAM_BAD *REST
+ * is as it was. */
 enum http_param http_param_next(struct slice *rest, struct slice *name,
                                 struct slice *value, bool *quoted);
 

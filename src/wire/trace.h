@@ -1,5 +1,5 @@
-/* trace.h - whom a request belongs to: W3C Trace Context and request ids (ING-310,
- * ALR-006). SPDX-License-Identifier: Apache-2.0 */
+/* trace.h - whom a request belongs to: W3C Trace Context and request ids
+ * (ING-310, ALR-006). SPDX-License-Identifier: Apache-2.0 */
 #ifndef WIRE_TRACE_H
 #define WIRE_TRACE_H
 
@@ -22,8 +22,8 @@ bool traceparent_parse(struct slice s, struct traceparent *out);
 const char *
 traceparent_text(const struct traceparent *t, char out[TRACEPARENT_TEXT]);
 
-/* 1 to 128 letters, digits and -._~:/+=@ so that an id can go into headers, logs
- * and shells as it is. */
+/* 1 to 128 letters, digits and -._~:/+=@ so that an id can go into headers,
+ * logs and shells as it is. */
 bool request_id_valid(struct slice s);
 
 #endif

@@ -1,6 +1,6 @@
 /* fuzz_multipart.c - form data: the first byte says how the body is cut into
- * arrivals, the first line is a Content-Type, the rest the body. What the events
- * tell must not depend on the cuts.
+ * arrivals, the first line is a Content-Type, the rest the body. What the
+ * events tell must not depend on the cuts.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "base/prng.h"
