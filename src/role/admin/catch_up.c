@@ -82,23 +82,22 @@ has_hole(const struct page *p, uint64_t since)
     return p->n > 0 && p->c[p->n - 1].seq - since != p->n;
 }
 
-/* A log may tell a publish whose file is gone by now; its delete may have been
- * fed already, and will not be again. */
-static enum err
-drop_gone(struct admin_slot *s, struct page *p, struct fault *f)
+enum err
+admin_drop_gone(struct admin_slot *s, struct index_change *c, size_t n,
+                struct fault *f)
 {
     struct index *x = s->source.index;
     struct index_row row;
     enum err e;
 
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->c[i].op != INDEX_PUBLISH)
+    for (size_t i = 0; i < n; i++) {
+        if (c[i].op != INDEX_PUBLISH)
             continue;
-        e = x->ops->get(x, &p->c[i].row.attr.file_id, &row, f);
+        e = x->ops->get(x, &c[i].row.attr.file_id, &row, f);
         if (e == ERR_OK)
             index_row_release(&row);
         else if (e == ERR_NOENT)
-            p->c[i].op = INDEX_DELETE;
+            c[i].op = INDEX_DELETE;
         else
             return e;
     }
@@ -121,18 +120,18 @@ follow(struct admin *a, struct admin_slot *s, bool strict, struct fault *f)
         (void)pthread_mutex_lock(&a->lock);
         since = s->feed.position;
         (void)pthread_mutex_unlock(&a->lock);
-        /* No feed comes between reading a page and applying it: else a file
-         * that was deleted in that moment would come back. */
-        (void)pthread_rwlock_wrlock(&s->gate);
+        /* Under the gate no feed comes between reading a page and applying it:
+         * else a file that was deleted in that moment would come back. */
+        (void)pthread_mutex_lock(&s->gate);
         e = changes(s, since, p, f);
         n = p->n;
         if (!e && strict && has_hole(p, since))
             e = ERR_CONFLICT;
         if (!e && !strict)
-            e = drop_gone(s, p, f);
+            e = admin_drop_gone(s, p->c, p->n, f);
         if (!e)
             e = page_feed(a, s, p, n > 0 ? p->c[n - 1].seq : since, f);
-        (void)pthread_rwlock_unlock(&s->gate);
+        (void)pthread_mutex_unlock(&s->gate);
         if (!e && n > 0) {
             (void)pthread_mutex_lock(&a->lock);
             (void)feed_mark(&s->feed, since + 1, p->c[n - 1].seq);

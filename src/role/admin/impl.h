@@ -13,11 +13,13 @@ struct admin_slot {
     struct uuid uuid; /* these two never change, unlike the record */
     char element_id[65];
     struct meta_element record; /* under the lock */
-    pthread_rwlock_t gate;      /* read: a feed; write: catching up */
+    pthread_mutex_t gate;       /* one feed or page of catching up at a time */
     struct admin_source source;
-    struct feed feed; /* under the lock */
-    bool behind;      /* something was not fed: the tick sees to it */
-    unsigned stuck;   /* ticks with a hole in the numbers */
+    struct feed feed;   /* under the lock */
+    bool deletes_ahead; /* a delete was fed while numbers before it were
+                            missing; under the gate */
+    bool behind;        /* something was not fed: the tick sees to it */
+    unsigned stuck;     /* ticks with a hole in the numbers */
     uint64_t stuck_at;
 };
 
@@ -53,6 +55,10 @@ enum err
 admin_catch_up_first(struct admin *a, struct admin_slot *s, struct fault *f);
 /* While running: what the log has after the position. */
 enum err admin_catch_up(struct admin *a, struct admin_slot *s, struct fault *f);
+/* Makes deletes of the publishes among C whose files are gone by now: their
+ * deletes may have been fed already, and will not be again. */
+enum err admin_drop_gone(struct admin_slot *s, struct index_change *c, size_t n,
+                         struct fault *f);
 
 /* tick.c */
 void admin_audit_add(struct registry *g, const struct meta_audit *entry);

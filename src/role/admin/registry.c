@@ -185,31 +185,61 @@ mark(struct feed *feed, const struct index_change *c, size_t n)
     return kept;
 }
 
+/* A publish that comes after a delete with a higher number could be of the file
+ * that was deleted. That the two were under way together is rare, so it is asked
+ * then and only then. */
 static enum err
-g_feed(struct registry *g, const struct uuid *element_uuid,
-       const struct index_change *c, size_t n, struct fault *f)
+feed_late(struct admin *a, struct admin_slot *s, const struct index_change *c,
+          size_t n, uint64_t position, struct fault *f)
 {
-    struct admin *a = self(g);
-    struct admin_slot *s;
-    struct feed trial;
+    struct index_change *copy = malloc(n * sizeof(*copy));
     enum err e;
 
-    if (n == 0)
-        return ERR_OK;
-    (void)pthread_mutex_lock(&a->lock);
-    s = slot_by_uuid(a, element_uuid);
-    if (s) {
-        trial = s->feed;
-        (void)mark(&trial, c, n);
-    }
-    (void)pthread_mutex_unlock(&a->lock);
-    if (!s)
-        return fault_set(f, ERR_NOENT, "feed", "element not attached");
+    if (!copy)
+        return fault_set(f, ERR_NOMEM, "feed", s->element_id);
+    memcpy(copy, c, n * sizeof(*copy));
+    e = admin_drop_gone(s, copy, n, f);
+    if (!e)
+        e = a->meta->ops->feed(a->meta, &s->uuid, s->element_id, copy, n,
+                               position, f);
+    free(copy);
+    return e;
+}
 
-    (void)pthread_rwlock_rdlock(&s->gate);
-    e = a->meta->ops->feed(a->meta, &s->uuid, s->element_id, c, n,
-                           trial.position, f);
-    (void)pthread_rwlock_unlock(&s->gate);
+static bool
+has_delete(const struct index_change *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (c[i].op != INDEX_PUBLISH)
+            return true;
+    return false;
+}
+
+/* Under S's gate. An index commits before it feeds: what is asked of it here
+ * is at least as new as anything that was fed. */
+static enum err
+feed_slot(struct admin *a, struct admin_slot *s, const struct index_change *c,
+          size_t n, struct fault *f)
+{
+    struct feed trial;
+    bool holes;
+    enum err e;
+
+    (void)pthread_mutex_lock(&a->lock);
+    trial = s->feed;
+    (void)pthread_mutex_unlock(&a->lock);
+    holes = c[0].seq > trial.position + 1;
+    if (trial.n == 0)
+        s->deletes_ahead = false;
+    (void)mark(&trial, c, n);
+    if (s->deletes_ahead)
+        e = feed_late(a, s, c, n, trial.position, f);
+    else
+        e = a->meta->ops->feed(a->meta, &s->uuid, s->element_id, c, n,
+                               trial.position, f);
+    /* Also when it failed: it may have been carried out. */
+    if (holes && has_delete(c, n))
+        s->deletes_ahead = true;
 
     (void)pthread_mutex_lock(&a->lock);
     if (e) {
@@ -223,6 +253,27 @@ g_feed(struct registry *g, const struct uuid *element_uuid,
             a->stats.feed_behind++;
     }
     (void)pthread_mutex_unlock(&a->lock);
+    return e;
+}
+
+static enum err
+g_feed(struct registry *g, const struct uuid *element_uuid,
+       const struct index_change *c, size_t n, struct fault *f)
+{
+    struct admin *a = self(g);
+    struct admin_slot *s;
+    enum err e;
+
+    if (n == 0)
+        return ERR_OK;
+    (void)pthread_mutex_lock(&a->lock);
+    s = slot_by_uuid(a, element_uuid);
+    (void)pthread_mutex_unlock(&a->lock);
+    if (!s)
+        return fault_set(f, ERR_NOENT, "feed", "element not attached");
+    (void)pthread_mutex_lock(&s->gate);
+    e = feed_slot(a, s, c, n, f);
+    (void)pthread_mutex_unlock(&s->gate);
     return e;
 }
 
@@ -342,28 +393,20 @@ record_of(struct admin *a, const struct meta_element *like,
     return a->meta->ops->element_put(a->meta, out, f);
 }
 
-/* A waiting writer goes before new readers: commits of a busy element never
- * leave a moment without one. */
 static struct admin_slot *
 slot_new(void)
 {
     struct admin_slot *s = calloc(1, sizeof(*s));
-    pthread_rwlockattr_t attr;
 
-    if (!s)
-        return NULL;
-    (void)pthread_rwlockattr_init(&attr);
-    (void)pthread_rwlockattr_setkind_np(
-        &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    (void)pthread_rwlock_init(&s->gate, &attr);
-    (void)pthread_rwlockattr_destroy(&attr);
+    if (s)
+        (void)pthread_mutex_init(&s->gate, NULL);
     return s;
 }
 
 static void
 slot_free(struct admin_slot *s)
 {
-    (void)pthread_rwlock_destroy(&s->gate);
+    (void)pthread_mutex_destroy(&s->gate);
     free(s);
 }
 
