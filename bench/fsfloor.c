@@ -203,7 +203,7 @@ options(int argc, char **argv)
     int o;
 
     while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        long v = optarg != NULL ? atol(optarg) : 0;
+        long v = optarg != NULL ? strtol(optarg, NULL, 10) : 0;
 
         switch (o) {
         case 'd':
@@ -285,5 +285,7 @@ main(int argc, char **argv)
            "\"sync_threads\": %ld}\n",
            opt.files, seconds, (double)opt.files / seconds,
            cpu * 1e6 / (double)opt.files, opt.batch, opt.inflight, opt.threads);
+    free(queue.task);
+    free(data);
     return 0;
 }

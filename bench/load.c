@@ -32,6 +32,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,11 +51,13 @@
 enum {
     HEAD_MAX = 4096,        /* of a request, without the small body */
     SMALL_MAX = 64 << 10,   /* bodies up to here go out with the head */
+    BODY_MAX = 4 << 20,     /* what large bodies repeat */
     CHUNK = 64 << 10,       /* --chunked: data bytes per chunk */
     ANSWER_MAX = 16 << 10,  /* head and beginning of an answer */
     TURN_MAX = 1 << 20,     /* sent on one connection before the next */
     DISCARD_MAX = 16 << 20, /* dropped by one recv() */
     ERRORS_MAX = 100,       /* then it is pointless to go on */
+    PATHS_MAX = 1 << 16,
     HISTOGRAM = 64 * 32
 };
 
@@ -62,7 +65,7 @@ enum mode { GET, PUT, POST, TUS, HOLD, SLOW };
 
 struct conn {
     int fd;
-    char *out; /* head, and the body if it is small */
+    char out[HEAD_MAX + SMALL_MAX]; /* head, and the body if it is small */
     size_t out_n;
     uint64_t sent;   /* of out_n + body_n */
     uint64_t body_n; /* wire bytes of the body after out */
@@ -91,10 +94,10 @@ static struct {
 } sum;
 
 static int epoll, body_fd = -1;
-static char *body; /* SMALL_MAX bytes, or one chunk with its head */
+static char body[BODY_MAX]; /* in chunks: one, with its head and end */
 static size_t body_len;
 static FILE *collect;
-static char **paths;
+static char *paths[PATHS_MAX];
 static size_t paths_n;
 static double deadline;
 
@@ -144,18 +147,15 @@ static void
 body_make(void)
 {
     uint64_t x = 88172645463325252ULL;
-    size_t head = 0, room = (4 << 20) + 64;
+    size_t head = 0;
 
-    body = malloc(room);
-    if (body == NULL)
-        err(1, "malloc");
     if (opt.chunked)
         head = (size_t)sprintf(body, "%x\r\n", CHUNK);
-    for (size_t i = head; i + 8 <= room; i += 8) {
+    for (size_t i = head; i + 8 <= BODY_MAX; i += 8) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17; /* xorshift64 */
         memcpy(body + i, &x, 8);
     }
-    body_len = 4 << 20;
+    body_len = BODY_MAX;
     if (opt.chunked) {
         memcpy(body + head + CHUNK, "\r\n", 2);
         body_len = head + CHUNK + 2;
@@ -176,9 +176,8 @@ paths_read(void)
         err(1, "%s", opt.paths_name);
     while (fgets(line, sizeof(line), f) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        paths = realloc(paths, (paths_n + 1) * sizeof(*paths));
-        if (paths == NULL || (paths[paths_n++] = strdup(line)) == NULL)
-            err(1, "malloc");
+        if (paths_n >= PATHS_MAX || (paths[paths_n++] = strdup(line)) == NULL)
+            errx(1, "%s: too many paths", opt.paths_name);
     }
     fclose(f);
     if (paths_n == 0)
@@ -355,6 +354,7 @@ conn_read(struct conn *c)
     while (c->head_done && c->left > 0 && !c->until_zero_chunk) {
         size_t want = c->left < DISCARD_MAX ? c->left : DISCARD_MAX;
 
+        /* cppcheck-suppress nullPointer ; dropped, not copied: tcp(7) */
         n = recv(c->fd, NULL, want, MSG_TRUNC);
         if (n < 0 && errno == EAGAIN)
             return 0;
@@ -378,7 +378,7 @@ conn_read(struct conn *c)
     if (end == NULL)
         return c->in_n < ANSWER_MAX - 1 ? 0 : -1;
     c->head_done = true;
-    c->status = atoi(c->in + strlen("HTTP/1.1 "));
+    c->status = (int)strtol(c->in + strlen("HTTP/1.1 "), NULL, 10);
     v = header(c, end, "connection:");
     c->closes = v != NULL && strncasecmp(v, "close", 5) == 0;
     v = header(c, end, "transfer-encoding:");
@@ -505,7 +505,7 @@ linger(struct conn *conns)
             }
             alive++;
         }
-        usleep(1000 * 1000);
+        poll(NULL, 0, 1000);
     }
     sum.requests = (uint64_t)alive;
 }
@@ -515,13 +515,28 @@ slow_heads(struct conn *conns)
 {
     for (int i = 0; i < opt.conns; i++) {
         struct conn *c = &conns[i];
+        const char *end;
 
         (void)conn_next(c);
         /* The head and no byte of the body, however small. */
-        c->out_n = (size_t)(strstr(c->out, "\r\n\r\n") + 4 - c->out);
+        end = strstr(c->out, "\r\n\r\n");
+        if (end == NULL)
+            errx(1, "the time is up before it began");
+        c->out_n = (size_t)(end + 4 - c->out);
         if (send(c->fd, c->out, c->out_n, MSG_NOSIGNAL) < 0)
             err(1, "send");
     }
+}
+
+static uint64_t
+number(const char *text)
+{
+    char *end;
+    uint64_t v = strtoull(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0')
+        errx(2, "%s is no number", text);
+    return v;
 }
 
 static void
@@ -542,22 +557,22 @@ options(int argc, char **argv)
     while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (o) {
         case 'p':
-            opt.port = atoi(optarg);
+            opt.port = (int)number(optarg);
             break;
         case 'a':
             opt.path = optarg;
             break;
         case 'c':
-            opt.conns = atoi(optarg);
+            opt.conns = (int)number(optarg);
             break;
         case 's':
-            opt.size = strtoull(optarg, NULL, 10);
+            opt.size = number(optarg);
             break;
         case 'n':
-            opt.count = strtoull(optarg, NULL, 10);
+            opt.count = number(optarg);
             break;
         case 't':
-            opt.seconds = atof(optarg);
+            opt.seconds = strtod(optarg, NULL);
             break;
         case 'k':
             opt.chunked = true;
@@ -632,12 +647,8 @@ main(int argc, char **argv)
     conns = calloc((size_t)opt.conns, sizeof(*conns));
     if (epoll < 0 || conns == NULL)
         err(1, "epoll");
-    for (int i = 0; i < opt.conns; i++) {
-        conns[i].out = malloc(HEAD_MAX + SMALL_MAX);
-        if (conns[i].out == NULL)
-            err(1, "malloc");
+    for (int i = 0; i < opt.conns; i++)
         conn_open(&conns[i]);
-    }
     start = now();
     deadline = start + opt.seconds;
     if (opt.mode == HOLD)
@@ -656,5 +667,6 @@ main(int argc, char **argv)
     report(now() - start);
     if (collect != NULL && fclose(collect) != 0)
         err(1, "%s", opt.collect_name);
+    free(conns);
     return sum.errors == 0 && sum.requests > 0 ? 0 : 1;
 }
