@@ -46,8 +46,7 @@ static bool
 is_id_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-           c == ':';
+           (c >= '0' && c <= '9') || (c && strchr("-._~:/+=@", c));
 }
 
 void

@@ -10,7 +10,7 @@
 #include "base/mono.h"
 #include "base/slice.h"
 
-#define TRACE_REQUEST_MAX 64
+#define TRACE_REQUEST_MAX 128 /* as wire/trace.h allows */
 
 struct trace {
     uint8_t trace_id[16]; /* all zero: none */
@@ -33,9 +33,9 @@ void trace_join(struct trace *t, const uint8_t trace_id[16],
 void trace_child(struct trace *t, const struct trace *parent,
                  const uint8_t random[8], struct mono now);
 
-/* Takes the request id that the client sent when it is 1 to 64 characters of
- * [A-Za-z0-9._:-] (it goes into headers and logs); else makes a UUID from
- * RANDOM. */
+/* Takes the request id that the client sent when it is 1 to 128 letters, digits
+ * and -._~:/+=@ (it goes into headers and logs as it is; wire/trace.h has the
+ * same rule); else makes a UUID from RANDOM. */
 void
 trace_request_id(struct trace *t, struct slice sent, const uint8_t random[16]);
 

@@ -96,7 +96,9 @@ name_new(struct attempts *a, const char *key, size_t n, uint64_t hash)
     if (a->used < a->max) {
         x = &a->name[a->used++];
     } else {
-        x = container_of(list_pop(&a->lru), struct name, lru);
+        assert(!list_empty(&a->lru)); /* max > 0, and all are in use */
+        x = container_of(a->lru.next, struct name, lru);
+        list_remove(&x->lru);
         map_remove(&a->map, &x->item);
     }
     memcpy(x->key, key, n);

@@ -2,7 +2,7 @@
 #include "sec/bootstrap.h"
 #include "sec/file.h"
 #include "sec/scope.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@ text_take(const json_t *j, const char *key, char *out, size_t cap)
 enum err
 credentials_load(const char *path, struct credentials *out, struct fault *f)
 {
+    struct json_error ignored = {0};
     struct buf b;
     json_t *j = NULL;
     enum err e;
@@ -36,7 +37,7 @@ credentials_load(const char *path, struct credentials *out, struct fault *f)
     e = sec_file_read(path, true, &b, f);
     if (e != ERR_OK)
         goto out;
-    j = json_loadb(buf_str(&b), b.n, JSON_REJECT_DUPLICATES, NULL);
+    j = json_read(buf_slice(&b), &ignored);
     if (!json_is_object(j) ||
         !text_take(j, "client_id", out->client_id, sizeof(out->client_id)) ||
         !text_take(j, "client_secret", out->client_secret,

@@ -1,7 +1,6 @@
 /* claims.c - see claims.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/claims.h"
-#include "base/hex.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <math.h>
 
 /* The last second of the year 9999: times beyond are mistakes or attacks on
@@ -34,61 +33,20 @@ token_why_text(enum token_why w)
     return text_of[w];
 }
 
-enum token_why
-token_split(struct slice token, struct token_parts *out)
-{
-    struct slice rest = token;
-
-    *out = (struct token_parts){0};
-    if (token.n == 0)
-        return TOKEN_MISSING;
-    if (token.n > TOKEN_MAX || !slice_cut(&rest, '.', &out->header) ||
-        !slice_cut(&rest, '.', &out->payload) || !rest.p)
-        return TOKEN_MALFORMED;
-    out->signature = rest;
-    if (!out->header.n || !out->payload.n ||
-        slice_find(rest, '.') != rest.n) /* five parts are encryption */
-        return TOKEN_MALFORMED;
-    /* An empty signature is well formed: it is how `none` looks. */
-    out->signed_part = slice_head(token, out->header.n + 1 + out->payload.n);
-    return TOKEN_OK;
-}
-
-/* The JSON library recurses, so deep nesting is refused before it sees it. */
-static bool
-is_shallow(struct slice s)
-{
-    int depth = 0;
-    bool quoted = false;
-
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']'))
-            depth--;
-        if (depth > TOKEN_DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
-
 /* The object in base64url PART, or NULL; the caller's to release. */
 static json_t *
 object_of(struct slice part)
 {
+    static const struct json_limits limits = {.bytes_max = TOKEN_MAX,
+                                              .depth_max = TOKEN_DEPTH_MAX,
+                                              .values_max = 512};
     char text[TOKEN_MAX * 3 / 4 + 3];
+    struct json_error ignored = {0};
     json_t *j = NULL;
     size_t n;
 
-    if (base64url_decode(part, text, sizeof(text), &n) &&
-        is_shallow(slice_of(text, n)))
-        j = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+    if (jwt_decode(part, text, sizeof(text), &n))
+        j = json_read_limited(slice_of(text, n), &limits, &ignored);
     if (j && !json_is_object(j)) {
         json_decref(j);
         j = NULL;

@@ -1,4 +1,5 @@
-/* claims.h - a JSON Web Token taken apart: three parts, header, claims.
+/* claims.h - the header and the claims of a JSON Web Token (wire/jwt.h splits
+ * it).
  *
  * Nothing here trusts anybody: the signature is token.h's. Of the header only
  * `alg` and `kid` are used, and `alg` must be the string RS256: an attacker who
@@ -15,11 +16,11 @@
 #include "base/mono.h"
 #include "base/slice.h"
 #include "sec/scope.h"
+#include "wire/jwt.h"
 
-#define TOKEN_MAX           ((size_t)8192)
-#define TOKEN_SIGNATURE_MAX 1024 /* RSA of 8192 bits */
-#define TOKEN_DEPTH_MAX     8
-#define CLAIM_TEXT          129 /* 128 bytes and the zero */
+#define TOKEN_MAX       JWT_MAX
+#define TOKEN_DEPTH_MAX 8
+#define CLAIM_TEXT      129 /* 128 bytes and the zero */
 
 /* Why a token is refused: the code that answers, logs, metrics and the CLI
  * show, and a line for people. The order is that of the checks. */
@@ -50,13 +51,6 @@ const char *token_why_text(enum token_why w);
 
 enum token_kind { TOKEN_USER, TOKEN_SERVICE_ACCOUNT };
 
-struct token_parts { /* slices of the token */
-    struct slice header;
-    struct slice payload;
-    struct slice signature;
-    struct slice signed_part; /* header.payload */
-};
-
 struct token_header {
     char kid[CLAIM_TEXT];
     bool has_kid;
@@ -84,10 +78,6 @@ struct token_conf {
     /* By which the clocks of issuer and reader may differ: 60 s (D36). */
     struct dur leeway;
 };
-
-/* Two dots, three parts that are not empty, at most TOKEN_MAX bytes of the URL
- * alphabet. */
-enum token_why token_split(struct slice token, struct token_parts *out);
 
 /* PART is still base64url. TOKEN_MALFORMED or TOKEN_ALGORITHM. */
 enum token_why token_header_read(struct slice part, struct token_header *out);

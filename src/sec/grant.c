@@ -3,7 +3,7 @@
 #include "base/hex.h"
 #include "sec/token.h"
 #include "wire/form.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <openssl/crypto.h>
 
 static const struct {
@@ -77,18 +77,13 @@ form_read(struct grant *g, struct fields *fs, struct slice body)
 }
 
 static bool
-json_read(struct grant *g, struct fields *fs, struct slice body)
+object_read(struct grant *g, struct fields *fs, struct slice body)
 {
-    json_t *j = NULL, *value;
+    struct json_error ignored = {0};
+    json_t *j = json_read(body, &ignored), *value;
+    bool ok = json_is_object(j);
     const char *name;
-    unsigned depth = 0;
-    bool ok;
 
-    for (size_t i = 0; i < body.n; i++) /* the library recurses */
-        depth += body.p[i] == '{' || body.p[i] == '[';
-    if (depth <= 64)
-        j = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
-    ok = json_is_object(j);
     if (ok)
         json_object_foreach(j, name, value)
         {
@@ -160,7 +155,7 @@ grant_parse(struct grant *g, struct slice type, struct slice body,
         char id[sizeof(g->client_id)];
 
         memcpy(id, g->client_id, sizeof(id));
-        ok = is_json(type, body) ? json_read(g, &fs, body)
+        ok = is_json(type, body) ? object_read(g, &fs, body)
                                  : form_read(g, &fs, body);
         ok = ok && (!g->basic || strcmp(id, g->client_id) == 0);
     }

@@ -1,7 +1,7 @@
 /* keyset.c - see keyset.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keyset.h"
 #include "base/hex.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -314,7 +314,8 @@ jwk_add(struct keyset *ks, const json_t *jwk, struct fault *f)
 enum err
 keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
 {
-    json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    struct json_error ignored = {0};
+    json_t *j = json_read(text, &ignored);
     const json_t *list = json_object_get(j, "keys");
     size_t before = ks->n;
     enum err e = ERR_OK;

@@ -34,12 +34,12 @@ signature_is_right(const struct key *k, struct slice text, const uint8_t *sig,
 /* A key of the name that the token gives, else those that may have any name. */
 static enum token_why
 signature_check(const struct keyset *ks, const struct token_header *h,
-                const struct token_parts *p)
+                const struct jwt *p)
 {
-    uint8_t sig[TOKEN_SIGNATURE_MAX];
+    uint8_t sig[JWT_SIGNATURE_MAX];
     size_t len, tried = 0;
 
-    if (!base64url_decode(p->signature, sig, sizeof(sig), &len))
+    if (!jwt_decode(p->signature, sig, sizeof(sig), &len))
         return TOKEN_MALFORMED;
     for (size_t i = 0; i < ks->n && h->has_kid; i++)
         if (strcmp(ks->key[i].kid, h->kid) == 0)
@@ -60,13 +60,16 @@ enum token_why
 token_verify(const struct keyset *ks, const struct token_conf *conf,
              struct slice token, struct wall now, struct claims *out)
 {
-    struct token_parts p;
+    struct jwt p;
     struct token_header h;
     enum token_why why;
 
     *out = (struct claims){0};
-    if ((why = token_split(token, &p)) != TOKEN_OK ||
-        (why = token_header_read(p.header, &h)) != TOKEN_OK ||
+    if (token.n == 0)
+        return TOKEN_MISSING;
+    if (!jwt_split(token, &p))
+        return TOKEN_MALFORMED;
+    if ((why = token_header_read(p.header, &h)) != TOKEN_OK ||
         (why = signature_check(ks, &h, &p)) != TOKEN_OK ||
         (why = claims_read(p.payload, conf, out)) != TOKEN_OK ||
         (why = claims_time(out, conf->leeway, now)) != TOKEN_OK)
@@ -142,7 +145,7 @@ static bool
 signature_add(struct buf *out, const struct key *k, size_t from)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    uint8_t sig[TOKEN_SIGNATURE_MAX];
+    uint8_t sig[JWT_SIGNATURE_MAX];
     size_t len = sizeof(sig);
     bool ok;
 
