@@ -1,5 +1,5 @@
-/* kernel_avx2.c - see passes.h. SPDX-License-Identifier:
- * Apache-2.0 */
+/* kernel_avx2.c - see passes.h.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "hash/vec_avx2.h"
 #include "hash/passes.h"
 

@@ -1,6 +1,6 @@
 /* lanes_test.c - the scheduler with kernels that only keep account, and every
- * real kernel against portable C, lane by lane. SPDX-License-Identifier:
- * Apache-2.0 */
+ * real kernel against portable C, lane by lane.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "hash/lanes.h"
 #include "base/prng.h"
 #include "hash/test_cpu.h"

@@ -1,5 +1,5 @@
-/* md5.c - the constants of md5.h as an array. SPDX-License-Identifier:
- * Apache-2.0 */
+/* md5.c - the constants of md5.h as an array.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "hash/md5.h"
 
 #define ROW(i, f, a, b, c, d, x, s, k) [i] = (k),

@@ -1,6 +1,6 @@
 /* sha256.h - the constants of SHA-256 (FIPS 180-4 section 4.2.2), and the
- * order in which its eight words change places. SPDX-License-Identifier:
- * Apache-2.0 */
+ * order in which its eight words change places.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HASH_SHA256_H
 #define HASH_SHA256_H
 

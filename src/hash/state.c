@@ -1,5 +1,6 @@
 /* state.c - a hash in progress as bytes, for upload sessions that outlive the
- * process (D29): see hash.h for the form. SPDX-License-Identifier: Apache-2.0 */
+ * process (D29): see hash.h for the form.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "hash/lanes.h"
 #include "hash/word.h"
 #include <string.h>

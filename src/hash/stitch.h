@@ -17,8 +17,8 @@
  * team ahead (612); its message schedule in lanes beside MD5 (8 streams 512,
  * 6 the same, 4 444, for twice the code); that in 16 lanes (1300 for 16).
  *
- * Included by stitch_avx2.c and stitch_avx512.c. SPDX-License-Identifier:
- * Apache-2.0 */
+ * Included by stitch_avx2.c and stitch_avx512.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "hash/sha_ni.h"
 #include "hash/vec.h"
 

@@ -5,18 +5,12 @@
 
 #include "hash/hash.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
 static inline struct hash_cpu
 test_cpu(void)
 {
     struct hash_cpu cpu = {.amd = false};
 
 #if defined(__x86_64__)
-    unsigned a, b = 0, c = 0, d = 0;
-
     __builtin_cpu_init();
     cpu.ssse3_sse41 =
         __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
@@ -29,8 +23,12 @@ test_cpu(void)
                  __builtin_cpu_supports("avx512vl");
     cpu.vpclmul = __builtin_cpu_supports("vpclmulqdq") && cpu.avx512;
     cpu.amd = __builtin_cpu_is("amd");
-    /* clang 14 does not know this one by name. */
-    cpu.sha = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & (1u << 29)) != 0;
+#if defined(__clang__)
+    /* clang 14 does not know "sha"; what has VPCLMULQDQ has it, too. */
+    cpu.sha = __builtin_cpu_supports("vpclmulqdq");
+#else
+    cpu.sha = __builtin_cpu_supports("sha");
+#endif
 #endif
     return cpu;
 }

@@ -2,8 +2,8 @@
  * or vec_avx512.h, one of which is included first.
  *
  * Lane i of a vector belongs to stream i, so a block of 16 words of each stream
- * is 16 vectors: the blocks are turned, four words at a time, which can be woven
- * into other work just before the words are needed.
+ * is 16 vectors: the blocks are turned, four words at a time, so that it can be
+ * woven into other work just before the words are needed.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HASH_VEC_H
 #define HASH_VEC_H
