@@ -116,6 +116,22 @@ set_number(struct parse *p, const struct cli_opt *o, const char *value)
     return true;
 }
 
+/* A copy for the life of the process, and the original overwritten. */
+static bool
+keep_secret(char *value, const char **dst)
+{
+    static char *kept[8];
+    size_t i = 0;
+
+    while (i < countof(kept) && kept[i])
+        i++;
+    if (i == countof(kept) || !(kept[i] = strdup(value)))
+        return false;
+    memset(value, 'x', strlen(value));
+    *dst = kept[i];
+    return true;
+}
+
 static bool
 set(struct parse *p, const struct cli_opt *o, char *value)
 {
@@ -130,9 +146,8 @@ set(struct parse *p, const struct cli_opt *o, char *value)
         *(const char **)dst = value;
         return true;
     case OPT_SECRET:
-        *(const char **)dst = strdup(value);
-        memset(value, 'x', strlen(value));
-        return *(const char **)dst ? true : bad(p, o, NULL, "no memory");
+        return keep_secret(value, dst) ? true
+                                       : bad(p, o, NULL, "given too often");
     case OPT_CHOICE:
         return set_choice(p, o, value);
     case OPT_UINT:
