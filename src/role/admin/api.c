@@ -1,0 +1,235 @@
+/* api.c - see api.h: the table of routes, and what their handlers share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/admin/api_impl.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ATTEMPTS_NAMES 4096
+
+/* ---- small bodies ---- */
+
+static void
+body_end(struct small_body *b, size_t n)
+{
+    struct call *c = b->call;
+
+    if (n > SMALL_BODY_MAX) {
+        reply_error(c, 413, "body_too_large",
+                    "The body of this request is at most %zu bytes",
+                    SMALL_BODY_MAX);
+        b->failed(b);
+        return;
+    }
+    b->done(b, slice_of(b->bytes, n));
+}
+
+static void
+body_read(struct exchange *x, int64_t n)
+{
+    struct small_body *b = x->role;
+    struct call *c = b->call;
+
+    if (n < 0) {
+        exchange_fail(x, n);
+        call_end(c);
+        b->failed(b);
+        return;
+    }
+    body_end(b, (size_t)n);
+}
+
+void
+small_body_read(struct small_body *b, struct call *c)
+{
+    struct exchange *x = c->x;
+    struct slice body;
+
+    b->call = c;
+    x->role = b;
+    if (x->head->content_length > (int64_t)SMALL_BODY_MAX) {
+        body_end(b, SMALL_BODY_MAX + 1);
+    } else if (!x->head->chunked && x->head->content_length <= 0) {
+        body_end(b, 0);
+    } else if (exchange_peek(x, &body) && body.n <= SMALL_BODY_MAX) {
+        memcpy(b->bytes, body.p, body.n);
+        body_end(b, body.n);
+    } else {
+        /* One byte more than allowed shows that there is more. */
+        exchange_read(x, b->bytes, sizeof(b->bytes), true, body_read);
+    }
+}
+
+/* ---- audit ---- */
+
+static void
+copy_cut(char *dst, size_t cap, const char *s)
+{
+    (void)snprintf(dst, cap, "%s", s ? s : "");
+}
+
+void
+api_audit(struct call *c, const char *actor, const char *action,
+          const char *object, const char *result)
+{
+    struct admin_api *api = c->role;
+    struct meta_audit a = {.at = c->x->loop->wall};
+
+    copy_cut(a.actor, sizeof(a.actor), actor);
+    copy_cut(a.action, sizeof(a.action), action);
+    copy_cut(a.object, sizeof(a.object), object);
+    copy_cut(a.result, sizeof(a.result), result);
+    copy_cut(a.request_id, sizeof(a.request_id), c->x->request_id);
+    registry_audit(admin_registry(api->conf.admin), &a);
+}
+
+/* ---- the table ---- */
+
+static const struct route_doc elements_docs[] = {
+    {"200", NULL, "StorageElements", "All elements, in the order of filling"},
+    {0},
+};
+static const struct route_doc element_docs[] = {
+    {"200", NULL, "StorageElement", "The element"},
+    {"404", NULL, "Error", "No such element"},
+    {0},
+};
+static const struct route_doc change_docs[] = {
+    {"mode", "body", "string",
+     "edit, rw, ro or ar; a mode goes forward only, in this order"},
+    {"priority", "body", "integer", "Lower is filled earlier"},
+    {"200", NULL, "StorageElement", "The element as it is now"},
+    {"400", NULL, "Error", "The body is not JSON"},
+    {"404", NULL, "Error", "No such element"},
+    {"409", NULL, "Error", "The mode would go back"},
+    {"422", NULL, "Error", "A value is not allowed"},
+    {0},
+};
+static const struct route_doc capacity_docs[] = {
+    {"200", NULL, "Capacity", "What the element says of itself"},
+    {"404", NULL, "Error", "No such element"},
+    {0},
+};
+static const struct route_doc available_docs[] = {
+    {"mode", "query", "string", "edit or rw; both when missing"},
+    {"min_free_bytes", "query", "integer", "Only those with as much room"},
+    {"200", NULL, "StorageElements", "Elements that may be written to"},
+    {"400", NULL, "Error", "A parameter is not valid"},
+    {0},
+};
+static const struct route_doc token_docs[] = {
+    {"grant_type", "form", "string", "client_credentials"},
+    {"client_id", "form", "string", "Also by Authorization: Basic"},
+    {"client_secret", "form", "string", "Also by Authorization: Basic"},
+    {"scope", "form", "string",
+     "Words of read, write, delete, admin; all of the account's when missing"},
+    {"200", NULL, "Token", "The token; RFC 6749 section 5.1"},
+    {"400", NULL, "Error", "RFC 6749 section 5.2"},
+    {"401", NULL, "Error", "client_id or client_secret is wrong"},
+    {"429", NULL, "Error", "Too many failed attempts"},
+    {0},
+};
+static const struct route_doc jwks_docs[] = {
+    {"200", NULL, "Jwks", "The public keys; RFC 7517"},
+    {0},
+};
+
+static const struct route routes[] = {
+    {HTTP_GET,
+     "/api/v1/storage-elements",
+     SCOPE_READ,
+     api_elements,
+     "element_list",
+     "List storage elements",
+     {0},
+     elements_docs},
+    {HTTP_GET,
+     "/api/v1/internal/storage-elements/available",
+     SCOPE_READ,
+     api_available,
+     "element_available",
+     "List elements that take uploads",
+     {"/internal/storage-elements"},
+     available_docs},
+    {HTTP_GET,
+     "/api/v1/storage-elements/{element_id}",
+     SCOPE_READ,
+     api_element,
+     "element_get",
+     "What is known of a storage element",
+     {0},
+     element_docs},
+    {HTTP_PATCH,
+     "/api/v1/storage-elements/{element_id}",
+     SCOPE_ADMIN,
+     api_element_change,
+     "element_change",
+     "Change mode or priority",
+     {0},
+     change_docs},
+    {HTTP_GET,
+     "/api/v1/storage-elements/{element_id}/capacity",
+     SCOPE_READ,
+     api_capacity,
+     "element_capacity",
+     "How full a storage element is",
+     {"/api/v1/internal/storage-elements/{element_id}/capacity"},
+     capacity_docs},
+    {HTTP_POST,
+     "/api/v1/auth/token",
+     0,
+     api_token,
+     "token_issue",
+     "Get a token for client credentials",
+     {"/oauth/token", "/api/auth/token"},
+     token_docs},
+    {HTTP_GET,
+     "/.well-known/jwks.json",
+     0,
+     api_jwks,
+     "jwks",
+     "The keys that verify tokens",
+     {"/api/v1/auth/jwks"},
+     jwks_docs},
+};
+
+struct route_table
+admin_api_routes(struct admin_api *a)
+{
+    return (struct route_table){routes, countof(routes), a, "admin"};
+}
+
+enum err
+admin_api_open(struct admin_api **out, const struct admin_api_conf *conf,
+               struct fault *f)
+{
+    struct admin_api *a = calloc(1, sizeof(*a));
+
+    *out = NULL;
+    if (!a)
+        return fault_set(f, ERR_NOMEM, "allocate", "admin api");
+    a->conf = *conf;
+    a->grant = (struct grant_conf){.keys = conf->keys,
+                                   .audience = conf->audience,
+                                   .issuer = conf->issuer,
+                                   .life = conf->token_life,
+                                   .metrics = conf->metrics};
+    a->grant.attempts = attempts_open(ATTEMPTS_NAMES, conf->seed);
+    if (!a->grant.attempts) {
+        free(a);
+        return fault_set(f, ERR_NOMEM, "allocate", "attempts");
+    }
+    *out = a;
+    return ERR_OK;
+}
+
+void
+admin_api_close(struct admin_api **pa)
+{
+    struct admin_api *a = *pa;
+
+    if (!a)
+        return;
+    *pa = NULL;
+    attempts_close(&a->grant.attempts);
+    free(a);
+}

@@ -1,0 +1,157 @@
+/* api_token.c - tokens for client credentials (ADM-023, ADM-025), and the keys
+ * that verify them. The decision is sec/grant's; here it is carried over a
+ * worker, since comparing a secret that a person chose takes its time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/admin/api_impl.h"
+#include "wire/head.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX (64 * KIB)
+
+struct token_request {
+    struct small_body body; /* holds a secret */
+    struct grant grant;     /* so does this */
+    struct grant_reply reply;
+    struct buf out;
+    struct work work;
+    struct mono mono;
+    struct wall wall;
+    enum err err;
+    struct fault fault;
+};
+
+static void
+token_free(struct token_request *r)
+{
+    grant_release(&r->grant);
+    explicit_bzero(r->body.bytes, sizeof(r->body.bytes));
+    if (r->out.p)
+        explicit_bzero(r->out.p, r->out.n);
+    buf_release(&r->out);
+    free(r);
+}
+
+static void
+token_work(struct work *w)
+{
+    struct token_request *r = container_of(w, struct token_request, work);
+    struct call *c = r->body.call;
+    struct admin_api *api = c->role;
+    struct meta_account account;
+    bool found = false;
+
+    if (r->grant.why == GRANT_OK) {
+        r->err = admin_account_get(api->conf.admin, r->grant.client_id,
+                                   &account, &r->fault);
+        found = r->err == ERR_OK;
+        if (r->err && r->err != ERR_NOENT)
+            return;
+        r->err = ERR_OK;
+    }
+    grant_answer(&api->grant, &r->grant, found ? &account : NULL,
+                 slice_str(c->x->client), r->mono, r->wall, &r->out, &r->reply);
+    explicit_bzero(&account, sizeof(account));
+}
+
+static void
+token_done(struct loop *l, struct work *w)
+{
+    struct token_request *r = container_of(w, struct token_request, work);
+    struct call *c = r->body.call;
+    struct exchange *x = c->x;
+    char seconds[16];
+
+    (void)l;
+    if (r->err) {
+        reply_fault(c, &r->fault);
+        token_free(r);
+        return;
+    }
+    api_audit(c, r->grant.client_id, "token.issue", r->grant.client_id,
+              grant_name(r->reply.why));
+    /* RFC 6749 section 5.1 */
+    exchange_header(x, SLICE("Cache-Control"), SLICE("no-store"));
+    exchange_header(x, SLICE("Pragma"), SLICE("no-cache"));
+    if (r->reply.basic_challenge)
+        exchange_header(x, SLICE("WWW-Authenticate"),
+                        SLICE("Basic realm=\"artstore\""));
+    if (r->reply.retry_after_s) {
+        (void)snprintf(seconds, sizeof(seconds), "%u", r->reply.retry_after_s);
+        exchange_header(x, SLICE("Retry-After"), slice_str(seconds));
+    }
+    exchange_answer(x, (int)r->reply.status, SLICE("application/json"),
+                    buf_slice(&r->out));
+    call_end(c);
+    token_free(r);
+}
+
+static void
+token_body(struct small_body *b, struct slice body)
+{
+    struct token_request *r = container_of(b, struct token_request, body);
+    struct exchange *x = b->call->x;
+
+    grant_parse(&r->grant, http_head_value(x->head, SLICE("Content-Type")),
+                body, http_head_value(x->head, SLICE("Authorization")));
+    r->mono = x->loop->now;
+    r->wall = x->loop->wall;
+    r->work.work = token_work;
+    r->work.done = token_done;
+    loop_work(x->loop, &r->work);
+}
+
+static void
+token_failed(struct small_body *b)
+{
+    token_free(container_of(b, struct token_request, body));
+}
+
+void
+api_token(struct call *c)
+{
+    struct admin_api *api = c->role;
+    struct token_request *r;
+
+    if (!api->conf.keys) {
+        reply_error(c, 404, "not_found", "No tokens are issued here");
+        return;
+    }
+    r = calloc(1, sizeof(*r));
+    if (!r) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    buf_init(&r->out, ANSWER_MAX);
+    r->body.done = token_body;
+    r->body.failed = token_failed;
+    small_body_read(&r->body, c);
+}
+
+void
+api_jwks(struct call *c)
+{
+    struct admin_api *api = c->role;
+    struct keyset *ks;
+    struct buf b;
+    bool ok;
+
+    if (!api->conf.keys) {
+        reply_error(c, 404, "not_found", "There are no keys here");
+        return;
+    }
+    buf_init(&b, ANSWER_MAX);
+    ks = keys_get(api->conf.keys);
+    ok = keyset_jwks(ks, &b);
+    keyset_unref(&ks);
+    if (ok) {
+        /* Short, so that a rotation is seen; verifiers ask again anyway when
+         * they meet a key id that they do not know. */
+        exchange_header(c->x, SLICE("Cache-Control"),
+                        SLICE("public, max-age=300"));
+        reply_json(c, 200, &b);
+    } else {
+        reply_error(c, 500, "internal_error", "The keys cannot be written");
+    }
+    buf_release(&b);
+}
