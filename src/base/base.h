@@ -15,7 +15,7 @@
 #define countof(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The struct that holds MEMBER at PTR. */
-#define container_of(ptr, type, member)                                        \
+#define container_of(ptr, type, member) \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

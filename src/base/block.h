@@ -19,7 +19,7 @@
 
 #include "base/base.h"
 
-#define BLOCK_SIZE ((size_t)256 * 1024)
+#define BLOCK_SIZE  ((size_t)256 * 1024)
 #define BLOCK_ALIGN ((size_t)4096)
 
 enum block_state {

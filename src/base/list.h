@@ -64,10 +64,10 @@ list_pop(struct list *head)
     return item;
 }
 
-#define LIST_FOREACH(it, head)                                                 \
+#define LIST_FOREACH(it, head) \
     for (struct list *it = (head)->next; it != (head); it = it->next)
-#define LIST_FOREACH_SAFE(it, nx, head)                                        \
-    for (struct list *it = (head)->next, *nx = it->next; it != (head);         \
+#define LIST_FOREACH_SAFE(it, nx, head)                                \
+    for (struct list *it = (head)->next, *nx = it->next; it != (head); \
          it = nx, nx = it->next)
 
 #endif

@@ -56,8 +56,10 @@ slice_ends(struct slice s, struct slice tail)
 static inline struct slice
 slice_skip(struct slice s, size_t k)
 {
+    if (s.p == NULL)
+        return SLICE_NULL;
     k = size_min(k, s.n);
-    return (struct slice){s.p ? s.p + k : NULL, s.n - k};
+    return (struct slice){s.p + k, s.n - k};
 }
 
 static inline struct slice

@@ -52,8 +52,8 @@ static void
 test_compare(void **state)
 {
     (void)state;
-    assert_true(slice_eq_nocase(SLICE("Content-Length"),
-                                SLICE("content-LENGTH")));
+    assert_true(
+        slice_eq_nocase(SLICE("Content-Length"), SLICE("content-LENGTH")));
     assert_false(slice_eq_nocase(SLICE("a"), SLICE("ab")));
     assert_false(slice_eq_nocase(SLICE("["), SLICE("{"))); /* not letters */
     assert_true(slice_cmp(SLICE("a"), SLICE("ab")) < 0);

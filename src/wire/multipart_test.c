@@ -293,7 +293,8 @@ test_boundary(void **state)
 static void
 test_random(void **state)
 {
-    static const char *const boundary[] = {"-", "B", "--B", SEVENTY,
+    static const char seventy[] = SEVENTY;
+    static const char *const boundary[] = {"-", "B", "--B", seventy,
                                            "----WebKitFormBoundary7MA4YWxkTrZ"};
     static char in[20000];
     struct buf out, held;

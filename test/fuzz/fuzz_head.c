@@ -121,7 +121,7 @@ try_response(struct prng *r, const char *p, size_t n)
 {
     struct http_scan whole_scan = {0}, scan = {0};
     enum http_parse whole, cut = HTTP_MORE;
-    struct http_resp a, b;
+    struct http_resp a, b = {.refusal = HTTP_REF_NONE};
 
     whole = http_resp_parse(&a, &whole_scan, &limits, p, n);
     for (size_t k = 0; cut == HTTP_MORE && k < n;) {
