@@ -129,7 +129,16 @@ const char *http_method_name(enum http_method m); /* "GET"; "OTHER" */
 enum http_method http_method_of(struct slice name);
 
 /* Character classes, shared with the other parsers of this folder. */
-bool http_is_tchar(char c);               /* RFC 9110 section 5.6.2 */
+extern const uint64_t http_tchar_bits[4]; /* one bit per character */
+
+static inline bool
+http_is_tchar(char c) /* RFC 9110 section 5.6.2 */
+{
+    unsigned char u = (unsigned char)c;
+
+    return http_tchar_bits[u >> 6] >> (u & 63) & 1;
+}
+
 bool http_is_token(struct slice s);       /* at least one, all tchar */
 bool http_is_field_value(struct slice s); /* no control but tab, no DEL */
 /* A name, IPv4 address or [IPv6] and an optional port (RFC 3986 section
