@@ -1,0 +1,40 @@
+/* exchange_mem.h - one HTTP exchange without a connection: a request as text,
+ * the answer as text. For tests of routes.
+ *
+ *     struct exchange_mem x;
+ *     exchange_mem_init(&x, &loop.loop, "POST /x HTTP/1.1\r\nHost: h\r\n...");
+ *     app->begin(app, &x.exchange);
+ *     loop_mem_settle(&loop);
+ *     assert(x.ended && x.status == 200) ... x.body, x.headers
+ *     exchange_mem_release(&x);
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef TEST_UNIT_EXCHANGE_MEM_H
+#define TEST_UNIT_EXCHANGE_MEM_H
+
+#include "base/buf.h"
+#include "port/serve.h"
+
+struct exchange_mem {
+    struct exchange exchange;
+    struct http_head head;
+    struct slice body_in;
+    bool no_peek;      /* the body comes by reads only */
+    int64_t read_fail; /* what reads answer instead; 0: they work */
+    struct task task;
+    exchange_read_fn *reading;
+    void *at;
+    size_t want;
+    /* the answer */
+    bool ended;
+    bool failed; /* by exchange_fail() */
+    int status;
+    struct buf headers; /* "Name: value\n" */
+    struct buf body;
+};
+
+void
+exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request);
+void exchange_mem_release(struct exchange_mem *x);
+
+#endif
