@@ -589,8 +589,8 @@ class Lists(Case):
     def test_status(self):
         out = self.run_cli("status")
         self.assertRegex(out, r"^ok  http://127\.0\.0\.1:\d+  artstore 9\.9\.9")
-        self.assertIn("! se-02 is full (99.0% used, 10.0 MiB free) is "
-                      "degraded", out)
+        self.assertIn("! se-02: full (99.0% used, 10.0 MiB free), degraded\n",
+                      out)
         self.assertIn("2 elements, 640 MiB free of 2.0 GiB", out)
         self.server.health = {
             "status": "unhealthy", "aggregate": "fail",
@@ -894,7 +894,9 @@ class Words(Case):
         for name in self.commands():
             out = self.run_cli("help", *name.split())
             self.assertIn("usage: artstore " + name, out)
-            if len(name.split()) == 1 and name != "help":
+            # A role's own --help comes from conf/.
+            if " " not in name and name not in ("help", "server",
+                                                "check-config"):
                 self.assertEqual(self.run_cli(name, "--help"), out)
             for line in out.splitlines():
                 self.assertLessEqual(len(line), 80, line)
@@ -949,6 +951,9 @@ class Words(Case):
         self.assertEqual(self.complete("get", "-o", "fi"), ["file.txt"])
         self.assertIn("--force", self.complete("get", "--f"))
         self.assertEqual(self.complete("completion", "z"), ["zsh"])
+        self.assertEqual(self.complete("server", "--durability", "st"),
+                         ["strict"])
+        self.assertEqual(self.complete("server", "--data-d"), ["--data-dir"])
 
     def test_shells_take_their_scripts(self):
         for shell in ("bash", "zsh", "fish"):

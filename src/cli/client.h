@@ -63,6 +63,11 @@ extern const struct cli_opt cli_common_opts[];
 /* For commands that do not connect: --help alone, at the same offset. */
 extern const struct cli_opt cli_help_opts[];
 
+/* The options of C: its own, or those of the role that it starts; NULL: none. */
+const struct cli_opt *cli_opts(const struct cli_command *c);
+/* Does C start a role, so that conf/ parses its options and explains them? */
+bool cli_is_role(const struct cli_command *c);
+
 /* The command after C in all tables, the first for NULL, NULL at the end. */
 const struct cli_command *cli_next(const struct cli_command *c);
 /* By its words joined with a blank; NULL when there is none. */

@@ -51,7 +51,7 @@ static const struct cli_opt *
 opts_of(const struct cli_command *c, size_t table)
 {
     if (table == 0)
-        return c->opts;
+        return cli_opts(c);
     return c->connects ? cli_common_opts : cli_help_opts;
 }
 

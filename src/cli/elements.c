@@ -165,18 +165,20 @@ elements_alarms(const json_t *elements)
         struct buf b;
 
         buf_init(&b, 4 * KIB);
-        text_safe(&b, slice_str(id));
-        if (status && strcmp(status, "ok") != 0)
+        if (status && strcmp(status, "ok") != 0) {
+            text_safe(&b, slice_str(status));
             buf_printf(
-                &b, " is %s (%.1f%% used, %s free)", status,
-                element_fill(e) / 10.0,
+                &b, " (%.1f%% used, %s free)", element_fill(e) / 10.0,
                 text_size(member_u64(e, "capacity_free", "available"), free));
+        }
         if (health && strcmp(health, "healthy") != 0) {
-            buf_add_str(&b, " is ");
+            buf_add_str(&b, b.n ? ", " : "");
             text_safe(&b, slice_str(health));
         }
-        if (b.n > (id ? strlen(id) : 0)) {
-            printf("! %s\n", buf_str(&b));
+        if (b.n) {
+            fputs("! ", stdout);
+            print_safe(id ? id : "?");
+            printf(": %s\n", buf_str(&b));
             n++;
         }
         buf_release(&b);
@@ -219,7 +221,6 @@ why_print(const json_t *o, uint64_t size, const char *retention)
     const char *choice = member_text(o, "choice");
     char text[TEXT_SIZE];
     struct table t;
-    struct buf b;
     json_t *e;
     size_t i;
 
@@ -242,12 +243,10 @@ why_print(const json_t *o, uint64_t size, const char *retention)
     }
     table_print(&t, stdout);
     table_release(&t);
-    buf_init(&b, 1 * KIB);
-    text_safe(&b, slice_str(choice));
-    printf("A %s file of %s %s%s.\n", retention, text_size(size, text),
-           choice ? "would go to " : "has no place on any element",
-           buf_str(&b));
-    buf_release(&b);
+    printf("A %s file of %s ", retention, text_size(size, text));
+    fputs(choice ? "would go to " : "has no place on any element", stdout);
+    print_safe(choice);
+    puts(".");
 }
 
 int

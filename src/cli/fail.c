@@ -33,8 +33,11 @@ static const struct {
     {403, NULL, CLI_AUTH,
      "the account lacks the scope for this; ask for a token that has it: "
      "`artstore token --scope \"read write\"`"},
-    {404, NULL, CLI_NOTFOUND,
+    {404, "not_found", CLI_FAILED,
+     "is the server of an older version? `artstore version --server`"},
+    {404, "", CLI_FAILED, /* nobody who speaks our JSON */
      "is the URL that of an artstore server? `artstore status` looks"},
+    {404, NULL, CLI_NOTFOUND, NULL},
     {413, NULL, CLI_FAILED,
      "the server's limit is MAX_FILE_SIZE_MB; ask its operator to raise it"},
     {415, NULL, CLI_FAILED,
@@ -81,6 +84,30 @@ failure_remedy(struct failure *f, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Members as "name: value", anything else as the JSON that it is. */
+static void
+details_plain(struct buf *b, const json_t *details)
+{
+    const char *key;
+    json_t *v;
+    char *text;
+
+    json_object_foreach((json_t *)(uintptr_t)details, key, v)
+    {
+        text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        buf_printf(b, "%s%s: %s", b->n ? "\n" : "", key,
+                   json_is_string(v) ? json_string_value(v)
+                   : text            ? text
+                                     : "");
+        free(text);
+    }
+    if (b->n || !details || json_is_null(details))
+        return;
+    text = json_dumps(details, JSON_COMPACT | JSON_ENCODE_ANY);
+    buf_add_str(b, text ? text : "");
+    free(text);
+}
+
 /* One line for each element that refused (D06: "with a list of why each was
  * refused"); other details as the JSON they are. */
 static void
@@ -103,13 +130,8 @@ details_text(char *out, size_t cap, const json_t *details)
             break;
         buf_printf(&b, "%s%s: %s", b.n ? "\n" : "", id, why);
     }
-    if (b.n == 0 && details && !json_is_null(details)) {
-        char *text = json_dumps(details, JSON_COMPACT | JSON_ENCODE_ANY);
-
-        if (text)
-            buf_add(&b, text, size_min(strlen(text), cap - 1));
-        free(text);
-    }
+    if (b.n == 0)
+        details_plain(&b, details);
     cut_copy(out, cap, buf_str(&b));
     buf_release(&b);
 }

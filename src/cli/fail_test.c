@@ -21,6 +21,12 @@ test_reply(void **state)
          "forbidden", "m", "ING-062"},
         {404, "{\"error\":\"file_not_found\",\"message\":\"m\"}", CLI_NOTFOUND,
          "file_not_found", "m", "ING-062"},
+        {404, "<html>", CLI_FAILED, "", "the answer has no explanation",
+         "not an artstore"},
+        {404, "{\"error\":\"not_found\",\"message\":\"m\"}", CLI_FAILED,
+         "not_found", "m", "no such path: not a file that is missing"},
+        {404, "{\"error\":\"session_not_found\",\"message\":\"m\"}",
+         CLI_NOTFOUND, "session_not_found", "m", "ING-052"},
         {400, "{\"error\":\"file_in_readonly_storage\",\"message\":\"m\"}",
          CLI_FAILED, "file_in_readonly_storage", "m", "ING-058"},
         {422, "{\"error\":\"checksum_mismatch\",\"message\":\"m\"}",
@@ -71,7 +77,9 @@ test_details(void **state)
     assert_string_equal(f.details, "se-01: full\nse-02: mode ro");
     assert_string_equal(f.request_id, "r-2");
     failure_from_reply(&f, 400, SLICE(other), NULL);
-    assert_string_equal(f.details, "{\"limit\":5}");
+    assert_string_equal(f.details, "limit: 5");
+    failure_from_reply(&f, 400, SLICE("{\"details\":[1,2]}"), NULL);
+    assert_string_equal(f.details, "[1,2]");
 }
 
 static void

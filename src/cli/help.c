@@ -1,6 +1,7 @@
 /* help.c - finding a command, reading its line, explaining it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/client.h"
+#include "cli/role_opts.h"
 #include "cli/text.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -31,6 +32,26 @@ cli_find(const char *name)
     while ((c = cli_next(c)) != NULL && strcmp(c->name, name) != 0)
         ;
     return c;
+}
+
+bool
+cli_is_role(const struct cli_command *c)
+{
+    enum conf_role role;
+
+    return !c->opts && !c->connects &&
+           conf_role_parse(slice_str(c->name), &role) && role != CONF_CLIENT;
+}
+
+const struct cli_opt *
+cli_opts(const struct cli_command *c)
+{
+    enum conf_role role = CONF_SERVER;
+
+    if (!cli_is_role(c))
+        return c->opts;
+    (void)conf_role_parse(slice_str(c->name), &role);
+    return role_opts(role);
 }
 
 /* TEXT in lines of HELP_COLS, each INDENT in; the first already stands at
@@ -96,9 +117,10 @@ help_command(FILE *out, const struct cli_command *c)
         fputc('\n', out);
         put_wrapped(out, c->about, 0, 0);
     }
-    show_opts(out, "options", c->opts);
-    show_opts(out, c->opts ? "common options" : "options",
-              c->connects ? cli_common_opts : cli_help_opts);
+    show_opts(out, "options", cli_opts(c));
+    if (!cli_is_role(c))
+        show_opts(out, c->opts ? "common options" : "options",
+                  c->connects ? cli_common_opts : cli_help_opts);
     if (c->example) {
         fputs("\nexamples:\n", out);
         put_wrapped(out, c->example, 2, 0);

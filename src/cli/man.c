@@ -70,6 +70,8 @@ put_command(const struct cli_command *c)
         fputs(".PP\n", stdout);
         put_text(c->about);
     }
+    if (cli_is_role(c))
+        printf(".PP\n.B artstore help %s\nlists the options.\n", c->name);
     show_opts(c->opts);
     if (c->example) {
         fputs(".PP\n.in +4n\n.EX\n", stdout);

@@ -275,6 +275,12 @@ find_token_url(struct place *p, struct failure *f)
     return false;
 }
 
+static bool
+has_credentials(const struct place *p)
+{
+    return p->token[0] || p->client_id[0];
+}
+
 bool
 place_find(struct place *p, const struct cli_common *c, struct failure *f)
 {
@@ -305,9 +311,9 @@ place_find(struct place *p, const struct cli_common *c, struct failure *f)
     if (!p->data_dir[0])
         looked(p, "--data-dir and DATA_DIR",
                "are not set, and there is no " DEFAULT_DATA_DIR " here");
-    else if (!place_has_credentials(p))
+    else if (!has_credentials(p))
         read_credentials_json(p);
-    if (!place_has_credentials(p))
+    if (!has_credentials(p))
         use_config(p, config, path, why);
     ok = find_url(p, c, config, path, f) && find_token_url(p, f);
 out:

@@ -48,10 +48,11 @@ struct place {
 bool place_find(struct place *p, const struct cli_common *c, struct failure *f);
 void place_release(struct place *p); /* wipes the secrets */
 
+/* Or a data folder, where a key may be. */
 static inline bool
-place_has_credentials(const struct place *p)
+place_may_have_credentials(const struct place *p)
 {
-    return p->token[0] || p->client_id[0];
+    return p->token[0] || p->client_id[0] || p->data_dir[0];
 }
 /* The answer to having none: CLI_AUTH, with each place. */
 enum cli_exit place_no_credentials(const struct place *p, struct failure *f);

@@ -2,6 +2,7 @@
 #include "cli/session.h"
 #include "base/uuid.h"
 #include "cli/progress.h"
+#include "cli/text.h"
 
 enum cli_exit
 session_open(struct session *s, const struct cli_common *c, const char *doing,
@@ -77,6 +78,17 @@ member_u64(const json_t *o, const char *a, const char *b)
     if (json_is_real(v) && json_real_value(v) > 0 && json_real_value(v) < 1e18)
         return (uint64_t)json_real_value(v);
     return 0;
+}
+
+void
+print_safe(const char *s)
+{
+    struct buf b;
+
+    buf_init(&b, 256 * KIB);
+    text_safe(&b, slice_str(s));
+    fwrite(buf_str(&b), 1, b.n, stdout);
+    buf_release(&b);
 }
 
 void

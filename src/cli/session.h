@@ -29,6 +29,8 @@ bool session_file_id(const char *command, const char *word, char out[37]);
 const char *member_text(const json_t *o, const char *key);
 /* Of A, or else B: names differ by age of the peer (CNF-020). */
 uint64_t member_u64(const json_t *o, const char *a, const char *b);
+/* Prints S on stdout, made safe for a terminal; NULL prints nothing. */
+void print_safe(const char *s);
 /* Prints O on one line of stdout. */
 void print_json(const json_t *o);
 

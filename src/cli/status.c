@@ -69,7 +69,6 @@ print_checks(const json_t *health)
                                  ? json_string_value(check)
                                  : member_text(check, "status");
         const char *why = member_text(check, "message");
-        struct buf b;
 
         if (!status || strcmp(status, "ok") == 0 ||
             strcmp(status, "healthy") == 0 || strcmp(status, "up") == 0)
@@ -78,16 +77,13 @@ print_checks(const json_t *health)
             why = member_text(check, "reason");
         if (!why)
             why = member_text(check, "error");
-        buf_init(&b, 4 * KIB);
-        text_safe(&b, slice_str(name));
-        buf_add_str(&b, " is ");
-        text_safe(&b, slice_str(status));
-        if (why) {
-            buf_add_str(&b, ": ");
-            text_safe(&b, slice_str(why));
-        }
-        printf("! %s\n", buf_str(&b));
-        buf_release(&b);
+        fputs("! ", stdout);
+        print_safe(name);
+        fputs(" is ", stdout);
+        print_safe(status);
+        fputs(why ? ": " : "", stdout);
+        print_safe(why);
+        putchar('\n');
     }
 }
 
@@ -128,7 +124,7 @@ try_elements(struct http *h)
     struct failure f;
     json_t *list = NULL;
 
-    if (!place_has_credentials(h->place)) {
+    if (!place_may_have_credentials(h->place)) {
         say("no credentials, so the elements are not shown");
         return NULL;
     }
@@ -151,22 +147,14 @@ print_status(const struct http *h, const json_t *health, const json_t *version,
 {
     const char *v = member_text(version, "version");
     const char *durability = member_text(health, "durability");
-    struct buf b;
 
-    buf_init(&b, 4 * KIB);
-    text_safe(&b, slice_str(aggregate_of(health)));
-    buf_add_str(&b, "  ");
-    buf_add_str(&b, h->place->url);
-    if (v) {
-        buf_add_str(&b, "  artstore ");
-        text_safe(&b, slice_str(v));
-    }
-    if (durability) {
-        buf_add_str(&b, "  durability ");
-        text_safe(&b, slice_str(durability));
-    }
-    puts(buf_str(&b));
-    buf_release(&b);
+    print_safe(aggregate_of(health));
+    printf("  %s", h->place->url);
+    fputs(v ? "  artstore " : "", stdout);
+    print_safe(v);
+    fputs(durability ? "  durability " : "", stdout);
+    print_safe(durability);
+    putchar('\n');
     print_checks(health);
     if (elements) {
         elements_alarms(elements);
@@ -251,14 +239,12 @@ cmd_version(int argc, char **argv)
         printf("artstore %s\n", ARTSTORE_VERSION);
         if (theirs) {
             char *text = json_dumps(theirs, JSON_COMPACT);
-            struct buf b;
 
-            buf_init(&b, 16 * KIB);
-            text_safe(&b, slice_str(member_text(theirs, "version")
-                                        ? member_text(theirs, "version")
-                                        : text));
-            printf("server   %s\n", buf_str(&b));
-            buf_release(&b);
+            fputs("server   ", stdout);
+            print_safe(member_text(theirs, "version")
+                           ? member_text(theirs, "version")
+                           : text);
+            putchar('\n');
             free(text);
         }
     }
