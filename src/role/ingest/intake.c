@@ -102,6 +102,7 @@ slot_hash(struct intake *s, struct intake_slot *k, bool final)
     k->lane = (struct lane_item){.state = &s->hash,
                                  .p = k->block->data,
                                  .n = k->block->len,
+                                 .stream = &s->stream,
                                  .final = final,
                                  .digests = &s->digests,
                                  .done = slot_hashed};
@@ -495,6 +496,7 @@ intake_small(const struct intake *s, const void **p, bool *aligned)
 void
 intake_release(struct intake *s)
 {
+    lanes_forget(s->lanes, &s->stream);
     free(s->small);
     s->small = NULL;
     for (unsigned i = 0; i < INTAKE_SLOTS; i++)

@@ -59,6 +59,7 @@ struct intake {
     uint64_t size;      /* bytes so far */
     uint64_t size_hint; /* for the admission; BLOB_SIZE_UNKNOWN */
     struct hash_state hash;
+    struct lane_stream stream;
     struct hash_digests digests; /* with INTAKE_ENDED */
     enum err err;
     struct fault fault;

@@ -1,6 +1,16 @@
 /* lanes.c - see lanes.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/lanes.h"
 
+void
+lanes_forget(struct lanes *ln, struct lane_stream *s)
+{
+    if (s->item.next == NULL)
+        return;
+    list_remove(&s->item);
+    s->item.next = s->item.prev = NULL;
+    ln->n_recent--;
+}
+
 /* Takes up to HASH_JOBS_MAX items off the queue, hashes them and tells. */
 static void
 lanes_run(struct lanes *ln)
@@ -20,9 +30,12 @@ lanes_run(struct lanes *ln)
     ln->runs++;
     ln->items += n;
     hash_run(ln->k, job, n);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         if (it[i]->final)
             ends[m++] = it[i]->state;
+        if (it[i]->stream && it[i]->final)
+            lanes_forget(ln, it[i]->stream);
+    }
     hash_final_many(ln->k, ends, digests, m);
     m = 0;
     for (unsigned i = 0; i < n; i++)
@@ -32,38 +45,82 @@ lanes_run(struct lanes *ln)
         it[i]->done(it[i]);
 }
 
+/* Streams that fell silent are not waited for any more. */
+static void
+lanes_expire(struct lanes *ln)
+{
+    while (!list_empty(&ln->recent)) {
+        struct lane_stream *s =
+            container_of(ln->recent.next, struct lane_stream, item);
+
+        if (mono_before(ln->loop->now, mono_add(s->last, LANES_RECENT)))
+            return;
+        lanes_forget(ln, s);
+    }
+}
+
+static bool
+lanes_due(struct lanes *ln)
+{
+    unsigned full = hash_kernels_lanes(ln->k);
+
+    if (ln->n >= full)
+        return true;
+    lanes_expire(ln);
+    return ln->n >= ln->n_recent ||
+           mono_reached(ln->loop->now, mono_add(ln->oldest, LANES_WAIT));
+}
+
+static void
+lanes_go(struct lanes *ln)
+{
+    while (ln->n && lanes_due(ln)) {
+        lanes_run(ln);
+        ln->oldest = ln->loop->now;
+    }
+    if (ln->n)
+        loop_timer(ln->loop, &ln->timer, mono_add(ln->oldest, LANES_WAIT));
+}
+
 static bool
 lanes_hook(struct loop *l, struct hook *h, bool idle)
 {
-    struct lanes *ln = container_of(h, struct lanes, hook);
-    unsigned full = hash_kernels_lanes(ln->k);
-
     (void)l;
-    if (ln->n == 0)
-        return false;
-    if (ln->n < full && !idle && ++ln->turns < LANES_TURNS_MAX)
-        return true;
-    ln->turns = 0;
-    do {
-        lanes_run(ln);
-    } while (ln->n >= full);
-    return ln->n > 0;
+    (void)idle;
+    lanes_go(container_of(h, struct lanes, hook));
+    return false;
+}
+
+static void
+lanes_fire(struct loop *l, struct timer *t)
+{
+    (void)l;
+    lanes_go(container_of(t, struct lanes, timer));
 }
 
 void
 lanes_init(struct lanes *ln, struct loop *l, const struct hash_kernels *k)
 {
-    ln->k = k;
-    ln->n = ln->turns = 0;
-    ln->runs = ln->items = 0;
+    *ln = (struct lanes){.k = k, .loop = l};
     list_init(&ln->ready);
+    list_init(&ln->recent);
     ln->hook.run = lanes_hook;
+    ln->timer.fire = lanes_fire;
     loop_hook(l, &ln->hook);
 }
 
 void
 lanes_add(struct lanes *ln, struct lane_item *it)
 {
+    if (ln->n++ == 0)
+        ln->oldest = ln->loop->now;
     list_push(&ln->ready, &it->item);
-    ln->n++;
+    if (it->stream == NULL)
+        return;
+    it->stream->last = ln->loop->now;
+    if (it->stream->item.next)
+        list_remove(&it->stream->item);
+    else
+        ln->n_recent++;
+    list_push(&ln->recent, &it->stream->item);
 }
