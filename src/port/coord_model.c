@@ -1,0 +1,238 @@
+/* coord_model.c - see coord_model.h. SPDX-License-Identifier: Apache-2.0 */
+#include "port/coord_model.h"
+#include <string.h>
+
+static unsigned
+count(const struct model_key *k)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < MODEL_MEMBERS; i++)
+        n += k->kind == MODEL_POOL ? k->amount_until[i] != 0 : k->in[i];
+    return n;
+}
+
+static void
+expire(struct model *m)
+{
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        struct model_key *k = &m->key[i];
+
+        for (int j = 0; j < MODEL_MEMBERS; j++)
+            if (k->kind == MODEL_POOL && k->amount_until[j] <= m->now)
+                k->amount_until[j] = 0;
+        if (((k->kind == MODEL_HASH || k->kind == MODEL_ZSET) &&
+             k->expires <= m->now) ||
+            (k->kind == MODEL_BUCKET && k->full_at <= m->now) ||
+            (k->kind == MODEL_POOL && count(k) == 0))
+            memset(k, 0, sizeof(*k));
+    }
+}
+
+static bool
+mine(const struct model *m, int key, int owner, uint64_t epoch)
+{
+    const struct model_key *k = &m->key[key];
+
+    return k->kind == MODEL_LEASE && k->until > m->now && k->owner == owner &&
+           k->epoch == epoch;
+}
+
+static enum model_kind
+kind_of(enum coord_op op)
+{
+    switch (op) {
+    case COORD_LEASE_TAKE:
+    case COORD_LEASE_RENEW:
+    case COORD_LEASE_FREE:
+        return MODEL_LEASE;
+    case COORD_HASH_PUT:
+    case COORD_HASH_GET:
+        return MODEL_HASH;
+    case COORD_ZSET_PUT:
+    case COORD_ZSET_DEL:
+    case COORD_ZSET_RANGE:
+        return MODEL_ZSET;
+    case COORD_BUCKET_TAKE:
+        return MODEL_BUCKET;
+    case COORD_RESERVE:
+    case COORD_RELEASE:
+        return MODEL_POOL;
+    default:
+        return MODEL_NONE;
+    }
+}
+
+static enum err
+lease(struct model *m, struct model_key *k, struct model_op *o)
+{
+    bool held = k->kind == MODEL_LEASE && k->until > m->now;
+
+    if (o->op == COORD_LEASE_TAKE) {
+        if (held && k->owner != o->owner) {
+            o->left = k->until - m->now;
+            return ERR_BUSY;
+        }
+        k->epoch++;
+        if (k->epoch < o->floor)
+            k->epoch = o->floor;
+        if (k->epoch < (uint64_t)m->wall_ms)
+            k->epoch = (uint64_t)m->wall_ms;
+        k->kind = MODEL_LEASE;
+        k->owner = o->owner;
+        k->until = m->now + o->ttl;
+        o->epoch_out = k->epoch;
+        o->left = o->ttl;
+        return ERR_OK;
+    }
+    if (!held || k->owner != o->owner || k->epoch != o->epoch)
+        return ERR_CONFLICT;
+    k->until = m->now;
+    if (o->op == COORD_LEASE_RENEW) {
+        k->until += o->ttl;
+        o->left = o->ttl;
+    }
+    return ERR_OK;
+}
+
+static enum err
+put(struct model *m, struct model_key *k, struct model_op *o)
+{
+    if (k->kind == MODEL_NONE)
+        k->expires = INT64_MAX;
+    k->kind = kind_of(o->op);
+    k->in[o->member] = true;
+    k->score[o->member] = o->score;
+    if (o->ttl)
+        k->expires = m->now + o->ttl;
+    return ERR_OK;
+}
+
+/* Selection sort: by name for hashes, by score and name for sets. */
+static void
+tell(const struct model_key *k, struct model_op *o, unsigned max)
+{
+    bool told[MODEL_MEMBERS] = {false};
+
+    for (o->n = 0; o->n < max; o->n++) {
+        int best = -1;
+
+        for (int i = 0; i < MODEL_MEMBERS; i++)
+            if (k->in[i] && !told[i] &&
+                (best < 0 ||
+                 (k->kind == MODEL_ZSET && k->score[i] < k->score[best])))
+                best = i;
+        if (best < 0)
+            return;
+        told[best] = true;
+        o->members[o->n] = best;
+        o->scores[o->n] = k->score[best];
+    }
+}
+
+static enum err
+bucket(struct model *m, struct model_key *k, struct model_op *o)
+{
+    int64_t whole = (int64_t)o->burst * o->per;
+    int64_t lack = k->kind == MODEL_BUCKET ? k->full_at - m->now : 0;
+    int64_t after = lack + (int64_t)o->amount * o->per;
+
+    if (o->amount > o->burst)
+        return ERR_TOOBIG;
+    if (after > whole) {
+        o->left = after - whole;
+        o->number = lack < whole ? (uint64_t)((whole - lack) / o->per) : 0;
+        return ERR_AGAIN;
+    }
+    o->number = (uint64_t)((whole - after) / o->per);
+    if (o->amount) {
+        k->kind = MODEL_BUCKET;
+        k->full_at = m->now + after;
+    }
+    return ERR_OK;
+}
+
+static enum err
+pool(struct model *m, struct model_key *k, struct model_op *o)
+{
+    uint64_t others = 0, own = 0;
+
+    for (int i = 0; i < MODEL_MEMBERS; i++)
+        if (k->kind == MODEL_POOL && k->amount_until[i]) {
+            others += i == o->member ? 0 : k->amount[i];
+            own += i == o->member ? k->amount[i] : 0;
+        }
+    if (o->op == COORD_RELEASE) {
+        if (k->kind == MODEL_NONE || !k->amount_until[o->member])
+            return ERR_NOENT;
+        k->amount_until[o->member] = 0;
+        return ERR_OK;
+    }
+    o->number = others + own;
+    if (others + o->amount > o->limit)
+        return ERR_NOSPC;
+    k->kind = MODEL_POOL;
+    k->amount[o->member] = o->amount;
+    k->amount_until[o->member] = m->now + o->ttl;
+    o->number = others + o->amount;
+    return ERR_OK;
+}
+
+static enum err
+run(struct model *m, struct model_key *k, struct model_op *o)
+{
+    switch (o->op) {
+    case COORD_HASH_PUT:
+    case COORD_ZSET_PUT:
+        return put(m, k, o);
+    case COORD_HASH_GET:
+        if (k->kind == MODEL_NONE)
+            return ERR_NOENT;
+        if (count(k) > o->cap)
+            return ERR_TOOBIG;
+        tell(k, o, MODEL_MEMBERS);
+        return ERR_OK;
+    case COORD_ZSET_RANGE:
+        tell(k, o, o->cap);
+        return ERR_OK;
+    case COORD_ZSET_DEL:
+        if (!k->in[o->member])
+            return ERR_NOENT;
+        k->in[o->member] = false;
+        if (count(k) == 0)
+            memset(k, 0, sizeof(*k));
+        return ERR_OK;
+    case COORD_DEL:
+        if (k->kind == MODEL_NONE)
+            return ERR_NOENT;
+        memset(k, 0, sizeof(*k));
+        return ERR_OK;
+    case COORD_BUCKET_TAKE:
+        return bucket(m, k, o);
+    case COORD_RESERVE:
+    case COORD_RELEASE:
+        return pool(m, k, o);
+    default:
+        return lease(m, k, o);
+    }
+}
+
+void
+model_do(struct model *m, struct model_op *o)
+{
+    struct model_key *k = &m->key[o->key];
+
+    expire(m);
+    o->left = 0;
+    o->number = 0;
+    o->n = 0;
+    if (o->guarded && !mine(m, o->guard_key, o->owner, o->epoch))
+        o->err = ERR_CONFLICT;
+    else if (o->op == COORD_DEL
+                 ? k->kind == MODEL_LEASE
+                 : k->kind != MODEL_NONE && k->kind != kind_of(o->op))
+        o->err = ERR_INVAL;
+    else
+        o->err = run(m, k, o);
+    expire(m);
+}

@@ -1,0 +1,694 @@
+/* coord_store.c - see coord_store.h.
+ *
+ * A key is an entry in a hash table, and in a heap while it can expire. Fields
+ * and members hang on their entry in order; there are few of each. A
+ * reservation is an entry of its own, named after pool and member, since a pool
+ * may have thousands that expire each on its own.
+ *
+ * An operation first makes whatever memory it needs, then changes: so that one
+ * that fails has changed nothing. SPDX-License-Identifier: Apache-2.0 */
+#include "port/coord_store.h"
+#include <stdlib.h>
+
+#define SLOTS_MAX  ((size_t)1 << 20)
+#define FIELDS_MAX 256 /* of one hash */
+#define NAME_MAX_2 (2 * COORD_KEY_MAX + 1)
+
+enum kind {
+    LEASE,
+    HASH,
+    ZSET,
+    BUCKET,
+    POOL,
+    RESERVATION,
+};
+
+struct member { /* a field, or a member of a sorted set */
+    struct list item;
+    int64_t score;
+    size_t name_n;
+    size_t value_n;
+    char bytes[]; /* name, value */
+};
+
+struct entry {
+    struct map_item item;
+    struct heap_item expiry;
+    enum kind kind;
+    struct list members; /* HASH by name, ZSET by score and name, POOL any */
+    unsigned n;
+    struct mono until; /* LEASE: held until; BUCKET: full at */
+    uint64_t epoch;    /* LEASE */
+    char *owner;       /* LEASE: the last one */
+    uint64_t sum;      /* POOL: of its reservations; RESERVATION: its amount */
+    struct entry *pool;
+    struct list in_pool;
+    size_t key_n;
+    char key[];
+};
+
+/* --- entries ------------------------------------------------------------------- */
+
+static struct entry *
+find(struct coord_store *s, struct slice key)
+{
+    uint64_t hash = map_hash(s->keys.seed, key.p, key.n);
+
+    for (struct map_item *it = map_first(&s->keys, hash); it;
+         it = map_next(it)) {
+        struct entry *e = container_of(it, struct entry, item);
+
+        if (slice_eq(slice_of(e->key, e->key_n), key))
+            return e;
+    }
+    return NULL;
+}
+
+static bool
+room(const struct coord_store *s, size_t n)
+{
+    return n <= s->items_max - s->items;
+}
+
+static struct entry *
+entry_new(struct coord_store *s, struct slice key, enum kind kind)
+{
+    struct entry *e = room(s, 1) ? calloc(1, sizeof(*e) + key.n) : NULL;
+
+    if (!e)
+        return NULL;
+    e->kind = kind;
+    e->key_n = key.n;
+    memcpy(e->key, key.p, key.n);
+    list_init(&e->members);
+    list_init(&e->in_pool);
+    map_add(&s->keys, &e->item, map_hash(s->keys.seed, key.p, key.n));
+    s->items++;
+    return e;
+}
+
+static void
+member_drop(struct coord_store *s, struct entry *e, struct member *m)
+{
+    list_remove(&m->item);
+    free(m);
+    e->n--;
+    s->items--;
+}
+
+static void
+entry_free(struct coord_store *s, struct entry *e)
+{
+    struct list *it;
+
+    heap_remove(&s->expiry, &e->expiry);
+    map_remove(&s->keys, &e->item);
+    while (e->kind != POOL && (it = list_pop(&e->members)) != NULL) {
+        free(container_of(it, struct member, item));
+        s->items--;
+    }
+    free(e->owner);
+    free(e);
+    s->items--;
+}
+
+/* A reservation leaves its pool, and the pool with its last. */
+static void
+entry_drop(struct coord_store *s, struct entry *e)
+{
+    struct entry *pool = e->pool;
+    struct list *it;
+
+    if (e->kind == POOL) {
+        while ((it = list_pop(&e->members)) != NULL)
+            entry_free(s, container_of(it, struct entry, in_pool));
+    } else if (pool) {
+        list_remove(&e->in_pool);
+        pool->sum -= e->sum;
+        if (list_empty(&pool->members))
+            entry_free(s, pool);
+    }
+    entry_free(s, e);
+}
+
+static void
+expire(struct coord_store *s)
+{
+    struct heap_item *it;
+
+    while ((it = heap_first(&s->expiry)) && mono_reached(s->now, it->at))
+        entry_drop(s, container_of(it, struct entry, expiry));
+}
+
+/* An entry of that kind, made when missing (*MADE). */
+static enum err
+get_or_make(struct coord_store *s, const char *key, enum kind kind,
+            struct entry **out, bool *made)
+{
+    struct entry *e = find(s, slice_str(key));
+
+    *made = !e;
+    *out = e;
+    if (e)
+        return e->kind == kind ? ERR_OK : ERR_INVAL;
+    *out = entry_new(s, slice_str(key), kind);
+    return *out ? ERR_OK : ERR_NOMEM;
+}
+
+/* --- leases ---------------------------------------------------------------------- */
+
+static bool
+held(const struct coord_store *s, const struct entry *e)
+{
+    return e->owner && !mono_reached(s->now, e->until);
+}
+
+static bool
+is_mine(const struct coord_store *s, const struct entry *e, const char *owner,
+        uint64_t epoch)
+{
+    return e && e->kind == LEASE && held(s, e) && e->epoch == epoch &&
+           strcmp(e->owner, owner) == 0;
+}
+
+static enum err
+lease_take(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e;
+    char *owner;
+    enum err err;
+    bool made;
+
+    if (r->ttl.ns <= 0)
+        return ERR_INVAL;
+    err = get_or_make(s, r->key, LEASE, &e, &made);
+    if (err)
+        return err;
+    if (held(s, e) && strcmp(e->owner, r->owner) != 0) {
+        r->left = mono_sub(e->until, s->now);
+        return ERR_BUSY;
+    }
+    owner = strdup(r->owner);
+    if (!owner) {
+        if (made)
+            entry_free(s, e);
+        return ERR_NOMEM;
+    }
+    free(e->owner);
+    e->owner = owner;
+    e->epoch = u64_max(e->epoch + 1, u64_max(r->floor, (uint64_t)s->wall.ms));
+    e->until = mono_add(s->now, r->ttl);
+    r->epoch = e->epoch;
+    r->left = r->ttl;
+    return ERR_OK;
+}
+
+static enum err
+lease_keep(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+
+    if (e && e->kind != LEASE)
+        return ERR_INVAL;
+    if (r->op == COORD_LEASE_RENEW && r->ttl.ns <= 0)
+        return ERR_INVAL;
+    if (!is_mine(s, e, r->owner, r->epoch))
+        return ERR_CONFLICT;
+    if (r->op == COORD_LEASE_RENEW) {
+        e->until = mono_add(s->now, r->ttl);
+        r->left = r->ttl;
+    } else {
+        e->until = s->now;
+    }
+    return ERR_OK;
+}
+
+/* --- members --------------------------------------------------------------------- */
+
+static struct member *
+member_new(struct slice name, struct slice value, int64_t score)
+{
+    struct member *m = malloc(sizeof(*m) + name.n + value.n);
+
+    if (!m)
+        return NULL;
+    m->score = score;
+    m->name_n = name.n;
+    m->value_n = value.n;
+    memcpy(m->bytes, name.p, name.n);
+    if (value.n)
+        memcpy(m->bytes + name.n, value.p, value.n);
+    list_init(&m->item);
+    return m;
+}
+
+static struct slice
+name_of(const struct member *m)
+{
+    return slice_of(m->bytes, m->name_n);
+}
+
+static struct member *
+member_find(struct entry *e, struct slice name)
+{
+    LIST_FOREACH (it, &e->members) {
+        struct member *m = container_of(it, struct member, item);
+
+        if (slice_eq(name_of(m), name))
+            return m;
+    }
+    return NULL;
+}
+
+/* In its place by (score, name); fields have no score. */
+static void
+member_link(struct coord_store *s, struct entry *e, struct member *m)
+{
+    struct list *at = e->members.next;
+
+    for (; at != &e->members; at = at->next) {
+        struct member *o = container_of(at, struct member, item);
+
+        if (o->score > m->score ||
+            (o->score == m->score && slice_cmp(name_of(o), name_of(m)) > 0))
+            break;
+    }
+    list_insert_before(at, &m->item);
+    e->n++;
+    s->items++;
+}
+
+static void
+free_all(struct list *made)
+{
+    struct list *it;
+
+    while ((it = list_pop(made)) != NULL)
+        free(container_of(it, struct member, item));
+}
+
+/* Puts the members of MADE into the key, over those of the same name. Takes MADE
+ * in any case. */
+static enum err
+members_put(struct coord_store *s, struct coord_request *r, enum kind kind,
+            struct list *made)
+{
+    unsigned n_new = 0;
+    struct list *it;
+    struct entry *e;
+    bool fresh;
+    enum err err = get_or_make(s, r->key, kind, &e, &fresh);
+
+    if (!err) {
+        LIST_FOREACH (i, made) {
+            struct member *m = container_of(i, struct member, item);
+
+            n_new += member_find(e, name_of(m)) == NULL;
+        }
+        if (!room(s, n_new))
+            err = ERR_NOMEM;
+        else if (kind == HASH && e->n + n_new > FIELDS_MAX)
+            err = ERR_TOOBIG;
+        else if (r->ttl.ns > 0 &&
+                 !heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl)))
+            err = ERR_NOMEM;
+        if (err && fresh)
+            entry_free(s, e);
+    }
+    if (err) {
+        free_all(made);
+        return err;
+    }
+    while ((it = list_pop(made)) != NULL) {
+        struct member *m = container_of(it, struct member, item);
+        struct member *old = member_find(e, name_of(m));
+
+        if (old)
+            member_drop(s, e, old);
+        member_link(s, e, m);
+    }
+    return ERR_OK;
+}
+
+static enum err
+name_check(struct slice s)
+{
+    if (s.n == 0)
+        return ERR_INVAL;
+    return s.n > COORD_KEY_MAX ? ERR_TOOBIG : ERR_OK;
+}
+
+static enum err
+hash_put(struct coord_store *s, struct coord_request *r)
+{
+    struct list made;
+    enum err err = r->n == 0                ? ERR_INVAL
+                   : r->n > COORD_PAIRS_MAX ? ERR_TOOBIG
+                                            : ERR_OK;
+
+    list_init(&made);
+    for (unsigned i = 0; i < r->n && !err; i++) {
+        struct member *m = NULL;
+
+        err = name_check(r->pairs[i].name);
+        if (!err && r->pairs[i].value.n > COORD_VALUE_MAX)
+            err = ERR_TOOBIG;
+        if (!err && !(m = member_new(r->pairs[i].name, r->pairs[i].value, 0)))
+            err = ERR_NOMEM;
+        if (!err)
+            list_push(&made, &m->item);
+    }
+    if (err) {
+        free_all(&made);
+        return err;
+    }
+    return members_put(s, r, HASH, &made);
+}
+
+static enum err
+zset_put(struct coord_store *s, struct coord_request *r)
+{
+    struct member *m = member_new(slice_str(r->member), SLICE_NULL, r->score);
+    struct list made;
+
+    if (!m)
+        return ERR_NOMEM;
+    list_init(&made);
+    list_push(&made, &m->item);
+    return members_put(s, r, ZSET, &made);
+}
+
+static enum err
+zset_del(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+    struct member *m;
+
+    if (!e)
+        return ERR_NOENT;
+    if (e->kind != ZSET)
+        return ERR_INVAL;
+    m = member_find(e, slice_str(r->member));
+    if (!m)
+        return ERR_NOENT;
+    member_drop(s, e, m);
+    if (e->n == 0)
+        entry_drop(s, e);
+    return ERR_OK;
+}
+
+/* The first MAX members to the request's pairs and buffer, whose memory is
+ * reserved once, since slices into it must stay. */
+static enum err
+tell(struct entry *e, unsigned max, struct coord_request *r)
+{
+    size_t bytes = 0;
+    unsigned n = 0;
+    char *p;
+
+    LIST_FOREACH (it, &e->members) {
+        struct member *m = container_of(it, struct member, item);
+
+        if (n++ == max)
+            break;
+        bytes += m->name_n + m->value_n;
+    }
+    p = bytes ? buf_reserve(r->out, bytes) : NULL;
+    if (bytes && !p)
+        return ERR_TOOBIG;
+    r->out->n += bytes;
+    LIST_FOREACH (it, &e->members) {
+        struct member *m = container_of(it, struct member, item);
+        struct coord_pair *to = &r->pairs[r->n];
+
+        if (r->n == max)
+            break;
+        memcpy(p, m->bytes, m->name_n + m->value_n);
+        to->name = slice_of(p, m->name_n);
+        to->value = slice_of(p + m->name_n, m->value_n);
+        to->score = m->score;
+        p += m->name_n + m->value_n;
+        r->n++;
+    }
+    return ERR_OK;
+}
+
+static enum err
+hash_get(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+
+    r->n = 0;
+    if (!e)
+        return ERR_NOENT;
+    if (e->kind != HASH)
+        return ERR_INVAL;
+    return e->n > r->cap ? ERR_TOOBIG : tell(e, e->n, r);
+}
+
+static enum err
+zset_range(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+
+    r->n = 0;
+    if (!e)
+        return ERR_OK;
+    return e->kind == ZSET ? tell(e, r->cap, r) : ERR_INVAL;
+}
+
+static enum err
+del(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+
+    if (!e)
+        return ERR_NOENT;
+    if (e->kind == LEASE)
+        return ERR_INVAL;
+    entry_drop(s, e);
+    return ERR_OK;
+}
+
+/* --- buckets ----------------------------------------------------------------------- */
+
+/* The bucket is one time: when it will be full. An empty key is a full bucket
+ * (the generic cell rate algorithm, ITU-T I.371). */
+static enum err
+bucket_take(struct coord_store *s, struct coord_request *r)
+{
+    struct entry *e = find(s, slice_str(r->key));
+    int64_t per = r->per.ns, whole, want, lack;
+    bool made = !e;
+
+    if (e && e->kind != BUCKET)
+        return ERR_INVAL;
+    if (per <= 0 || r->burst == 0 || r->burst > (uint64_t)(INT64_MAX / 4 / per))
+        return ERR_INVAL;
+    if (r->amount > r->burst)
+        return ERR_TOOBIG;
+    whole = (int64_t)r->burst * per;
+    lack = e ? e->until.ns - s->now.ns : 0;
+    want = (int64_t)r->amount * per;
+    if (lack > whole - want) {
+        r->left.ns = lack - (whole - want);
+        r->number = lack < whole ? (uint64_t)((whole - lack) / per) : 0;
+        return ERR_AGAIN;
+    }
+    r->number = (uint64_t)((whole - lack - want) / per);
+    if (want == 0)
+        return ERR_OK;
+    if (made && !(e = entry_new(s, slice_str(r->key), BUCKET)))
+        return ERR_NOMEM;
+    e->until.ns = s->now.ns + lack + want;
+    if (!heap_set(&s->expiry, &e->expiry, e->until)) {
+        assert(made); /* one that is in the heap can always move */
+        entry_free(s, e);
+        return ERR_NOMEM;
+    }
+    return ERR_OK;
+}
+
+/* --- reservations -------------------------------------------------------------------- */
+
+static struct slice
+reservation_name(const struct coord_request *r, char out[NAME_MAX_2])
+{
+    size_t k = strlen(r->key), m = strlen(r->member);
+
+    memcpy(out, r->key, k);
+    out[k] = 0; /* no key has a zero within */
+    memcpy(out + k + 1, r->member, m);
+    return slice_of(out, k + 1 + m);
+}
+
+static enum err
+reservation_new(struct coord_store *s, struct coord_request *r,
+                struct slice name, struct entry **out)
+{
+    struct entry *pool, *e;
+    bool made;
+    enum err err = get_or_make(s, r->key, POOL, &pool, &made);
+
+    if (err)
+        return err;
+    e = entry_new(s, name, RESERVATION);
+    if (e && !heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl))) {
+        entry_free(s, e);
+        e = NULL;
+    }
+    if (!e) {
+        if (made)
+            entry_free(s, pool);
+        return ERR_NOMEM;
+    }
+    e->pool = pool;
+    list_push(&pool->members, &e->in_pool);
+    *out = e;
+    return ERR_OK;
+}
+
+static enum err
+reserve(struct coord_store *s, struct coord_request *r)
+{
+    char bytes[NAME_MAX_2];
+    struct slice name = reservation_name(r, bytes);
+    struct entry *pool = find(s, slice_str(r->key));
+    struct entry *e = find(s, name);
+    uint64_t others;
+    enum err err;
+
+    if ((pool && pool->kind != POOL) || r->ttl.ns <= 0)
+        return ERR_INVAL;
+    others = (pool ? pool->sum : 0) - (e ? e->sum : 0);
+    r->number = pool ? pool->sum : 0;
+    if (others > r->limit || r->amount > r->limit - others)
+        return ERR_NOSPC;
+    if (!e && (err = reservation_new(s, r, name, &e)))
+        return err;
+    (void)heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl));
+    e->pool->sum = others + r->amount;
+    e->sum = r->amount;
+    r->number = e->pool->sum;
+    return ERR_OK;
+}
+
+static enum err
+release(struct coord_store *s, struct coord_request *r)
+{
+    char bytes[NAME_MAX_2];
+    struct entry *pool = find(s, slice_str(r->key));
+    struct entry *e;
+
+    if (pool && pool->kind != POOL)
+        return ERR_INVAL;
+    e = find(s, reservation_name(r, bytes));
+    if (!e)
+        return ERR_NOENT;
+    entry_drop(s, e);
+    return ERR_OK;
+}
+
+/* --- one operation ---------------------------------------------------------------- */
+
+enum needs {
+    OWNER = 1,
+    MEMBER = 2,
+    GUARDED = 4,
+};
+
+static const struct {
+    enum err (*run)(struct coord_store *s, struct coord_request *r);
+    unsigned needs;
+} table[COORD_OPS] = {
+    [COORD_LEASE_TAKE] = {lease_take, OWNER},
+    [COORD_LEASE_RENEW] = {lease_keep, OWNER},
+    [COORD_LEASE_FREE] = {lease_keep, OWNER},
+    [COORD_HASH_PUT] = {hash_put, GUARDED},
+    [COORD_HASH_GET] = {hash_get, 0},
+    [COORD_DEL] = {del, GUARDED},
+    [COORD_ZSET_PUT] = {zset_put, MEMBER | GUARDED},
+    [COORD_ZSET_DEL] = {zset_del, MEMBER | GUARDED},
+    [COORD_ZSET_RANGE] = {zset_range, 0},
+    [COORD_BUCKET_TAKE] = {bucket_take, 0},
+    [COORD_RESERVE] = {reserve, MEMBER},
+    [COORD_RELEASE] = {release, MEMBER},
+};
+
+static enum err
+check(struct coord_store *s, const struct coord_request *r)
+{
+    const struct coord_guard *g = r->guard;
+    unsigned needs = table[r->op].needs;
+    enum err err = name_check(slice_str(r->key));
+
+    if (!err && (needs & OWNER))
+        err = name_check(slice_str(r->owner));
+    if (!err && (needs & MEMBER))
+        err = name_check(slice_str(r->member));
+    if (!err && g && (needs & GUARDED) &&
+        !is_mine(s, find(s, slice_str(g->key)), g->owner, g->epoch))
+        err = ERR_CONFLICT;
+    return err;
+}
+
+void
+coord_store_do(struct coord_store *s, struct coord_request *r, struct mono now,
+               struct wall wall)
+{
+    assert((unsigned)r->op < COORD_OPS && table[r->op].run);
+    /* Loops read their clocks each for itself. */
+    if (mono_before(s->now, now))
+        s->now = now;
+    if (s->wall.ms < wall.ms)
+        s->wall = wall;
+    expire(s);
+    r->left.ns = 0;
+    r->number = 0;
+    r->err = check(s, r);
+    if (!r->err)
+        r->err = table[r->op].run(s, r);
+    if (r->err == ERR_INVAL || r->err == ERR_TOOBIG || r->err == ERR_NOMEM)
+        (void)fault_set(&r->fault, r->err, coord_op_name(r->op),
+                        r->key ? r->key : "");
+}
+
+bool
+coord_store_init(struct coord_store *s, size_t items_max, uint64_t seed)
+{
+    memset(s, 0, sizeof(*s));
+    s->items_max = items_max;
+    heap_init(&s->expiry, items_max);
+    return map_init(&s->keys, size_min(items_max, SLOTS_MAX), seed);
+}
+
+void
+coord_store_release(struct coord_store *s)
+{
+    for (size_t i = 0; s->keys.slot && i <= s->keys.mask; i++) {
+        while (s->keys.slot[i]) {
+            struct entry *e = container_of(s->keys.slot[i], struct entry, item);
+
+            entry_drop(s, e);
+        }
+    }
+    assert(s->items == 0);
+    heap_release(&s->expiry);
+    map_release(&s->keys);
+}
+
+static const char *const names[] = {
+    [COORD_LEASE_TAKE] = "lease_take",   [COORD_LEASE_RENEW] = "lease_renew",
+    [COORD_LEASE_FREE] = "lease_free",   [COORD_HASH_PUT] = "hash_put",
+    [COORD_HASH_GET] = "hash_get",       [COORD_DEL] = "del",
+    [COORD_ZSET_PUT] = "zset_put",       [COORD_ZSET_DEL] = "zset_del",
+    [COORD_ZSET_RANGE] = "zset_range",   [COORD_PUBLISH] = "publish",
+    [COORD_BUCKET_TAKE] = "bucket_take", [COORD_RESERVE] = "reserve",
+    [COORD_RELEASE] = "release",
+};
+
+const char *
+coord_op_name(enum coord_op op)
+{
+    return (unsigned)op < COORD_OPS ? names[op] : "unknown";
+}
