@@ -18,6 +18,7 @@ import re
 import select
 import shutil
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -453,8 +454,9 @@ class Get(Case):
 
     def test_two_at_once(self):
         self.server.plan = [{"match": "GET", "pace": 0.1}]
-        p = subprocess.Popen([ARTSTORE, "get", "-q", self.file_id], cwd=self.dir,
-                             env=self.env, stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([ARTSTORE, "get", "-q", self.file_id],
+                             cwd=self.dir, env=self.env,
+                             stdout=subprocess.DEVNULL)
         time.sleep(0.5)
         self.run_cli("get", self.file_id, expect=1)
         self.assertIn("another command", self.err)
@@ -766,6 +768,31 @@ class Who(Case):
         self.assertIn("is the server running? The address is from --url",
                       self.err)
 
+    def test_tls(self):
+        """Certificates are verified; --cacert names who is trusted."""
+        if not shutil.which("openssl"):
+            self.skipTest("no openssl")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                        "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1"], cwd=self.dir,
+                       check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path("cert.pem"), self.path("key.pem"))
+        self.server.http.socket = context.wrap_socket(
+            self.server.http.socket, server_side=True)
+        self.env["ARTSTORE_TOKEN"] = TOKEN
+        self.env["ARTSTORE_URL"] = self.server.url.replace("http", "https")
+        self.run_cli("ls", expect=7)
+        self.assertIn("--cacert", self.err)
+        self.assertEqual(self.server.requests, [])
+        self.run_cli("ls", "--cacert", "cert.pem")
+        self.env["ARTSTORE_CACERT"] = self.path("cert.pem")
+        self.write("a", b"a" * 3000000)
+        self.run_cli("put", "a")
+        self.run_cli("ls", "--url", self.env["ARTSTORE_URL"].replace(
+            "127.0.0.1", "localhost"), expect=7)  # the name is not in it
+
     def test_forbidden(self):
         self.server.plan = [{"status": 403, "code": "forbidden",
                              "message": "scope write is missing"}]
@@ -954,6 +981,33 @@ class Words(Case):
         self.assertEqual(self.complete("server", "--durability", "st"),
                          ["strict"])
         self.assertEqual(self.complete("server", "--data-d"), ["--data-dir"])
+
+    def test_fish(self):
+        if not shutil.which("fish"):
+            self.skipTest("no fish")
+        self.write("a.fish", self.run_cli("completion", "fish").encode())
+        self.write("file.txt", b"")
+        os.mkdir(self.path("folder"))
+
+        def complete(line):
+            p = subprocess.run(
+                ["fish", "--no-config", "-c",
+                 "source a.fish; complete -C '%s'" % line],
+                capture_output=True, cwd=self.dir, text=True, env=self.env)
+            self.assertEqual(p.stderr, "")
+            return [x.split("\t")[0] for x in p.stdout.splitlines()]
+
+        self.assertEqual(complete("artstore pu"), ["put"])
+        self.assertEqual(sorted(complete("artstore se ")), ["ls", "why"])
+        self.assertEqual(complete("artstore se why --ret"), ["--retention"])
+        self.assertEqual(complete("artstore put --retention p"),
+                         ["permanent"])
+        self.assertIn("file.txt", complete("artstore put fi"))
+        self.assertEqual(complete("artstore ls --data-dir f"), ["folder/"])
+        self.assertNotIn("file.txt", complete("artstore ls fi"))
+        self.assertEqual(complete("artstore completion z"), ["zsh"])
+        self.assertEqual(complete("artstore server --durability st"),
+                         ["strict"])
 
     def test_shells_take_their_scripts(self):
         for shell in ("bash", "zsh", "fish"):

@@ -1,4 +1,4 @@
-/* client.h - the commands of artstore, as a table, and what they have in common.
+/* client.h - the commands of artstore, as a table, and what they share.
  *
  * main() finds a command by its one or two words and calls run(), with argv[0]
  * the last of the words. The exit code is one of cli/fail.h. Help, completion
@@ -63,7 +63,7 @@ extern const struct cli_opt cli_common_opts[];
 /* For commands that do not connect: --help alone, at the same offset. */
 extern const struct cli_opt cli_help_opts[];
 
-/* The options of C: its own, or those of the role that it starts; NULL: none. */
+/* The options of C: its own, or those of the role that it starts; or NULL. */
 const struct cli_opt *cli_opts(const struct cli_command *c);
 /* Does C start a role, so that conf/ parses its options and explains them? */
 bool cli_is_role(const struct cli_command *c);

@@ -219,7 +219,7 @@ zsh_opt(const struct cli_opt *o)
     else
         printf(" \\\n            '%s--%s%s[", many ? "*" : "", o->name,
                v ? "=" : "");
-    put_short(o->help, "'[]:\\`");
+    put_short(o->help, "'[]\\`");
     putchar(']');
     if (v == VALUE_CHOICE) {
         printf(":%s:(", o->name);
@@ -342,8 +342,11 @@ fish(void)
           "# Do the words so far begin with these?\n"
           "function __artstore_is\n"
           "    set -l words (commandline -opc)\n"
-          "    test (count $words) -gt (count $argv); or return 1\n"
-          "    test \"$words[2..(math (count $argv) + 1)]\" = \"$argv\"\n"
+          "    set -e words[1]\n"
+          "    test (count $words) -ge (count $argv); or return 1\n"
+          "    for i in (seq (count $argv))\n"
+          "        test \"$words[$i]\" = \"$argv[$i]\"; or return 1\n"
+          "    end\n"
           "end\n"
           "# Are they exactly these?\n"
           "function __artstore_at\n"

@@ -56,7 +56,7 @@ void failure_remedy(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum cli_exit failure_from_reply(struct failure *f, long status,
                                  struct slice body, const char *request_id);
 
-/* On OUT: "artstore: put a.txt: ...", and the other parts below it, indented. */
+/* On OUT: "artstore: put a.txt: ...", and the other parts indented below. */
 void failure_print(FILE *out, const char *doing, const struct failure *f);
 
 /* What a command that did several things ends with: the one code when all

@@ -98,7 +98,8 @@ is_ours(const char *folder)
            st.st_uid == geteuid();
 }
 
-/* {"url", "pid", "issuer", "audience"} of a server that runs, or ran, on the data folder. */
+/* {"url", "pid", "issuer", "audience"} of a server that runs, or ran, on the
+ * data folder. */
 static void
 read_server_json(struct place *p)
 {

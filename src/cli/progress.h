@@ -22,7 +22,7 @@ void progress_stop(void);
 
 /* "artstore: ..." on standard error, above the bar. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* To be called before anything is printed on stdout or stderr by other means. */
+/* To be called before anything is printed by other means. */
 void progress_hide(void);
 
 struct mono mono_now(void);

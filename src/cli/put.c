@@ -347,6 +347,7 @@ send_all(struct put *p)
     } else {
         p->exit = e;
     }
+    p->plan.http = NULL;
     session_close(&s);
 }
 

@@ -18,7 +18,7 @@ title(const struct table *t, size_t col)
 void
 table_init(struct table *t, const char *const *head, size_t cols)
 {
-    assert(cols <= TABLE_COLS);
+    assert(cols > 0 && cols <= TABLE_COLS);
     *t = (struct table){.head = head, .cols = cols};
     buf_init(&t->text, TABLE_MAX);
     for (size_t i = 0; i < cols; i++)
@@ -84,6 +84,7 @@ table_print(struct table *t, FILE *out)
     const char *p = t->text.p;
     struct cell c;
 
+    assert(t->cols > 0);
     for (size_t i = 0; i < t->cols && !t->header_done; i++)
         put_cell(t, out, i, slice_str(title(t, i)), strlen(title(t, i)));
     t->header_done = true;

@@ -77,7 +77,7 @@ unit_factor(struct slice unit)
 bool
 text_parse_size(struct slice s, uint64_t *out)
 {
-    struct slice unit, whole, part = SLICE_NULL;
+    struct slice unit, whole;
     uint64_t factor, n, frac, scale = 1;
     size_t k = 0;
 
@@ -91,11 +91,10 @@ text_parse_size(struct slice s, uint64_t *out)
         __builtin_mul_overflow(n, factor, &n))
         return false;
     if (s.p) {
-        part = s;
         /* Six digits are finer than anybody means. */
-        if (part.n > 6 || factor == 1 || !slice_u64(part, &frac))
+        if (s.n > 6 || factor == 1 || !slice_u64(s, &frac))
             return false;
-        for (size_t i = 0; i < part.n; i++)
+        for (size_t i = 0; i < s.n; i++)
             scale *= 10;
         frac = factor / scale * frac + factor % scale * frac / scale;
         if (__builtin_add_overflow(n, frac, &n))
