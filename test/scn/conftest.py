@@ -46,14 +46,28 @@ def loop(request):
 
 
 @pytest.fixture(scope="session")
-def server(loop, tmp_path_factory):
+def shared_server(loop, tmp_path_factory):
     s = store.Server(tmp_path_factory.mktemp("server-" + loop), loop)
     _started.append(s)
     s.start()
     yield s
-    if s.process is not None and s.process.poll() is None:
+    if s.alive():
         s.stop()
     _started.remove(s)
+
+
+@pytest.fixture
+def server(shared_server):
+    """The shared one. A test that kills it fails, and alone: the next finds
+    it started again over the same folder."""
+    s = shared_server
+    if not s.alive():
+        s.kill()
+        s.start()
+    yield s
+    if not s.alive():
+        code = s.process.returncode if s.process else None
+        pytest.fail("the server died with %s: %s" % (code, s.tail()))
 
 
 @pytest.fixture

@@ -16,14 +16,16 @@ SIZES = {"empty": 0, "small": 1000, "page": 4096, "block": 256 * KIB,
          "large": 3 * MIB + 77}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stored(server):
-    """name -> (file_id, bytes)"""
-    out = {}
-    for name, size in SIZES.items():
-        data = pattern(size, 11)
-        out[name] = (server.put(data, name + ".txt")["file_id"], data)
-    return out
+    """name -> (file_id, bytes); uploaded once per server."""
+    if not hasattr(server, "stored"):
+        out = {}
+        for name, size in SIZES.items():
+            data = pattern(size, 11)
+            out[name] = (server.put(data, name + ".txt")["file_id"], data)
+        server.stored = out
+    return server.stored
 
 
 @pytest.mark.core

@@ -196,7 +196,7 @@ def test_ttl(server):
 @pytest.mark.parametrize("fields,status,code,word", [
     ([("metadata", "[1]")], 400, "invalid_metadata", "metadata"),
     ([("metadata", "{")], 400, "invalid_metadata", "metadata"),
-    ([("metadata", "x" * 100000)], 400, "invalid_metadata", "metadata"),
+    ([("metadata", '{"k": "%s"}' % ("x" * 100000))], 400, None, "metadata"),
     ([("retention_policy", "FOREVER")], 400, None, "retention_policy"),
     ([("ttl_days", "-1")], 400, None, "ttl_days"),
     ([("ttl_days", "soon")], 400, None, "ttl_days"),
@@ -210,8 +210,8 @@ def test_wrong_field_is_named(server, fields, status, code, word):
     assert r.status_code == status, r.text
     got = error_code(r)
     assert code is None or got == code
-    assert word in r.json()["message"] or word in json.dumps(
-        r.json().get("details", "")), r.text
+    said = r.json()["message"] + json.dumps(r.json().get("details", ""))
+    assert word in said.lower().replace("-", ""), r.text
 
 
 def test_no_file_part(server):
