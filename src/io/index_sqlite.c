@@ -3,6 +3,7 @@
  * The change log keeps (seq, op, at, file_id, epoch): the row of a publish is
  * in `file` anyway, and writing it twice would double the bytes of each commit.
  * The totals are one row, written once a transaction, so that nothing counts.
+ * A third connection checkpoints, so that neither readers nor commits wait for it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/index_sqlite.h"
 #include "base/base.h"
@@ -114,7 +115,8 @@ _Static_assert(RETENTION_TEMPORARY == 0 && ATTR_COMMITTED == 0 &&
 struct index_sqlite {
     struct index index;
     struct sql *w;
-    struct sql *r;         /* W itself when in memory */
+    struct sql *r;         /* to read, and */
+    struct sql *k;         /* to checkpoint; both are W itself when in memory */
     struct index_totals t; /* under W's lock, as committed */
     char bucket[32];       /* the one used last, and its number */
     int64_t bucket_n;      /* 0: none */
@@ -359,6 +361,32 @@ x_trim(struct index *x, uint64_t seq, struct fault *f)
     return e;
 }
 
+/* Mostly done while others read and write; the rest, which came meanwhile, while
+ * they wait. */
+static enum err
+x_sync(struct index *x, struct fault *f)
+{
+    struct index_sqlite *s = self(x);
+    bool all = true;
+    enum err e;
+
+    if (s->k == s->w)
+        return ERR_OK;
+    sql_lock(s->k);
+    e = sql_checkpoint(s->k, &all, f);
+    if (!e && !all) {
+        sql_lock(s->w);
+        sql_lock(s->r);
+        e = sql_checkpoint(s->k, &all, f);
+        sql_unlock(s->r);
+        sql_unlock(s->w);
+    }
+    sql_unlock(s->k);
+    if (!e && !all) /* another process reads it, maybe the sqlite3 tool */
+        e = fault_set(f, ERR_BUSY, "index sync", "someone else has it open");
+    return e;
+}
+
 /* --- reading; under R's lock ------------------------------------------------ */
 
 static enum err
@@ -570,6 +598,8 @@ x_close(struct index *x)
 {
     struct index_sqlite *s = self(x);
 
+    if (s->k != s->w)
+        sql_close(&s->k);
     if (s->r != s->w)
         sql_close(&s->r);
     sql_close(&s->w);
@@ -586,6 +616,7 @@ static const struct index_ops ops = {
     .reset = x_reset,
     .totals = x_totals,
     .trim = x_trim,
+    .sync = x_sync,
     .close = x_close,
 };
 
@@ -608,11 +639,13 @@ index_sqlite_open(struct index **out, const char *path, struct fault *f)
         return fault_set(f, ERR_NOMEM, "index open", path);
     s->index.ops = &ops;
     e = sql_open(&s->w, &c, f);
-    s->r = s->w;
+    s->r = s->k = s->w;
     if (!e && strcmp(path, SQL_MEMORY) != 0) {
         c.reader = true;
-        s->r = NULL;
+        s->r = s->k = NULL;
         e = sql_open(&s->r, &c, f);
+        if (!e)
+            e = sql_open(&s->k, &c, f);
     }
     if (!e)
         e = totals_read(s->w, &s->t, f);

@@ -423,6 +423,24 @@ sql_end(struct sql *db, enum err e, struct fault *f)
     return e;
 }
 
+enum err
+sql_checkpoint(struct sql *db, bool *all, struct fault *f)
+{
+    int in_log = 0, done = 0, rc;
+
+    assert(!db->in_tx);
+    *all = true;
+    if (db->memory)
+        return ERR_OK;
+    rc = sqlite3_wal_checkpoint_v2(db->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                   &in_log, &done);
+    *all = rc == SQLITE_OK && done >= in_log;
+    /* Another connection is at it just now. */
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
+        return ERR_OK;
+    return sql_fault(db, rc, "sqlite checkpoint", f);
+}
+
 /* --- values -------------------------------------------------------------- */
 
 /* The index is a constant of ours and static values need no memory. */

@@ -71,6 +71,11 @@ void sql_rollback(struct sql *db);
 /* commit when E is ERR_OK, else rollback; returns E or commit's answer. */
 enum err sql_end(struct sql *db, enum err e, struct fault *f);
 
+/* Writes the WAL's commits into the database and syncs both, without holding
+ * up anybody. ALL: everything that was committed before the call; else someone
+ * was reading an older state, or writing. */
+enum err sql_checkpoint(struct sql *db, bool *all, struct fault *f);
+
 /* Values are only read until the next reset of the statement. NULL and nil
  * become SQL's NULL. Columns count from 1 in bind and from 0 in column, as
  * SQLite has it. */

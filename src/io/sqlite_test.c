@@ -25,12 +25,23 @@ static struct {
     unsigned at; /* the call that fails; 0: none */
     unsigned calls;
     int rc;
+    bool dirty[2]; /* written since its last sync: the database, its WAL */
 } disk;
 
 struct bad_file {
     sqlite3_file base;
     sqlite3_file *real; /* behind this struct */
+    int which;          /* of disk.dirty, or -1 */
 };
+
+static void
+set_dirty(sqlite3_file *f, bool dirty)
+{
+    const struct bad_file *b = (void *)f;
+
+    if (b->which >= 0)
+        disk.dirty[b->which] = dirty;
+}
 
 static sqlite3_file *
 real(sqlite3_file *f)
@@ -61,6 +72,7 @@ v_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 off)
 {
     int rc = fails();
 
+    set_dirty(f, true);
     if (rc && n > 100) /* half of it comes down */
         (void)real(f)->pMethods->xWrite(real(f), p, n / 2, off);
     return rc ? rc : real(f)->pMethods->xWrite(real(f), p, n, off);
@@ -78,9 +90,11 @@ v_truncate(sqlite3_file *f, sqlite3_int64 n)
 static int
 v_sync(sqlite3_file *f, int flags)
 {
-    (void)f;
     (void)flags;
-    return fails() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+    if (fails())
+        return SQLITE_IOERR_FSYNC;
+    set_dirty(f, false);
+    return SQLITE_OK;
 }
 
 static int
@@ -162,6 +176,9 @@ v_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
 
     (void)v;
     b->real = (void *)(b + 1);
+    b->which = flags & SQLITE_OPEN_MAIN_DB ? 0
+               : flags & SQLITE_OPEN_WAL   ? 1
+                                           : -1;
     rc = disk.real->xOpen(disk.real, name, b->real, flags, out);
     f->pMethods = rc == SQLITE_OK ? &methods : NULL;
     return rc;
@@ -287,6 +304,53 @@ test_index(void **state)
     }
 }
 
+static bool
+sync_inside(void *arg, const struct index_row *row)
+{
+    (void)row;
+    *(bool *)arg = disk.dirty[1];
+    return false;
+}
+
+/* After sync() nothing that was applied waits in the page cache of the kernel,
+ * and before it something did (synchronous=NORMAL). */
+static void
+test_sync(void **state)
+{
+    struct index_change c[8];
+    struct uuid after = {0};
+    struct index *x;
+    char path[64];
+    bool was = false;
+    struct fault f = {0};
+    (void)state;
+
+    (void)snprintf(path, sizeof(path), "%s/%u.db", dir, ++files);
+    x = index_at(path);
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < 8; i++)
+            index_sample_change(&c[i], i + 1, (uint64_t)round * 8 + i + 1);
+        assert_int_equal(x->ops->apply(x, c, 8, &f), ERR_OK);
+        assert_int_equal(x->ops->list(x, &after, 1, sync_inside, &was, &f),
+                         ERR_OK);
+        assert_true(was);
+        if (x->ops->sync(x, &f))
+            fail_msg("%s: %s", f.op, f.what);
+        assert_false(disk.dirty[0]);
+        assert_false(disk.dirty[1]);
+    }
+    index_sample_change(&c[0], 9, 25);
+    assert_int_equal(x->ops->apply(x, c, 1, &f), ERR_OK);
+    disk.rc = SQLITE_FULL;
+    disk.calls = 0;
+    disk.at = 1;
+    assert_int_not_equal(x->ops->sync(x, &f), ERR_OK); /* it says so */
+    disk.at = 0;
+    assert_int_equal(x->ops->sync(x, &f), ERR_OK);
+    assert_false(disk.dirty[0] || disk.dirty[1]);
+    x->ops->close(x);
+}
+
 static void
 meta_whole(struct meta *m, uint64_t batches)
 {
@@ -392,6 +456,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_birth),
         cmocka_unit_test(test_index),
+        cmocka_unit_test(test_sync),
         cmocka_unit_test(test_meta),
     };
     char command[96];

@@ -521,6 +521,27 @@ test_one_transaction(void **state)
 }
 
 static void
+test_sync(void **state)
+{
+    struct index *x = fresh();
+    struct fault f = {0};
+    (void)state;
+
+    if (!x->ops->sync) {
+        x->ops->close(x);
+        skip();
+    }
+    ok(x->ops->sync(x, &f), &f); /* of nothing */
+    put(x, 1, 1);
+    ok(x->ops->sync(x, &f), &f);
+    ok(x->ops->sync(x, &f), &f);
+    put(x, 2, 2);
+    expect_row(x, 1, 1);
+    expect_row(x, 2, 2);
+    x->ops->close(x);
+}
+
+static void
 test_reopen(void **state)
 {
     struct index *x = fresh();
@@ -533,6 +554,8 @@ test_reopen(void **state)
     put(x, 1, 1);
     put(x, 2, 2);
     take(x, 1, 3, INDEX_DELETE);
+    if (x->ops->sync)
+        assert_int_equal(x->ops->sync(x, NULL), ERR_OK);
     x = contract->reopen(contract->arg, x);
     expect_row(x, 2, 2);
     expect_none(x, 1);
@@ -631,6 +654,7 @@ index_contract_run(const struct index_contract *c)
         cmocka_unit_test(test_expired_order),
         cmocka_unit_test(test_trim_and_reset),
         cmocka_unit_test(test_one_transaction),
+        cmocka_unit_test(test_sync),
         cmocka_unit_test(test_reopen),
         cmocka_unit_test(test_model),
     };

@@ -94,6 +94,14 @@ f_trim(struct index *x, uint64_t seq, struct fault *f)
                 w->inner->ops->trim(w->inner, seq, f));
 }
 
+static enum err
+f_sync(struct index *x, struct fault *f)
+{
+    struct index_fail *w = self(x);
+
+    FAIL_CHANGE(&w->fail, "index sync", f, w->inner->ops->sync(w->inner, f));
+}
+
 static void
 f_close(struct index *x)
 {
@@ -116,8 +124,10 @@ index_fail_init(struct index_fail *w, struct index *inner)
         .reset = f_reset,
         .totals = f_totals,
         .trim = f_trim,
+        .sync = f_sync,
         .close = f_close,
     };
 
+    assert(inner->ops->sync); /* the drivers that are tested have it */
     *w = (struct index_fail){.index = {&ops}, .inner = inner};
 }
