@@ -237,7 +237,10 @@ op_cached(struct loop *l, int fd, uint64_t off, uint64_t n)
 static void
 op_hook_add(struct loop *l, struct hook *h)
 {
-    list_push(&ioloop_of(l)->hooks, &h->item);
+    if (h->late)
+        list_push(&ioloop_of(l)->hooks, &h->item);
+    else
+        list_push_front(&ioloop_of(l)->hooks, &h->item);
 }
 
 static bool

@@ -66,6 +66,7 @@ struct file_io {
  * turn brought no event: whatever is held back should go now. */
 struct hook {
     bool (*run)(struct loop *l, struct hook *h, bool idle);
+    bool late; /* after those that are not: takes what they hand on */
     struct list item;
 };
 

@@ -105,6 +105,7 @@ lanes_init(struct lanes *ln, struct loop *l, const struct hash_kernels *k)
     list_init(&ln->ready);
     list_init(&ln->recent);
     ln->hook.run = lanes_hook;
+    ln->hook.late = true; /* reads end in the hook of the server */
     ln->timer.fire = lanes_fire;
     loop_hook(l, &ln->hook);
 }
