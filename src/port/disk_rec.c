@@ -639,6 +639,7 @@ disk_rec_damage(struct disk *d, const char *path, uint64_t off)
     if (off < i->size)
         i->data[off] ^= 0x40;
     op.what = DISK_CLOSE;
+    op.name = NULL;
     (void)rec_exec(d, &op, NULL);
     return off < i->size;
 }
