@@ -48,7 +48,7 @@ try_write(struct slice s)
 
     if (slice_find(s, 0) < s.n) /* which the library does not read */
         return;
-    buf_init(&b, 16 * s.n + 1000);
+    buf_init(&b, 24 * s.n + 1000); /* three times six for each byte */
     assert(problem_body(&b, &p, PROBLEM_RFC9457));
     assert(utf8_valid(buf_slice(&b)));
     j = json_read_limited(buf_slice(&b),
