@@ -3,23 +3,14 @@
  * The change log keeps (seq, op, at, file_id, epoch): the row of a publish is
  * in `file` anyway, and writing it twice would double the bytes of each commit.
  * The totals are one row, written once a transaction, so that nothing counts.
- * A third connection checkpoints, so that neither readers nor commits wait for it.
+ * A third connection checkpoints, so that neither readers nor commits wait for
+ * it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/index_sqlite.h"
-#include "base/base.h"
-#include "io/sqlite_attr.h"
+#include "io/index_impl.h"
 #include <stdlib.h>
 
 #define APPLICATION_ID 0x61724931 /* "arI1" */
-
-#define ROW_COLUMNS \
-    ATTR_FILE_COLUMNS "," ATTR_COPY_COLUMNS ", element_uuid, element_id, name"
-#define AT_COPY   ATTR_FILE_N
-#define AT_UUID   (ATTR_FILE_N + ATTR_COPY_N)
-#define AT_ID     (AT_UUID + 1)
-#define AT_BUCKET (AT_UUID + 2)
-#define AT_END    (AT_UUID + 3)
-#define ROW_FROM  " FROM file JOIN bucket ON bucket.n = file.bucket "
 
 static const char *const schema1[] = {
     "CREATE TABLE bucket (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
@@ -38,29 +29,6 @@ static const char *const schema1[] = {
     NULL,
 };
 static const char *const *const migrations[] = {schema1};
-
-enum {
-    Q_BUCKET_GET,
-    Q_BUCKET_ADD,
-    Q_FILE_ADD,
-    Q_FILE_PUT,
-    Q_FILE_SIZES,
-    Q_FILE_DEL,
-    Q_CHANGE_PUT,
-    Q_TOTAL_PUT,
-    Q_TOTAL_GET,
-    Q_FIRST_SEQ,
-    Q_GET,
-    Q_LIST,
-    Q_BUCKET,
-    Q_CHANGES,
-    Q_EXPIRED,
-    Q_TRIM,
-    Q_RESET_FILE,
-    Q_RESET_BUCKET,
-    Q_RESET_CHANGE,
-    Q_N
-};
 
 #define FILE_ADD                                                   \
     "INSERT INTO file (" ATTR_FILE_COLUMNS "," ATTR_COPY_COLUMNS   \
@@ -112,23 +80,7 @@ _Static_assert(RETENTION_TEMPORARY == 0 && ATTR_COMMITTED == 0 &&
                    INDEX_PUBLISH == 1,
                "the statements spell these out");
 
-struct index_sqlite {
-    struct index index;
-    struct sql *w;
-    struct sql *r;         /* to read, and */
-    struct sql *k;         /* to checkpoint; both are W itself when in memory */
-    struct index_totals t; /* under W's lock, as committed */
-    char bucket[32];       /* the one used last, and its number */
-    int64_t bucket_n;      /* 0: none */
-};
-
-static struct index_sqlite *
-self(struct index *x)
-{
-    return container_of(x, struct index_sqlite, index);
-}
-
-/* --- writing; all under W's lock and in a transaction ----------------------- */
+/* --- writing; all under W's lock and in a transaction --------------------- */
 
 static enum err
 bucket_number(struct index_sqlite *s, const char *name, struct fault *f)
@@ -298,7 +250,7 @@ static enum err
 x_apply(struct index *x, const struct index_change *c, size_t n,
         struct fault *f)
 {
-    struct index_sqlite *s = self(x);
+    struct index_sqlite *s = index_self(x);
     struct index_totals t;
     enum err e;
 
@@ -326,7 +278,7 @@ run_plain(struct index_sqlite *s, unsigned q, struct fault *f)
 static enum err
 x_reset(struct index *x, struct fault *f)
 {
-    struct index_sqlite *s = self(x);
+    struct index_sqlite *s = index_self(x);
     struct index_totals t = {0};
     enum err e;
 
@@ -347,7 +299,7 @@ x_reset(struct index *x, struct fault *f)
 static enum err
 x_trim(struct index *x, uint64_t seq, struct fault *f)
 {
-    struct index_sqlite *s = self(x);
+    struct index_sqlite *s = index_self(x);
     sqlite3_stmt *st;
     enum err e;
 
@@ -361,12 +313,12 @@ x_trim(struct index *x, uint64_t seq, struct fault *f)
     return e;
 }
 
-/* Mostly done while others read and write; the rest, which came meanwhile, while
- * they wait. */
+/* Mostly done while others read and write; the rest, which came meanwhile,
+ * while they wait. */
 static enum err
 x_sync(struct index *x, struct fault *f)
 {
-    struct index_sqlite *s = self(x);
+    struct index_sqlite *s = index_self(x);
     bool all = true;
     enum err e;
 
@@ -387,216 +339,12 @@ x_sync(struct index *x, struct fault *f)
     return e;
 }
 
-/* --- reading; under R's lock ------------------------------------------------ */
-
-static enum err
-row_read(struct sql *db, sqlite3_stmt *st, struct index_row *row,
-         struct fault *f)
-{
-    struct file_attr *a = &row->attr;
-
-    if (attr_read_file(st, 0, a) && attr_read_copy(st, AT_COPY, a) &&
-        sql_column_uuid(st, AT_UUID, &a->element_uuid) &&
-        sql_column_text(st, AT_ID, a->element_id, sizeof(a->element_id)) &&
-        sql_column_text(st, AT_BUCKET, row->bucket, sizeof(row->bucket)))
-        return ERR_OK;
-    return sql_corrupt(db, "row of file", f);
-}
-
-/* Steps ST to its end or until FN has enough. */
-static enum err
-walk(struct sql *db, sqlite3_stmt *st, index_row_fn *fn, void *arg,
-     struct fault *f)
-{
-    struct index_row row;
-    enum err e;
-
-    while ((e = sql_step(db, st, f)) == ERR_OK) {
-        e = row_read(db, st, &row, f);
-        if (e || !fn(arg, &row)) {
-            sql_reset(st);
-            return e;
-        }
-    }
-    return e == ERR_END ? ERR_OK : e;
-}
-
-static enum err
-x_get(struct index *x, const struct uuid *file_id, struct index_row *row,
-      struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    sqlite3_stmt *st;
-    enum err e;
-
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_GET, &st, f);
-    if (!e) {
-        sql_bind_uuid(st, 1, file_id);
-        e = sql_step(s->r, st, f);
-    }
-    if (e == ERR_END) {
-        e = ERR_NOENT;
-    } else if (!e) {
-        e = row_read(s->r, st, row, f);
-        if (!e && !attr_own(&row->attr))
-            e = fault_set(f, ERR_NOMEM, "index get", "metadata");
-        sql_reset(st);
-    }
-    sql_unlock(s->r);
-    return e;
-}
-
-static int64_t
-limit(size_t max)
-{
-    return (int64_t)u64_min(max, INT64_MAX);
-}
-
-static enum err
-x_list(struct index *x, const struct uuid *after, size_t max, index_row_fn *fn,
-       void *arg, struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    sqlite3_stmt *st;
-    enum err e;
-
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_LIST, &st, f);
-    if (!e) {
-        sql_bind_uuid(st, 1, after);
-        sql_bind_i64(st, 2, limit(max));
-        e = walk(s->r, st, fn, arg, f);
-    }
-    sql_unlock(s->r);
-    return e;
-}
-
-static enum err
-x_bucket(struct index *x, const char *bucket, index_row_fn *fn, void *arg,
-         struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    sqlite3_stmt *st;
-    enum err e;
-
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_BUCKET, &st, f);
-    if (!e) {
-        sql_bind_text(st, 1, bucket);
-        e = walk(s->r, st, fn, arg, f);
-    }
-    sql_unlock(s->r);
-    return e;
-}
-
-static enum err
-x_expired(struct index *x, struct wall now, size_t max, index_row_fn *fn,
-          void *arg, struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    sqlite3_stmt *st;
-    enum err e;
-
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_EXPIRED, &st, f);
-    if (!e) {
-        sql_bind_i64(st, 1, now.ms);
-        sql_bind_i64(st, 2, limit(max));
-        e = walk(s->r, st, fn, arg, f);
-    }
-    sql_unlock(s->r);
-    return e;
-}
-
-static enum err
-change_read(struct sql *db, sqlite3_stmt *st, struct index_change *c,
-            struct fault *f)
-{
-    int64_t op = sqlite3_column_int64(st, AT_END + 1);
-    bool gone = sqlite3_column_type(st, 0) == SQLITE_NULL;
-
-    memset(c, 0, sizeof(*c));
-    c->seq = (uint64_t)sqlite3_column_int64(st, AT_END);
-    c->at.ms = sqlite3_column_int64(st, AT_END + 2);
-    if (op == INDEX_PUBLISH && !gone) {
-        c->op = INDEX_PUBLISH;
-        return row_read(db, st, &c->row, f);
-    }
-    c->op = op == INDEX_EXPIRE ? INDEX_EXPIRE : INDEX_DELETE;
-    c->row.attr.epoch = (uint64_t)sqlite3_column_int64(st, AT_END + 4);
-    if (!sql_column_uuid(st, AT_END + 3, &c->row.attr.file_id))
-        return sql_corrupt(db, "row of change", f);
-    return ERR_OK;
-}
-
-static enum err
-x_changes(struct index *x, uint64_t since, size_t max, index_change_fn *fn,
-          void *arg, struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    struct index_change c;
-    sqlite3_stmt *st;
-    enum err e;
-
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_CHANGES, &st, f);
-    if (e)
-        goto out;
-    sql_bind_i64(st, 1, (int64_t)u64_min(since, INT64_MAX));
-    sql_bind_i64(st, 2, limit(max));
-    while ((e = sql_step(s->r, st, f)) == ERR_OK) {
-        e = change_read(s->r, st, &c, f);
-        if (e || !fn(arg, &c)) {
-            sql_reset(st);
-            goto out;
-        }
-    }
-    if (e == ERR_END)
-        e = ERR_OK;
-out:
-    sql_unlock(s->r);
-    return e;
-}
-
-static enum err
-totals_read(struct sql *db, struct index_totals *t, struct fault *f)
-{
-    sqlite3_stmt *st;
-    enum err e = sql_stmt(db, Q_TOTAL_GET, &st, f);
-
-    if (e || (e = sql_step(db, st, f)))
-        return e == ERR_END ? sql_corrupt(db, "total", f) : e;
-    t->files = (uint64_t)sqlite3_column_int64(st, 0);
-    t->bytes = (uint64_t)sqlite3_column_int64(st, 1);
-    t->stored = (uint64_t)sqlite3_column_int64(st, 2);
-    t->last_seq = (uint64_t)sqlite3_column_int64(st, 3);
-    sql_reset(st);
-    if ((e = sql_stmt(db, Q_FIRST_SEQ, &st, f)) || (e = sql_step(db, st, f)))
-        return e == ERR_END ? sql_corrupt(db, "change", f) : e;
-    t->first_seq = (uint64_t)sqlite3_column_int64(st, 0); /* NULL reads as 0 */
-    sql_reset(st);
-    return ERR_OK;
-}
-
-static enum err
-x_totals(struct index *x, struct index_totals *out, struct fault *f)
-{
-    struct index_sqlite *s = self(x);
-    enum err e;
-
-    sql_lock(s->r);
-    e = totals_read(s->r, out, f);
-    sql_unlock(s->r);
-    return e;
-}
-
-/* --- life -------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void
 x_close(struct index *x)
 {
-    struct index_sqlite *s = self(x);
+    struct index_sqlite *s = index_self(x);
 
     if (s->k != s->w)
         sql_close(&s->k);
@@ -608,13 +356,13 @@ x_close(struct index *x)
 
 static const struct index_ops ops = {
     .apply = x_apply,
-    .get = x_get,
-    .list = x_list,
-    .bucket = x_bucket,
-    .changes = x_changes,
-    .expired = x_expired,
+    .get = index_get,
+    .list = index_list,
+    .bucket = index_bucket,
+    .changes = index_changes,
+    .expired = index_expired,
     .reset = x_reset,
-    .totals = x_totals,
+    .totals = index_totals,
     .trim = x_trim,
     .sync = x_sync,
     .close = x_close,
@@ -648,7 +396,7 @@ index_sqlite_open(struct index **out, const char *path, struct fault *f)
             e = sql_open(&s->k, &c, f);
     }
     if (!e)
-        e = totals_read(s->w, &s->t, f);
+        e = index_totals_read(s->w, &s->t, f);
     if (e)
         x_close(&s->index);
     else

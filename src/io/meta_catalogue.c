@@ -33,7 +33,7 @@ static const char *const *const migrations[] = {schema1};
     " FROM file JOIN copy ON copy.file_id = file.file_id" \
     " JOIN element ON element.n = copy.element "
 
-/* --- the statements of a list -------------------------------------------------
+/* --- the statements of a list ---
  *
  * Each list walks one index in its order: all files, those of one user, or
  * those of one element; the other conditions are looked at row by row, between
@@ -134,7 +134,7 @@ static const char *const text[Q_N] = {
     [Q_BOUND + 5] = BOUND_ELEMENT("DESC"),
 };
 
-/* --- the feed; under W's lock and in a transaction --------------------------- */
+/* --- the feed; under W's lock and in a transaction ------------------------ */
 
 static enum err
 run_i64(struct sql *db, unsigned q, int64_t v, struct fault *f)

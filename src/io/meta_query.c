@@ -46,7 +46,7 @@ catalogue_get(struct meta *m, const struct uuid *file_id, struct meta_file *out,
     return e;
 }
 
-/* --- a page ------------------------------------------------------------------ */
+/* --- a page --------------------------------------------------------------- */
 
 /* What a query comes to: which statement, between which ids. */
 struct plan {

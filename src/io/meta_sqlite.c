@@ -69,7 +69,7 @@ static const char *const text[A_N] = {
 
 #define TEXT(st, i, dst) sql_column_text(st, i, dst, sizeof(dst))
 
-/* --- elements ------------------------------------------------------------------ */
+/* --- elements ------------------------------------------------------------- */
 
 static enum err
 m_element_put(struct meta *m, const struct meta_element *el, struct fault *f)
@@ -136,7 +136,7 @@ out:
     return e == ERR_END ? ERR_OK : e;
 }
 
-/* --- accounts ------------------------------------------------------------------ */
+/* --- accounts ------------------------------------------------------------- */
 
 static enum err
 m_account_get(struct meta *m, const char *client_id, struct meta_account *out,
@@ -190,7 +190,7 @@ m_account_put(struct meta *m, const struct meta_account *a, struct fault *f)
     return e;
 }
 
-/* --- audit --------------------------------------------------------------------- */
+/* --- audit ---------------------------------------------------------------- */
 
 static enum err
 audit_one(struct sql *db, const struct meta_audit *a, struct fault *f)
@@ -256,7 +256,7 @@ out:
     return e == ERR_END ? ERR_OK : e;
 }
 
-/* --- settings ------------------------------------------------------------------ */
+/* --- settings ------------------------------------------------------------- */
 
 static enum err
 m_setting_get(struct meta *m, const char *key, struct buf *out, struct fault *f)
@@ -301,7 +301,7 @@ m_setting_put(struct meta *m, const char *key, struct slice value,
     return e;
 }
 
-/* --- life ---------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void
 m_close(struct meta *m)

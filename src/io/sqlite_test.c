@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-/* --- the disk ------------------------------------------------------------------ */
+/* --- the disk ------------------------------------------------------------- */
 
 static struct {
     sqlite3_vfs vfs;
@@ -196,7 +196,7 @@ disk_init(void)
     assert_int_equal(sqlite3_vfs_register(&disk.vfs, 1), SQLITE_OK);
 }
 
-/* --- stories ------------------------------------------------------------------- */
+/* --- stories -------------------------------------------------------------- */
 
 static char dir[] = "/tmp/sqlite_test.XXXXXX";
 static unsigned files;

@@ -34,8 +34,8 @@
 #define COORD_PAIRS_MAX 64             /* fields of one hash_put */
 
 enum coord_op {
-    /* Lease (D09, D32). TAKE: ERR_BUSY when someone else holds it; `left` is how
-     * long for. Else the lease is OWNER's for TTL, under a new epoch: the
+    /* Lease (D09, D32). TAKE: ERR_BUSY when someone else holds it; `left` is
+     * how long for. Else the lease is OWNER's for TTL, under a new epoch: the
      * highest of the last one + 1, the time in ms, and `floor`. An owner may
      * take what it holds already. Epochs never expire. */
     COORD_LEASE_TAKE,  /* key, owner, ttl, floor -> epoch, left */
@@ -51,7 +51,8 @@ enum coord_op {
     COORD_DEL, /* key, guard */
 
     /* Sorted set: members with a score, in the order of (score, bytes). TTL as
-     * above. DEL: ERR_NOENT when it was not in. RANGE: a missing key is empty. */
+     * above. DEL: ERR_NOENT when it was not in. RANGE: no key is an empty
+     * set. */
     COORD_ZSET_PUT,   /* key, member, score, ttl, guard */
     COORD_ZSET_DEL,   /* key, member, guard */
     COORD_ZSET_RANGE, /* key, pairs, cap, out -> n: the first CAP */

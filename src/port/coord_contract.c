@@ -14,7 +14,7 @@ static const struct coord_contract *contract;
 static struct loop_mem loop;
 static struct coord *coord;
 
-/* --- helpers ---------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------- */
 
 static void
 completed(struct coord_request *r)
@@ -68,7 +68,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* --- leases ----------------------------------------------------------------------- */
+/* --- leases --------------------------------------------------------------- */
 
 static struct coord_request
 lease(enum coord_op o, const char *owner, int64_t ttl_ms, uint64_t epoch)
@@ -168,7 +168,7 @@ test_guard(void **state)
     assert_int_equal(op(&del), ERR_NOENT);
 }
 
-/* --- hashes and sorted sets ----------------------------------------------------------- */
+/* --- hashes and sorted sets ----------------------------------------------- */
 
 static void
 test_hash(void **state)
@@ -281,7 +281,7 @@ test_zset(void **state)
     buf_release(&b);
 }
 
-/* --- buckets and reservations ------------------------------------------------------------ */
+/* --- buckets and reservations --------------------------------------------- */
 
 static void
 test_bucket(void **state)
@@ -368,7 +368,7 @@ test_reserve(void **state)
     }
 }
 
-/* --- what is refused --------------------------------------------------------------------- */
+/* --- what is refused ------------------------------------------------------ */
 
 static void
 test_refused(void **state)
@@ -423,7 +423,7 @@ test_refused(void **state)
     assert_int_equal(op(&r), ERR_TOOBIG);
 }
 
-/* --- publish and subscribe ----------------------------------------------------------------- */
+/* --- publish and subscribe ------------------------------------------------ */
 
 struct listener {
     struct coord_sub sub;
@@ -509,7 +509,7 @@ test_leave_early(void **state)
     assert_string_equal(a.got, "");
 }
 
-/* --- random ------------------------------------------------------------------------------- */
+/* --- random --------------------------------------------------------------- */
 
 static const char *const keys[] = {"k0", "k1", "k2", "k3", "k4", "k5"};
 static const char *const owners[] = {"o0", "o1", "o2"};

@@ -41,7 +41,7 @@ self(struct coord *c)
     return container_of(c, struct coord_mem, coord);
 }
 
-/* --- subscribers ------------------------------------------------------------------ */
+/* --- subscribers ---------------------------------------------------------- */
 
 static void
 deliver(struct loop *l, struct task *t)
@@ -160,7 +160,7 @@ m_unsubscribe(struct coord *c, struct coord_sub *s)
         free(n);
 }
 
-/* --- requests ---------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static void
 done(struct loop *l, struct task *t)
@@ -187,7 +187,7 @@ m_submit(struct coord *c, struct coord_request *r)
     loop_post(r->loop, &r->task);
 }
 
-/* --- life --------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void
 m_close(struct coord *c)

@@ -1,4 +1,4 @@
-/* coord_model.h - what coord.h promises, done in the most naive way: a few keys,
+/* coord_model.h - what coord.h promises, done in the most naive way: few keys,
  * owners and members by number, arrays, a look at everything every time.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_COORD_MODEL_H

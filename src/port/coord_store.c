@@ -7,56 +7,22 @@
  *
  * An operation first makes whatever memory it needs, then changes: so that one
  * that fails has changed nothing. SPDX-License-Identifier: Apache-2.0 */
-#include "port/coord_store.h"
+#include "port/coord_impl.h"
 #include <stdlib.h>
 
 #define SLOTS_MAX  ((size_t)1 << 20)
 #define FIELDS_MAX 256 /* of one hash */
-#define NAME_MAX_2 (2 * COORD_KEY_MAX + 1)
 
-enum kind {
-    LEASE,
-    HASH,
-    ZSET,
-    BUCKET,
-    POOL,
-    RESERVATION,
-};
+/* --- entries -------------------------------------------------------------- */
 
-struct member { /* a field, or a member of a sorted set */
-    struct list item;
-    int64_t score;
-    size_t name_n;
-    size_t value_n;
-    char bytes[]; /* name, value */
-};
-
-struct entry {
-    struct map_item item;
-    struct heap_item expiry;
-    enum kind kind;
-    struct list members; /* HASH by name, ZSET by score and name, POOL any */
-    unsigned n;
-    struct mono until; /* LEASE: held until; BUCKET: full at */
-    uint64_t epoch;    /* LEASE */
-    char *owner;       /* LEASE: the last one */
-    uint64_t sum;      /* POOL: of its reservations; RESERVATION: its amount */
-    struct entry *pool;
-    struct list in_pool;
-    size_t key_n;
-    char key[];
-};
-
-/* --- entries ------------------------------------------------------------------- */
-
-static struct entry *
-find(struct coord_store *s, struct slice key)
+struct coord_entry *
+coord_find(struct coord_store *s, struct slice key)
 {
     uint64_t hash = map_hash(s->keys.seed, key.p, key.n);
 
     for (struct map_item *it = map_first(&s->keys, hash); it;
          it = map_next(it)) {
-        struct entry *e = container_of(it, struct entry, item);
+        struct coord_entry *e = container_of(it, struct coord_entry, item);
 
         if (slice_eq(slice_of(e->key, e->key_n), key))
             return e;
@@ -70,10 +36,10 @@ room(const struct coord_store *s, size_t n)
     return n <= s->items_max - s->items;
 }
 
-static struct entry *
-entry_new(struct coord_store *s, struct slice key, enum kind kind)
+struct coord_entry *
+coord_entry_new(struct coord_store *s, struct slice key, enum coord_kind kind)
 {
-    struct entry *e = room(s, 1) ? calloc(1, sizeof(*e) + key.n) : NULL;
+    struct coord_entry *e = room(s, 1) ? calloc(1, sizeof(*e) + key.n) : NULL;
 
     if (!e)
         return NULL;
@@ -88,7 +54,8 @@ entry_new(struct coord_store *s, struct slice key, enum kind kind)
 }
 
 static void
-member_drop(struct coord_store *s, struct entry *e, struct member *m)
+member_drop(struct coord_store *s, struct coord_entry *e,
+            struct coord_member *m)
 {
     list_remove(&m->item);
     free(m);
@@ -96,15 +63,15 @@ member_drop(struct coord_store *s, struct entry *e, struct member *m)
     s->items--;
 }
 
-static void
-entry_free(struct coord_store *s, struct entry *e)
+void
+coord_entry_free(struct coord_store *s, struct coord_entry *e)
 {
     struct list *it;
 
     heap_remove(&s->expiry, &e->expiry);
     map_remove(&s->keys, &e->item);
-    while (e->kind != POOL && (it = list_pop(&e->members)) != NULL) {
-        free(container_of(it, struct member, item));
+    while (e->kind != COORD_IS_POOL && (it = list_pop(&e->members)) != NULL) {
+        free(container_of(it, struct coord_member, item));
         s->items--;
     }
     free(e->owner);
@@ -113,22 +80,22 @@ entry_free(struct coord_store *s, struct entry *e)
 }
 
 /* A reservation leaves its pool, and the pool with its last. */
-static void
-entry_drop(struct coord_store *s, struct entry *e)
+void
+coord_entry_drop(struct coord_store *s, struct coord_entry *e)
 {
-    struct entry *pool = e->pool;
+    struct coord_entry *pool = e->pool;
     struct list *it;
 
-    if (e->kind == POOL) {
+    if (e->kind == COORD_IS_POOL) {
         while ((it = list_pop(&e->members)) != NULL)
-            entry_free(s, container_of(it, struct entry, in_pool));
+            coord_entry_free(s, container_of(it, struct coord_entry, in_pool));
     } else if (pool) {
         list_remove(&e->in_pool);
         pool->sum -= e->sum;
         if (list_empty(&pool->members))
-            entry_free(s, pool);
+            coord_entry_free(s, pool);
     }
-    entry_free(s, e);
+    coord_entry_free(s, e);
 }
 
 static void
@@ -137,51 +104,51 @@ expire(struct coord_store *s)
     struct heap_item *it;
 
     while ((it = heap_first(&s->expiry)) && mono_reached(s->now, it->at))
-        entry_drop(s, container_of(it, struct entry, expiry));
+        coord_entry_drop(s, container_of(it, struct coord_entry, expiry));
 }
 
 /* An entry of that kind, made when missing (*MADE). */
-static enum err
-get_or_make(struct coord_store *s, const char *key, enum kind kind,
-            struct entry **out, bool *made)
+enum err
+coord_get_or_make(struct coord_store *s, const char *key, enum coord_kind kind,
+                  struct coord_entry **out, bool *made)
 {
-    struct entry *e = find(s, slice_str(key));
+    struct coord_entry *e = coord_find(s, slice_str(key));
 
     *made = !e;
     *out = e;
     if (e)
         return e->kind == kind ? ERR_OK : ERR_INVAL;
-    *out = entry_new(s, slice_str(key), kind);
+    *out = coord_entry_new(s, slice_str(key), kind);
     return *out ? ERR_OK : ERR_NOMEM;
 }
 
-/* --- leases ---------------------------------------------------------------------- */
+/* --- leases --------------------------------------------------------------- */
 
 static bool
-held(const struct coord_store *s, const struct entry *e)
+held(const struct coord_store *s, const struct coord_entry *e)
 {
     return e->owner && !mono_reached(s->now, e->until);
 }
 
 static bool
-is_mine(const struct coord_store *s, const struct entry *e, const char *owner,
-        uint64_t epoch)
+is_mine(const struct coord_store *s, const struct coord_entry *e,
+        const char *owner, uint64_t epoch)
 {
-    return e && e->kind == LEASE && held(s, e) && e->epoch == epoch &&
+    return e && e->kind == COORD_IS_LEASE && held(s, e) && e->epoch == epoch &&
            strcmp(e->owner, owner) == 0;
 }
 
 static enum err
 lease_take(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e;
+    struct coord_entry *e;
     char *owner;
     enum err err;
     bool made;
 
     if (r->ttl.ns <= 0)
         return ERR_INVAL;
-    err = get_or_make(s, r->key, LEASE, &e, &made);
+    err = coord_get_or_make(s, r->key, COORD_IS_LEASE, &e, &made);
     if (err)
         return err;
     if (held(s, e) && strcmp(e->owner, r->owner) != 0) {
@@ -191,7 +158,7 @@ lease_take(struct coord_store *s, struct coord_request *r)
     owner = strdup(r->owner);
     if (!owner) {
         if (made)
-            entry_free(s, e);
+            coord_entry_free(s, e);
         return ERR_NOMEM;
     }
     free(e->owner);
@@ -206,9 +173,9 @@ lease_take(struct coord_store *s, struct coord_request *r)
 static enum err
 lease_keep(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e = find(s, slice_str(r->key));
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
 
-    if (e && e->kind != LEASE)
+    if (e && e->kind != COORD_IS_LEASE)
         return ERR_INVAL;
     if (r->op == COORD_LEASE_RENEW && r->ttl.ns <= 0)
         return ERR_INVAL;
@@ -223,12 +190,12 @@ lease_keep(struct coord_store *s, struct coord_request *r)
     return ERR_OK;
 }
 
-/* --- members --------------------------------------------------------------------- */
+/* --- members -------------------------------------------------------------- */
 
-static struct member *
+static struct coord_member *
 member_new(struct slice name, struct slice value, int64_t score)
 {
-    struct member *m = malloc(sizeof(*m) + name.n + value.n);
+    struct coord_member *m = malloc(sizeof(*m) + name.n + value.n);
 
     if (!m)
         return NULL;
@@ -243,16 +210,16 @@ member_new(struct slice name, struct slice value, int64_t score)
 }
 
 static struct slice
-name_of(const struct member *m)
+name_of(const struct coord_member *m)
 {
     return slice_of(m->bytes, m->name_n);
 }
 
-static struct member *
-member_find(struct entry *e, struct slice name)
+static struct coord_member *
+member_find(struct coord_entry *e, struct slice name)
 {
     LIST_FOREACH (it, &e->members) {
-        struct member *m = container_of(it, struct member, item);
+        struct coord_member *m = container_of(it, struct coord_member, item);
 
         if (slice_eq(name_of(m), name))
             return m;
@@ -262,12 +229,13 @@ member_find(struct entry *e, struct slice name)
 
 /* In its place by (score, name); fields have no score. */
 static void
-member_link(struct coord_store *s, struct entry *e, struct member *m)
+member_link(struct coord_store *s, struct coord_entry *e,
+            struct coord_member *m)
 {
     struct list *at = e->members.next;
 
     for (; at != &e->members; at = at->next) {
-        struct member *o = container_of(at, struct member, item);
+        struct coord_member *o = container_of(at, struct coord_member, item);
 
         if (o->score > m->score ||
             (o->score == m->score && slice_cmp(name_of(o), name_of(m)) > 0))
@@ -284,44 +252,44 @@ free_all(struct list *made)
     struct list *it;
 
     while ((it = list_pop(made)) != NULL)
-        free(container_of(it, struct member, item));
+        free(container_of(it, struct coord_member, item));
 }
 
-/* Puts the members of MADE into the key, over those of the same name. Takes MADE
- * in any case. */
+/* Puts the members of MADE into the key, over those of the same name. Takes
+ * MADE in any case. */
 static enum err
-members_put(struct coord_store *s, struct coord_request *r, enum kind kind,
-            struct list *made)
+members_put(struct coord_store *s, struct coord_request *r,
+            enum coord_kind kind, struct list *made)
 {
     unsigned n_new = 0;
     struct list *it;
-    struct entry *e;
+    struct coord_entry *e;
     bool fresh;
-    enum err err = get_or_make(s, r->key, kind, &e, &fresh);
+    enum err err = coord_get_or_make(s, r->key, kind, &e, &fresh);
 
     if (!err) {
         LIST_FOREACH (i, made) {
-            struct member *m = container_of(i, struct member, item);
+            struct coord_member *m = container_of(i, struct coord_member, item);
 
             n_new += member_find(e, name_of(m)) == NULL;
         }
         if (!room(s, n_new))
             err = ERR_NOMEM;
-        else if (kind == HASH && e->n + n_new > FIELDS_MAX)
+        else if (kind == COORD_IS_HASH && e->n + n_new > FIELDS_MAX)
             err = ERR_TOOBIG;
         else if (r->ttl.ns > 0 &&
                  !heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl)))
             err = ERR_NOMEM;
         if (err && fresh)
-            entry_free(s, e);
+            coord_entry_free(s, e);
     }
     if (err) {
         free_all(made);
         return err;
     }
     while ((it = list_pop(made)) != NULL) {
-        struct member *m = container_of(it, struct member, item);
-        struct member *old = member_find(e, name_of(m));
+        struct coord_member *m = container_of(it, struct coord_member, item);
+        struct coord_member *old = member_find(e, name_of(m));
 
         if (old)
             member_drop(s, e, old);
@@ -348,7 +316,7 @@ hash_put(struct coord_store *s, struct coord_request *r)
 
     list_init(&made);
     for (unsigned i = 0; i < r->n && !err; i++) {
-        struct member *m = NULL;
+        struct coord_member *m = NULL;
 
         err = name_check(r->pairs[i].name);
         if (!err && r->pairs[i].value.n > COORD_VALUE_MAX)
@@ -362,52 +330,53 @@ hash_put(struct coord_store *s, struct coord_request *r)
         free_all(&made);
         return err;
     }
-    return members_put(s, r, HASH, &made);
+    return members_put(s, r, COORD_IS_HASH, &made);
 }
 
 static enum err
 zset_put(struct coord_store *s, struct coord_request *r)
 {
-    struct member *m = member_new(slice_str(r->member), SLICE_NULL, r->score);
+    struct coord_member *m =
+        member_new(slice_str(r->member), SLICE_NULL, r->score);
     struct list made;
 
     if (!m)
         return ERR_NOMEM;
     list_init(&made);
     list_push(&made, &m->item);
-    return members_put(s, r, ZSET, &made);
+    return members_put(s, r, COORD_IS_ZSET, &made);
 }
 
 static enum err
 zset_del(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e = find(s, slice_str(r->key));
-    struct member *m;
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
+    struct coord_member *m;
 
     if (!e)
         return ERR_NOENT;
-    if (e->kind != ZSET)
+    if (e->kind != COORD_IS_ZSET)
         return ERR_INVAL;
     m = member_find(e, slice_str(r->member));
     if (!m)
         return ERR_NOENT;
     member_drop(s, e, m);
     if (e->n == 0)
-        entry_drop(s, e);
+        coord_entry_drop(s, e);
     return ERR_OK;
 }
 
 /* The first MAX members to the request's pairs and buffer, whose memory is
  * reserved once, since slices into it must stay. */
 static enum err
-tell(struct entry *e, unsigned max, struct coord_request *r)
+tell(struct coord_entry *e, unsigned max, struct coord_request *r)
 {
     size_t bytes = 0;
     unsigned n = 0;
     char *p;
 
     LIST_FOREACH (it, &e->members) {
-        struct member *m = container_of(it, struct member, item);
+        struct coord_member *m = container_of(it, struct coord_member, item);
 
         if (n++ == max)
             break;
@@ -418,7 +387,7 @@ tell(struct entry *e, unsigned max, struct coord_request *r)
         return ERR_TOOBIG;
     r->out->n += bytes;
     LIST_FOREACH (it, &e->members) {
-        struct member *m = container_of(it, struct member, item);
+        struct coord_member *m = container_of(it, struct coord_member, item);
         struct coord_pair *to = &r->pairs[r->n];
 
         if (r->n == max)
@@ -436,12 +405,12 @@ tell(struct entry *e, unsigned max, struct coord_request *r)
 static enum err
 hash_get(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e = find(s, slice_str(r->key));
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
 
     r->n = 0;
     if (!e)
         return ERR_NOENT;
-    if (e->kind != HASH)
+    if (e->kind != COORD_IS_HASH)
         return ERR_INVAL;
     return e->n > r->cap ? ERR_TOOBIG : tell(e, e->n, r);
 }
@@ -449,147 +418,28 @@ hash_get(struct coord_store *s, struct coord_request *r)
 static enum err
 zset_range(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e = find(s, slice_str(r->key));
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
 
     r->n = 0;
     if (!e)
         return ERR_OK;
-    return e->kind == ZSET ? tell(e, r->cap, r) : ERR_INVAL;
+    return e->kind == COORD_IS_ZSET ? tell(e, r->cap, r) : ERR_INVAL;
 }
 
 static enum err
 del(struct coord_store *s, struct coord_request *r)
 {
-    struct entry *e = find(s, slice_str(r->key));
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
 
     if (!e)
         return ERR_NOENT;
-    if (e->kind == LEASE)
+    if (e->kind == COORD_IS_LEASE)
         return ERR_INVAL;
-    entry_drop(s, e);
+    coord_entry_drop(s, e);
     return ERR_OK;
 }
 
-/* --- buckets ----------------------------------------------------------------------- */
-
-/* The bucket is one time: when it will be full. An empty key is a full bucket
- * (the generic cell rate algorithm, ITU-T I.371). */
-static enum err
-bucket_take(struct coord_store *s, struct coord_request *r)
-{
-    struct entry *e = find(s, slice_str(r->key));
-    int64_t per = r->per.ns, whole, want, lack;
-    bool made = !e;
-
-    if (e && e->kind != BUCKET)
-        return ERR_INVAL;
-    if (per <= 0 || r->burst == 0 || r->burst > (uint64_t)(INT64_MAX / 4 / per))
-        return ERR_INVAL;
-    if (r->amount > r->burst)
-        return ERR_TOOBIG;
-    whole = (int64_t)r->burst * per;
-    lack = e ? e->until.ns - s->now.ns : 0;
-    want = (int64_t)r->amount * per;
-    if (lack > whole - want) {
-        r->left.ns = lack - (whole - want);
-        r->number = lack < whole ? (uint64_t)((whole - lack) / per) : 0;
-        return ERR_AGAIN;
-    }
-    r->number = (uint64_t)((whole - lack - want) / per);
-    if (want == 0)
-        return ERR_OK;
-    if (made && !(e = entry_new(s, slice_str(r->key), BUCKET)))
-        return ERR_NOMEM;
-    e->until.ns = s->now.ns + lack + want;
-    if (!heap_set(&s->expiry, &e->expiry, e->until)) {
-        assert(made); /* one that is in the heap can always move */
-        entry_free(s, e);
-        return ERR_NOMEM;
-    }
-    return ERR_OK;
-}
-
-/* --- reservations -------------------------------------------------------------------- */
-
-static struct slice
-reservation_name(const struct coord_request *r, char out[NAME_MAX_2])
-{
-    size_t k = strlen(r->key), m = strlen(r->member);
-
-    memcpy(out, r->key, k);
-    out[k] = 0; /* no key has a zero within */
-    memcpy(out + k + 1, r->member, m);
-    return slice_of(out, k + 1 + m);
-}
-
-static enum err
-reservation_new(struct coord_store *s, struct coord_request *r,
-                struct slice name, struct entry **out)
-{
-    struct entry *pool, *e;
-    bool made;
-    enum err err = get_or_make(s, r->key, POOL, &pool, &made);
-
-    if (err)
-        return err;
-    e = entry_new(s, name, RESERVATION);
-    if (e && !heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl))) {
-        entry_free(s, e);
-        e = NULL;
-    }
-    if (!e) {
-        if (made)
-            entry_free(s, pool);
-        return ERR_NOMEM;
-    }
-    e->pool = pool;
-    list_push(&pool->members, &e->in_pool);
-    *out = e;
-    return ERR_OK;
-}
-
-static enum err
-reserve(struct coord_store *s, struct coord_request *r)
-{
-    char bytes[NAME_MAX_2];
-    struct slice name = reservation_name(r, bytes);
-    struct entry *pool = find(s, slice_str(r->key));
-    struct entry *e = find(s, name);
-    uint64_t others;
-    enum err err;
-
-    if ((pool && pool->kind != POOL) || r->ttl.ns <= 0)
-        return ERR_INVAL;
-    others = (pool ? pool->sum : 0) - (e ? e->sum : 0);
-    r->number = pool ? pool->sum : 0;
-    if (others > r->limit || r->amount > r->limit - others)
-        return ERR_NOSPC;
-    if (!e && (err = reservation_new(s, r, name, &e)))
-        return err;
-    (void)heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl));
-    e->pool->sum = others + r->amount;
-    e->sum = r->amount;
-    r->number = e->pool->sum;
-    return ERR_OK;
-}
-
-static enum err
-release(struct coord_store *s, struct coord_request *r)
-{
-    char bytes[NAME_MAX_2];
-    struct entry *pool = find(s, slice_str(r->key));
-    struct entry *e;
-
-    if (pool && pool->kind != POOL)
-        return ERR_INVAL;
-    e = find(s, reservation_name(r, bytes));
-    if (!e)
-        return ERR_NOENT;
-    entry_drop(s, e);
-    return ERR_OK;
-}
-
-/* --- one operation ---------------------------------------------------------------- */
+/* --- one operation -------------------------------------------------------- */
 
 enum needs {
     OWNER = 1,
@@ -610,9 +460,9 @@ static const struct {
     [COORD_ZSET_PUT] = {zset_put, MEMBER | GUARDED},
     [COORD_ZSET_DEL] = {zset_del, MEMBER | GUARDED},
     [COORD_ZSET_RANGE] = {zset_range, 0},
-    [COORD_BUCKET_TAKE] = {bucket_take, 0},
-    [COORD_RESERVE] = {reserve, MEMBER},
-    [COORD_RELEASE] = {release, MEMBER},
+    [COORD_BUCKET_TAKE] = {coord_bucket_take, 0},
+    [COORD_RESERVE] = {coord_reserve, MEMBER},
+    [COORD_RELEASE] = {coord_release, MEMBER},
 };
 
 static enum err
@@ -627,7 +477,7 @@ check(struct coord_store *s, const struct coord_request *r)
     if (!err && (needs & MEMBER))
         err = name_check(slice_str(r->member));
     if (!err && g && (needs & GUARDED) &&
-        !is_mine(s, find(s, slice_str(g->key)), g->owner, g->epoch))
+        !is_mine(s, coord_find(s, slice_str(g->key)), g->owner, g->epoch))
         err = ERR_CONFLICT;
     return err;
 }
@@ -667,9 +517,10 @@ coord_store_release(struct coord_store *s)
 {
     for (size_t i = 0; s->keys.slot && i <= s->keys.mask; i++) {
         while (s->keys.slot[i]) {
-            struct entry *e = container_of(s->keys.slot[i], struct entry, item);
+            struct coord_entry *e =
+                container_of(s->keys.slot[i], struct coord_entry, item);
 
-            entry_drop(s, e);
+            coord_entry_drop(s, e);
         }
     }
     assert(s->items == 0);

@@ -1,6 +1,6 @@
 /* coord_store.h - what port/coord_mem.c keeps: leases, hashes, sorted sets,
- * buckets and reservations under keys, each with its time to live. One caller at
- * a time; time is an argument. SPDX-License-Identifier: Apache-2.0 */
+ * buckets and reservations under keys, each with its time to live. One caller
+ * at a time; time is an argument. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_COORD_STORE_H
 #define PORT_COORD_STORE_H
 

@@ -14,7 +14,7 @@
 
 static const struct index_contract *contract; /* of the running group */
 
-/* --- samples ----------------------------------------------------------------- */
+/* --- samples -------------------------------------------------------------- */
 
 void
 index_sample(struct index_row *row, uint64_t i)
@@ -101,7 +101,7 @@ index_rows_equal(const struct index_row *a, const struct index_row *b)
     assert_string_equal(a->bucket, b->bucket);
 }
 
-/* --- helpers ------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------- */
 
 static struct index *
 fresh(void)
@@ -224,7 +224,7 @@ expect_ids(const struct seen *s, const uint64_t *want, size_t n)
     }
 }
 
-/* --- tests --------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------- */
 
 static void
 test_round_trip(void **state)
@@ -566,7 +566,7 @@ test_reopen(void **state)
     x->ops->close(x);
 }
 
-/* --- random walk ------------------------------------------------------------- */
+/* --- random walk ---------------------------------------------------------- */
 
 #define MODEL_N 48
 

@@ -92,7 +92,7 @@ m_hook_add(struct loop *l, struct hook *h)
     list_push(&self(l)->hooks, &h->item);
 }
 
-/* --- blocks -------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------- */
 
 static struct block *
 block_new(struct loop_mem *m)
@@ -142,7 +142,7 @@ m_block_cancel(struct loop *l, struct block_wait *w)
         list_remove(&w->item);
 }
 
-/* --- turns --------------------------------------------------------------------- */
+/* --- turns ---------------------------------------------------------------- */
 
 static bool
 run_timers(struct loop_mem *m)

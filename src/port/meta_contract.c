@@ -15,7 +15,7 @@ static const struct meta_contract *contract;
 static const struct uuid se1 = {{0xe1}};
 static const struct uuid se2 = {{0xe2}};
 
-/* --- helpers ------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------- */
 
 static struct meta *
 fresh(void)
@@ -91,7 +91,7 @@ where(struct meta *m, uint64_t i)
     return file.attr.element_id;
 }
 
-/* --- feed ---------------------------------------------------------------------- */
+/* --- feed ----------------------------------------------------------------- */
 
 static void
 test_get(void **state)
@@ -305,7 +305,7 @@ test_reopen(void **state)
     m->ops->close(m);
 }
 
-/* --- lists --------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------- */
 
 struct page {
     uint64_t i[64]; /* sample numbers, by time of birth */
@@ -591,7 +591,7 @@ test_list_copies(void **state)
     m->ops->close(m);
 }
 
-/* --- the rest ------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------- */
 
 static bool
 see_element(void *arg, const struct meta_element *e)

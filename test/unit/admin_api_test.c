@@ -151,7 +151,7 @@ tear_down(void **state)
     return system(command);
 }
 
-/* --- helpers ---------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------- */
 
 static void
 run(struct exchange_mem *x)
@@ -200,7 +200,7 @@ int_of(const json_t *j, const char *key)
     return json_integer_value(json_object_get(j, key));
 }
 
-/* --- elements ------------------------------------------------------------------------ */
+/* --- elements ------------------------------------------------------------- */
 
 static void
 expect_list(const char *path, const char *want)
@@ -345,7 +345,7 @@ test_change(void **state)
     assert_int_equal(w.element[0].cap.mode, BLOB_RW);
 }
 
-/* --- tokens --------------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------- */
 
 static void
 test_token(void **state)

@@ -1,5 +1,5 @@
-/* admin_registry_test.c - Admin's registry over SQLite: catching up, feeding out
- * of order, failing feeds, audit entries, changes of elements.
+/* admin_registry_test.c - Admin's registry over SQLite: catching up, feeding
+ * out of order, failing feeds, audit entries, changes of elements.
  *
  * It stands here because it needs a role and a driver of io, which no folder of
  * src/ may see both. SPDX-License-Identifier: Apache-2.0 */
@@ -193,7 +193,7 @@ expect_same(struct world *w)
     ok(x->ops->list(x, &after, SIZE_MAX, same_row, w, &f), &f);
 }
 
-/* --- lookups ---------------------------------------------------------------------- */
+/* --- lookups -------------------------------------------------------------- */
 
 static void
 done_lookup(struct registry_lookup *r)
@@ -288,7 +288,7 @@ test_list(void **state)
     world_release(&w);
 }
 
-/* --- feeding ------------------------------------------------------------------------ */
+/* --- feeding -------------------------------------------------------------- */
 
 static void
 test_feed_order(void **state)
@@ -382,7 +382,7 @@ test_skipped_number(void **state)
     world_release(&w);
 }
 
-/* --- catching up ---------------------------------------------------------------------- */
+/* --- catching up ---------------------------------------------------------- */
 
 static void
 test_catch_up(void **state)
@@ -548,7 +548,7 @@ test_random(void **state)
     }
 }
 
-/* --- elements -------------------------------------------------------------------------- */
+/* --- elements ------------------------------------------------------------- */
 
 static void
 test_elements(void **state)
@@ -635,7 +635,7 @@ test_attach_refused(void **state)
     world_release(&w);
 }
 
-/* --- audit ------------------------------------------------------------------------------ */
+/* --- audit ---------------------------------------------------------------- */
 
 static bool
 count_audit(void *arg, const struct meta_audit *a)

@@ -14,8 +14,8 @@
 /* [A-Za-z0-9._-]{1,64}, and none of the words that are keys in the coordination
  * store: edit, rw, registry, priorities; nor "." and "..". */
 bool admin_id_ok(struct slice id);
-/* http:// or https://, a host, maybe a port and a path; no user, query, fragment
- * or blank; at most 255 bytes. */
+/* http:// or https://, a host, maybe a port and a path; no user, query,
+ * fragment or blank; at most 255 bytes. */
 bool admin_url_ok(struct slice url);
 /* A location is like an id, or empty. */
 bool admin_location_ok(struct slice location);

@@ -33,7 +33,7 @@ slot_by_id(struct admin *a, const char *element_id)
     return NULL;
 }
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking --------------------------------------------------------------- */
 
 static void
 lookup_work(struct work *w)
@@ -168,7 +168,7 @@ g_stats(struct registry *g, struct registry_stats *out)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-/* --- feeding ------------------------------------------------------------------- */
+/* --- feeding -------------------------------------------------------------- */
 
 /* Marks the numbers of C, run by run. */
 static bool
@@ -186,8 +186,8 @@ mark(struct feed *feed, const struct index_change *c, size_t n)
 }
 
 /* A publish that comes after a delete with a higher number could be of the file
- * that was deleted. That the two were under way together is rare, so it is asked
- * then and only then. */
+ * that was deleted. That the two were under way together is rare, so it is
+ * asked then and only then. */
 static enum err
 feed_late(struct admin *a, struct admin_slot *s, const struct index_change *c,
           size_t n, uint64_t position, struct fault *f)
@@ -277,7 +277,7 @@ g_feed(struct registry *g, const struct uuid *element_uuid,
     return e;
 }
 
-/* --- elements --------------------------------------------------------------------- */
+/* --- elements ------------------------------------------------------------- */
 
 enum err
 admin_element_get(struct admin *a, const char *element_id,
@@ -459,7 +459,7 @@ admin_attach(struct admin *a, struct blob *blob,
     return e;
 }
 
-/* --- accounts --------------------------------------------------------------------- */
+/* --- accounts ------------------------------------------------------------- */
 
 enum err
 admin_account_get(struct admin *a, const char *client_id,
@@ -475,7 +475,7 @@ admin_account_put(struct admin *a, const struct meta_account *in,
     return a->meta->ops->account_put(a->meta, in, f);
 }
 
-/* --- life --------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static const struct registry_ops ops = {
     .lookup = g_lookup,

@@ -53,8 +53,9 @@ void admin_stop(struct admin *a, void (*done)(void *arg), void *arg);
 /* Immediate: what Admin has recorded. ERR_NOENT is an answer. */
 enum err admin_element_get(struct admin *a, const char *element_id,
                            struct meta_element *out);
-/* Blocks. Changes mode and priority (ADM-011, ADM-015). ERR_NOENT; ERR_CONFLICT:
- * a mode does not go back; ERR_INVAL. CHANGED gets the record as it is then. */
+/* Blocks. Changes mode and priority (ADM-011, ADM-015). ERR_NOENT;
+ * ERR_CONFLICT: a mode does not go back; ERR_INVAL. CHANGED gets the record as
+ * it is then. */
 enum err admin_element_change(struct admin *a, const char *element_id, int mode,
                               int priority, struct wall now,
                               struct meta_element *changed, struct fault *f);

@@ -1,4 +1,4 @@
-/* tick.c - once a second: write the audit queue, and feed what failed to be fed.
+/* tick.c - once a second: write the audit queue, feed what failed to be fed.
  *
  * A hole in an element's numbers is usually a batch that is still being
  * committed; one that stays for some ticks is a number that was never used, or
@@ -11,7 +11,7 @@
 #define STUCK_TICKS 5
 #define AUDIT_FIRST 64 /* places at first; doubles up to ADMIN_AUDIT_MAX */
 
-/* --- audit --------------------------------------------------------------------- */
+/* --- audit ---------------------------------------------------------------- */
 
 /* Under the lock. */
 static bool
@@ -76,7 +76,7 @@ admin_audit_flush(struct admin *a, struct fault *f)
     return e;
 }
 
-/* --- the tick ------------------------------------------------------------------- */
+/* --- the tick ------------------------------------------------------------- */
 
 /* Under the lock: does S need its log read? */
 static bool
