@@ -241,11 +241,13 @@ static void
 append_done(struct blob_append *r, enum err err)
 {
     struct blob_ticket *t = r->ticket;
+    bool abort_due = --t->in_flight == 0 && t->abort;
 
     r->err = err;
-    t->in_flight--;
+    /* The caller may abort or publish in its turn: T is not ours afterwards,
+     * unless the abort came before and waited for this write. */
     r->done(r);
-    if (t->in_flight == 0 && t->abort)
+    if (abort_due)
         abort_now(t);
 }
 
