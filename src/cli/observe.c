@@ -145,6 +145,20 @@ request_finished(struct http_observer *ob, struct loop *l,
     request_ended(&ol->requests, &rec);
 }
 
+static void
+tls_failed(struct http_observer *ob, struct loop *l, const char *client,
+           const char *why)
+{
+    struct observe *o = container_of(ob, struct observe, observer);
+    char hidden[17];
+
+    (void)l;
+    hide(o, client, hidden);
+    metric_add(o->metrics, metric_plain(o->metrics, M_HTTP_TLS_FAILED), 1);
+    log_debug(o->log, "TLS handshake failed", F_STR("client", hidden),
+              F_STR("reason", why));
+}
+
 struct http_observer *
 observe_observer(struct observe *o)
 {
@@ -244,6 +258,7 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
     if (o == NULL)
         return NULL;
     o->observer.finished = request_finished;
+    o->observer.tls_failed = tls_failed;
     o->conf = c;
     o->metrics = m;
     o->log = l;

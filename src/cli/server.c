@@ -19,6 +19,7 @@
 #include "io/http.h"
 #include "io/index_sqlite.h"
 #include "io/meta_sqlite.h"
+#include "io/tls.h"
 #include "join/join.h"
 #include "obs/health.h"
 #include "obs/log.h"
@@ -60,6 +61,7 @@ struct server {
     struct keys *keys;
     struct auth_conf auth;
     struct join *join;
+    struct tls_context *tls; /* NULL: plaintext */
     struct http_server *http;
     struct instance *instance;
     char url[256];
@@ -341,10 +343,40 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
     return join_open(&s->join, &jc, f);
 }
 
-static uint64_t
-rate_of(uint64_t configured)
+/* A certificate that has ended is presented all the same: clients refuse it, and
+ * a server that does not start would help nobody. */
+static void
+tls_log(struct server *s)
 {
-    return configured ? configured : 1; /* 0: hardly a limit at all */
+    int64_t left = tls_context_expires(s->tls).ms - wall_now().ms;
+    int64_t days = left / (24 * 3600 * 1000);
+
+    if (left < 0)
+        log_warning(s->log, "The TLS certificate has expired",
+                    F_STR("file", s->conf.tls_cert_file));
+    else
+        log_info(s->log, "TLS certificate read",
+                 F_STR("file", s->conf.tls_cert_file), F_I64("days_left", days));
+}
+
+static enum err
+open_tls(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    const struct tls_conf tc = {
+        .cert_file = c->tls_cert_file,
+        .key_file = c->tls_key_file,
+        .allow_tls12 = c->tls_min_version == CONF_TLS_1_2,
+    };
+
+    enum err e;
+
+    if (c->tls_cert_file[0] == '\0')
+        return ERR_OK;
+    e = tls_context_open(&s->tls, &tc, f);
+    if (e == ERR_OK)
+        tls_log(s);
+    return e;
 }
 
 static enum err
@@ -358,12 +390,13 @@ open_http(struct server *s, struct fault *f)
         .body_timeout = c->body_timeout,
         .write_timeout = c->write_timeout,
         .linger_timeout = dur_s(2),
-        .body_min_rate = rate_of(c->body_min_rate),
-        .write_min_rate = rate_of(c->write_min_rate),
+        .body_min_rate = c->body_min_rate,
+        .write_min_rate = c->write_min_rate,
         .drain_max = 64 * KIB,
         .connections_max = (unsigned)c->max_connections,
         .connections_per_address = (unsigned)c->max_connections_per_address,
         .answer_max = 32 * MIB,
+        .tls = s->tls,
         .client = observe_client,
         .client_arg = s->observe,
     };
@@ -414,6 +447,8 @@ server_open(struct server *s, struct fault *f)
         e = open_first_account(s, f);
     if (e == ERR_OK)
         e = open_join(s, hash, f);
+    if (e == ERR_OK)
+        e = open_tls(s, f);
     if (e == ERR_OK)
         e = open_http(s, f);
     if (e == ERR_OK)
@@ -523,6 +558,7 @@ server_close(struct server *s)
 {
     instance_remove(&s->instance);
     http_server_close(&s->http);
+    tls_context_close(&s->tls);
     join_close(&s->join);
     if (s->meta)
         s->meta->ops->close(s->meta);
@@ -546,10 +582,26 @@ server_close(struct server *s)
 }
 
 static void
+tls_reload(struct server *s)
+{
+    struct fault f = {0};
+
+    if (s->tls == NULL)
+        return;
+    if (tls_context_reload(s->tls, &f) != ERR_OK)
+        log_error(s->log, "Certificate not reloaded; the one before stays",
+                  F_FAULT(&f));
+    else
+        tls_log(s);
+}
+
+static void
 server_reload(struct server *s)
 {
     struct fault f = {0};
     bool changed = false;
+
+    tls_reload(s);
 
     if (keys_reload(s->keys, &changed, &f) != ERR_OK)
         log_error(s->log, "reload failed; what was read before stays",

@@ -8,6 +8,10 @@
  *     head   from its first byte to its end         head_timeout, absolute
  *     body   each read: body_timeout + N / body_min_rate
  *     write  each send: write_timeout + N / write_min_rate
+ *            both less what the ones before were too slow
+ *
+ * With a minimum rate of 0 the last two are deadlines of silence: they begin
+ * anew with every byte.
  *
  * An idle plaintext connection holds a struct conn (under 512 bytes) and
  * nothing else; buffers come with the first byte of a request and go with its
@@ -28,12 +32,12 @@ struct http_conf {
     struct dur body_timeout;
     struct dur write_timeout;
     struct dur linger_timeout;
-    uint64_t body_min_rate;  /* bytes a second */
-    uint64_t write_min_rate; /* bytes a second */
-    uint64_t drain_max; /* unread body that is still worth reading away */
+    uint64_t body_min_rate;  /* bytes a second; 0: none */
+    uint64_t write_min_rate; /* bytes a second; 0: none */
+    uint64_t drain_max;      /* unread body that is still worth reading away */
     unsigned connections_max;
     unsigned connections_per_address;
-    size_t answer_max; /* largest answer from memory */
+    size_t answer_max;       /* largest answer from memory */
     struct tls_context *tls; /* NULL: plaintext */
     /* Sets x->client from the peer's address and the head: the place where
      * trusted proxies are believed. NULL: the peer. */
@@ -58,6 +62,9 @@ struct http_record {
 struct http_observer {
     void (*finished)(struct http_observer *o, struct loop *l,
                      const struct http_record *r);
+    /* A handshake did not come to its end, WHY in a few words. May be NULL. */
+    void (*tls_failed)(struct http_observer *o, struct loop *l,
+                       const char *client, const char *why);
 };
 
 struct http_stats {
@@ -66,13 +73,14 @@ struct http_stats {
     uint64_t refused_per_address; /* over connections_per_address */
     uint64_t open;
     uint64_t timeouts;
+    uint64_t tls_failed;
 };
 
 /* OBSERVER may be NULL. Nothing is listened on yet. */
-enum err http_server_open(struct http_server **out, const struct http_conf *c,
-                          struct ioloop **loops, unsigned n_loops,
-                          struct serve_app *app, struct http_observer *observer,
-                          struct fault *f);
+enum err
+http_server_open(struct http_server **out, const struct http_conf *c,
+                 struct ioloop **loops, unsigned n_loops, struct serve_app *app,
+                 struct http_observer *observer, struct fault *f);
 
 /* ADDRESS is HOST:PORT, [V6]:PORT or :PORT; port 0 takes a free one. URL gets
  * the address that was taken, as http(s)://host:port. */

@@ -58,18 +58,18 @@ date_now(struct http_loop *hl)
 {
     static const char day[7][4] = {"Sun", "Mon", "Tue", "Wed",
                                    "Thu", "Fri", "Sat"};
-    static const char month[12][4] = {"Jan", "Feb", "Mar", "Apr",
-                                      "May", "Jun", "Jul", "Aug",
-                                      "Sep", "Oct", "Nov", "Dec"};
+    static const char month[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int64_t s = hl->l->loop.wall.ms / 1000;
     time_t t = (time_t)s;
     struct tm tm;
 
     if (s != hl->date_s) {
         gmtime_r(&t, &tm);
-        snprintf(hl->date, sizeof(hl->date), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                 day[tm.tm_wday], tm.tm_mday, month[tm.tm_mon],
-                 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        snprintf(hl->date, sizeof(hl->date),
+                 "%s, %02d %s %04d %02d:%02d:%02d GMT", day[tm.tm_wday],
+                 tm.tm_mday, month[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+                 tm.tm_min, tm.tm_sec);
         hl->date_s = s;
     }
     return hl->date;
@@ -120,6 +120,7 @@ head_make(struct exim *x, int status, struct slice type, uint64_t length)
 
     assert(!x->started);
     x->started = x->head_left = true;
+    x->sending = (struct dur){0};
     x->status = status;
     x->promised = bodyless || x->head.method == HTTP_HEAD ? 0 : length;
     x->keep = may_keep(x);
@@ -160,7 +161,11 @@ write_deadline(struct exim *x, size_t n)
     const struct http_conf *k = &x->c->hl->s->conf;
     struct dur d = k->write_timeout;
 
-    d.ns += (int64_t)((double)n / (double)k->write_min_rate * 1e9);
+    x->sending_since = x->x.loop->now;
+    if (k->write_min_rate)
+        d = conn_pace(d, k->write_min_rate, n, x->body_out, x->sending);
+    else
+        x->seen = conn_progress(x->c);
     conn_deadline(x->c, d);
 }
 
@@ -178,8 +183,7 @@ out_go(struct exim *x)
     op->n_iov = 0;
     op->more = false;
     if (x->head_left) {
-        op->iov[op->n_iov++] =
-            (struct iovec){x->head_out.p, x->head_out.n};
+        op->iov[op->n_iov++] = (struct iovec){x->head_out.p, x->head_out.n};
         x->head_left = false;
         op->more = x->piece.fd != -1;
     }
@@ -188,7 +192,7 @@ out_go(struct exim *x)
             (struct iovec){(void *)(uintptr_t)x->piece.p, x->piece.n};
     }
     if (op->n_iov) {
-        write_deadline(x, x->piece.n);
+        write_deadline(x, x->head_out.n + x->piece.n);
         if (x->piece.fd == -1) {
             x->body_out += x->piece.n;
             x->piece.n = 0;
@@ -197,9 +201,9 @@ out_go(struct exim *x)
     } else {
         size_t n = x->piece.n;
 
+        write_deadline(x, n);
         x->body_out += n;
         x->piece.n = 0;
-        write_deadline(x, n);
         conn_sendfile(x->c, op, x->piece.fd, x->piece.off, n, answer_sent);
     }
 }
@@ -225,7 +229,9 @@ answer_sent(struct ioloop *l, struct net_op *op, int res)
 
     (void)l;
     c->out_busy = false;
-    c->deadline = MONO_NEVER;
+    if (!c->in_busy) /* a read behind 100 Continue has its own */
+        c->deadline = MONO_NEVER;
+    x->sending.ns += mono_sub(x->x.loop->now, x->sending_since).ns;
     if (res < 0) {
         e = c->timed_out ? ERR_TIMEOUT : ERR_IO;
         c->timed_out = false;
@@ -249,7 +255,7 @@ answer_sent(struct ioloop *l, struct net_op *op, int res)
         x->piece.n = 0;
         x->head_left = false;
         if (c->in_busy)
-            net_cancel(c->hl->l, &c->in);
+            conn_cancel_in(c);
         out_told(x, e == ERR_OK ? ERR_IO : e);
     } else if (x->piece.n) {
         out_go(x); /* the file behind its head */
@@ -371,8 +377,9 @@ answer_error(struct exim *x, int status, const char *code, const char *text)
 
     buf_init(&b, 4 * KIB);
     /* Codes, texts and identifiers of the server itself need no escaping. */
-    buf_printf(&b, "{\"error\":\"%s\",\"message\":\"%s\","
-                   "\"request_id\":\"%s\"}",
+    buf_printf(&b,
+               "{\"error\":\"%s\",\"message\":\"%s\","
+               "\"request_id\":\"%s\"}",
                code, text, x->x.request_id);
     exchange_answer(&x->x, status, SLICE("application/json"), buf_slice(&b));
     buf_release(&b);

@@ -24,6 +24,7 @@ body_init(struct exim *x)
     x->left = h->content_length > 0 ? (uint64_t)h->content_length : 0;
     x->body_done = !h->chunked && x->left == 0;
     x->body_in = 0;
+    x->pull.waited = (struct dur){0};
     x->continue_due = h->expect_continue && !x->body_done;
     if (h->chunked)
         chunked_init(&x->chunked, &limits);
@@ -41,18 +42,33 @@ pull_end(struct exim *x, int64_t res, bool later)
         exim_defer(x);
         return;
     }
+    x->pull.waited.ns += mono_sub(x->x.loop->now, x->pull.began).ns;
     x->pull.busy = false;
     x->pull.done(&x->x, res);
+}
+
+/* One deadline for the whole read, in however many pieces it comes. */
+static void
+pull_deadline(struct exim *x)
+{
+    const struct http_conf *k = &x->c->hl->s->conf;
+    uint64_t want = x->pull.fill ? x->pull.n : 1;
+    struct dur d = k->body_timeout;
+
+    if (x->c->state == CONN_DRAIN)
+        return; /* has one for all of it */
+    if (!x->is_chunked)
+        want = u64_min(want, x->left);
+    if (k->body_min_rate)
+        d = conn_pace(d, k->body_min_rate, want, x->body_in, x->pull.waited);
+    else
+        x->seen = conn_progress(x->c);
+    conn_deadline(x->c, d);
 }
 
 static void
 pull_receive(struct exim *x, size_t n, bool all)
 {
-    const struct http_conf *k = &x->c->hl->s->conf;
-    struct dur d = k->body_timeout;
-
-    d.ns += (int64_t)((double)n / (double)k->body_min_rate * 1e9);
-    conn_deadline(x->c, d);
     conn_recv(x->c, x->pull.p + x->pull.got, n, all, body_arrived);
 }
 
@@ -63,8 +79,7 @@ chunked_take(struct exim *x, size_t n)
 {
     uint8_t *raw = x->pull.p + x->pull.got;
     size_t used, data;
-    enum chunked_result r =
-        chunked_decode(&x->chunked, raw, n, &used, &data);
+    enum chunked_result r = chunked_decode(&x->chunked, raw, n, &used, &data);
 
     x->pull.got += data;
     x->body_in += data;
@@ -169,6 +184,8 @@ body_read(struct exchange *ex, void *p, size_t n, bool fill,
     } else {
         if (x->continue_due)
             answer_continue(x);
+        x->pull.began = ex->loop->now;
+        pull_deadline(x);
         pull_go(x);
     }
 }

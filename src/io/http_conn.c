@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_impl.h"
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,6 +109,54 @@ conn_no_deadline(struct conn *c)
     c->deadline = MONO_NEVER;
 }
 
+/* How long the next N bytes may take, when the peer has had WAITED for BEFORE
+ * bytes so far: what it was too slow before is missing now, what it was too fast
+ * is not made up for. So one byte now and then wears TIMEOUT down, however the
+ * bytes are cut into operations. */
+struct dur
+conn_pace(struct dur timeout, uint64_t rate, uint64_t n, uint64_t before,
+          struct dur waited)
+{
+    double ns = 1e9 / (double)rate;
+    double behind = (double)waited.ns - (double)before * ns;
+
+    timeout.ns += (int64_t)((double)n * ns - (behind > 0 ? behind : 0));
+    return timeout;
+}
+
+/* Bytes that the peer has sent and taken, as its kernel confirms. One operation
+ * may be long in flight, so this tells a slow peer from a silent one. */
+uint64_t
+conn_progress(const struct conn *c)
+{
+    struct tcp_info ti;
+    socklen_t n = sizeof(ti);
+
+    memset(&ti, 0, sizeof(ti));
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &n) != 0)
+        return 0;
+    return ti.tcpi_bytes_acked + ti.tcpi_bytes_received;
+}
+
+/* Without a minimum rate the deadline is one of silence: any byte since it was
+ * set puts it off. */
+static bool
+conn_moves(struct conn *c)
+{
+    const struct http_conf *k = &c->hl->s->conf;
+    uint64_t rate = c->out_busy ? k->write_min_rate : k->body_min_rate;
+    uint64_t now;
+
+    if (rate || c->state != CONN_ROLE || !(c->out_busy || c->in_busy))
+        return false;
+    now = conn_progress(c);
+    if (now == c->x->seen)
+        return false;
+    c->x->seen = now;
+    conn_deadline(c, c->out_busy ? k->write_timeout : k->body_timeout);
+    return true;
+}
+
 static void
 conn_fire(struct loop *l, struct timer *t)
 {
@@ -120,14 +168,16 @@ conn_fire(struct loop *l, struct timer *t)
         loop_timer(l, t, c->deadline);
         return;
     }
+    if (conn_moves(c))
+        return;
     c->timed_out = true;
     atomic_fetch_add_explicit(&c->hl->s->timeouts, 1, memory_order_relaxed);
     conn_no_deadline(c);
     if (c->out_busy && c->x) {
-        net_cancel(c->hl->l, &c->x->out);
+        conn_cancel_out(c);
     } else if (c->state == CONN_HEAD || c->state == CONN_ROLE) {
         if (c->in_busy)
-            net_cancel(c->hl->l, &c->in);
+            conn_cancel_in(c);
     } else {
         conn_close(c);
     }
@@ -150,6 +200,19 @@ peer_key(int fd, uint8_t key[16], struct sockaddr_storage *sa)
         key[10] = key[11] = 0xff;
         memcpy(key + 12, &((struct sockaddr_in *)sa)->sin_addr, 4);
     }
+}
+
+static const char *
+peer_text(const struct sockaddr_storage *sa, char out[INET6_ADDRSTRLEN])
+{
+    const void *a =
+        sa->ss_family == AF_INET6
+            ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)
+                  ->sin6_addr
+            : &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+
+    return inet_ntop(sa->ss_family == AF_INET6 ? AF_INET6 : AF_INET, a, out,
+                     INET6_ADDRSTRLEN);
 }
 
 /* Counts one more connection of the address; NULL when it has enough. */
@@ -271,7 +334,10 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     c->deadline = MONO_NEVER;
     list_push(&hl->conns, &c->item);
     (void)l;
-    conn_idle(c);
+    if (hl->s->conf.tls == NULL)
+        conn_idle(c);
+    else if (!tls_start(c))
+        conn_close(c);
 }
 
 static void
@@ -280,6 +346,12 @@ conn_free(struct conn *c)
     struct http_loop *hl = c->hl;
 
     assert(!c->in_busy && !c->out_busy);
+    if (c->tls) {
+        /* An answer that was cut must not look like a whole one. */
+        if (c->x == NULL || !c->x->broken)
+            tls_bye(c);
+        tls_free(c);
+    }
     if (c->x)
         exim_put(c->x);
     loop_timer_stop(&hl->l->loop, &c->timer);
@@ -304,9 +376,9 @@ conn_close(struct conn *c)
         c->state = CONN_CLOSING;
     }
     if (c->in_busy)
-        net_cancel(c->hl->l, &c->in);
-    if (c->out_busy)
-        net_cancel(c->hl->l, &c->x->out);
+        conn_cancel_in(c);
+    if (c->out_busy || (c->tls && tls_busy(c)))
+        conn_cancel_out(c);
     conn_finish_check(c);
 }
 
@@ -319,13 +391,51 @@ conn_idle(struct conn *c)
 
     if (c->hl->draining && c->used) {
         c->state = CONN_CLOSING;
-        conn_free(c);
+        conn_finish_check(c);
         return;
     }
     c->state = CONN_IDLE;
     c->scan = (struct http_scan){0};
     conn_deadline(c, c->used ? k->idle_timeout : k->head_timeout);
     conn_recv_pool(c, idle_arrived);
+}
+
+void
+conn_ready(struct conn *c)
+{
+    conn_idle(c);
+}
+
+void
+conn_tls_failed(struct conn *c, const char *why)
+{
+    struct http_observer *o = c->hl->s->observer;
+    struct sockaddr_storage sa;
+    char client[INET6_ADDRSTRLEN];
+    uint8_t key[16];
+
+    atomic_fetch_add_explicit(&c->hl->s->tls_failed, 1, memory_order_relaxed);
+    if (o == NULL || o->tls_failed == NULL)
+        return;
+    peer_key(c->fd, key, &sa);
+    o->tls_failed(o, &c->hl->l->loop, peer_text(&sa, client), why);
+}
+
+/* A browser that was sent to http:// instead of https:// learns why. */
+void
+conn_plain(struct conn *c, uint8_t first)
+{
+    struct exim *x;
+
+    conn_tls_failed(c, "no TLS handshake");
+    x = http_is_token(slice_of(&first, 1)) ? exim_get(c) : NULL;
+    if (x == NULL) {
+        conn_close(c);
+        return;
+    }
+    memset(&x->head, 0, sizeof(x->head));
+    conn_refuse(c, 400, "plain_on_tls_port",
+                "This port speaks HTTPS, and this is plain HTTP");
 }
 
 static void
@@ -338,7 +448,7 @@ idle_arrived(struct ioloop *l, struct net_op *op, int res)
     c->in_busy = false;
     if (c->state == CONN_CLOSING || res <= 0) {
         c->state = CONN_CLOSING;
-        conn_free(c);
+        conn_finish_check(c);
         return;
     }
     x = exim_get(c);
@@ -407,12 +517,7 @@ exchange_fill(struct exim *x)
     text_hex(x->x.trace_id + 16, prng_next(&hl->rnd));
     text_hex(x->x.span_id, prng_next(&hl->rnd));
     peer_key(c->fd, key, &sa);
-    if (sa.ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&sa)->sin6_addr,
-                  x->x.client, sizeof(x->x.client));
-    else
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&sa)->sin_addr, x->x.client,
-                  sizeof(x->x.client));
+    (void)peer_text(&sa, x->x.client);
     if (hl->s->conf.client)
         hl->s->conf.client(hl->s->conf.client_arg, &x->x,
                            (const struct sockaddr *)&sa);
@@ -497,7 +602,7 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
     buf_clear(&x->extra);
     x->pull.busy = false;
     x->pull_due = x->sent_due = false;
-    x->body_out = x->promised = x->left = 0;
+    x->body_in = x->body_out = x->promised = x->left = 0;
     x->continue_due = x->continue_busy = x->started = x->head_left = false;
     x->ended = x->broken = x->send_due = x->is_chunked = false;
     x->body_done = false; /* nobody knows where the next request begins */
@@ -538,6 +643,8 @@ static void
 conn_linger(struct conn *c)
 {
     c->state = CONN_LINGER;
+    if (c->tls)
+        tls_bye(c);
     (void)shutdown(c->fd, SHUT_WR);
     conn_deadline(c, c->hl->s->conf.linger_timeout);
     c->x->left = LINGER_MAX;
@@ -580,6 +687,7 @@ exim_finished(struct exim *x)
         }
     } else if (!x->body_done) {
         c->state = CONN_DRAIN;
+        conn_deadline(c, c->hl->s->conf.body_timeout);
         body_drain(c);
     } else {
         conn_next(c);
@@ -611,7 +719,7 @@ conn_finish_check(struct conn *c)
 {
     struct exim *x = c->x;
 
-    if (c->in_busy || c->out_busy)
+    if (c->in_busy || c->out_busy || (c->tls && tls_busy(c)))
         return;
     if (c->state == CONN_CLOSING) {
         conn_free(c);
@@ -626,7 +734,7 @@ void
 conn_drain_start(struct conn *c)
 {
     if (c->state == CONN_IDLE || c->state == CONN_DRAIN ||
-        c->state == CONN_LINGER)
+        c->state == CONN_LINGER || c->state == CONN_HANDSHAKE)
         conn_close(c);
     else if (c->x)
         c->x->keep = false;
@@ -658,8 +766,9 @@ conn_move(struct exchange *ex, struct loop *to,
     struct conn *c = x->c;
     struct http_loop *hl = c->hl;
 
-    if (c->in_busy || c->out_busy || x->started || x->pull.busy || c->tls ||
-        hl->draining || hl->s->loop[to->id].l != ioloop_of(to))
+    if (c->in_busy || c->out_busy || x->started || x->pull.busy ||
+        (c->tls && tls_busy(c)) || hl->draining ||
+        hl->s->loop[to->id].l != ioloop_of(to))
         return false;
     if (to == ex->loop)
         return false;
@@ -675,14 +784,17 @@ conn_move(struct exchange *ex, struct loop *to,
     return true;
 }
 
-/* ---- straight to the socket ---- */
+/* ---- through TLS, or straight to the socket ---- */
 
 void
 conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done)
 {
     assert(!c->in_busy);
     c->in_busy = true;
-    net_recv(c->hl->l, &c->in, c->fd, p, n, all, done);
+    if (c->tls)
+        tls_recv(c, p, n, all, done);
+    else
+        net_recv(c->hl->l, &c->in, c->fd, p, n, all, done);
 }
 
 void
@@ -690,7 +802,10 @@ conn_recv_pool(struct conn *c, net_done_fn *done)
 {
     assert(!c->in_busy);
     c->in_busy = true;
-    net_recv_pool(c->hl->l, &c->in, c->fd, done);
+    if (c->tls)
+        tls_recv(c, NULL, 0, false, done);
+    else
+        net_recv_pool(c->hl->l, &c->in, c->fd, done);
 }
 
 void
@@ -698,7 +813,10 @@ conn_sendv(struct conn *c, struct net_op *op, net_done_fn *done)
 {
     assert(!c->out_busy);
     c->out_busy = true;
-    net_sendv(c->hl->l, op, c->fd, done);
+    if (c->tls)
+        tls_sendv(c, op, done);
+    else
+        net_sendv(c->hl->l, op, c->fd, done);
 }
 
 void
@@ -707,5 +825,26 @@ conn_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
 {
     assert(!c->out_busy);
     c->out_busy = true;
-    net_sendfile(c->hl->l, op, c->fd, file, off, n, done);
+    if (c->tls)
+        tls_sendfile(c, op, file, off, n, done);
+    else
+        net_sendfile(c->hl->l, op, c->fd, file, off, n, done);
+}
+
+void
+conn_cancel_in(struct conn *c)
+{
+    if (c->tls)
+        tls_cancel_in(c);
+    else
+        net_cancel(c->hl->l, &c->in);
+}
+
+void
+conn_cancel_out(struct conn *c)
+{
+    if (c->tls)
+        tls_cancel_out(c);
+    else
+        net_cancel(c->hl->l, &c->x->out);
 }

@@ -28,7 +28,7 @@
 #include <stdatomic.h>
 
 #define INBUF_SIZE ((size_t)16 * 1024)
-#define SPARE_MAX 64 /* exchanges kept for the next request, per loop */
+#define SPARE_MAX  64 /* exchanges kept for the next request, per loop */
 
 enum conn_state {
     CONN_HANDSHAKE,
@@ -45,6 +45,7 @@ enum conn_state {
 struct http_loop;
 struct exim;
 struct tls;
+struct tls_loop;
 
 /* Connections of one address, for the limit. */
 struct peer {
@@ -55,7 +56,7 @@ struct peer {
 
 struct conn {
     struct http_loop *hl;
-    struct exim *x;   /* NULL when idle */
+    struct exim *x; /* NULL when idle */
     struct peer *peer;
     struct tls *tls;  /* NULL: plaintext */
     struct list item; /* of the loop's connections */
@@ -81,6 +82,8 @@ struct pull {
     exchange_read_fn *done;
     bool busy;   /* a role waits for it */
     int64_t res; /* result, when deferred */
+    struct mono began;
+    struct dur waited; /* in all reads of this body */
 };
 
 /* An exchange and all that it needs; allocated with the first byte. */
@@ -97,7 +100,10 @@ struct exim {
     uint64_t body_in;
     uint64_t body_out;
     uint64_t promised; /* Content-Length of the answer */
-    uint64_t left;     /* of a body with a length */
+    struct mono sending_since;
+    struct dur sending; /* in all sends of this answer */
+    uint64_t left;      /* of a body with a length */
+    uint64_t seen;      /* conn_progress() when the deadline was set */
     int status;
     size_t in_pos; /* inbuf[in_pos..in_n) was received and not used */
     size_t in_n;
@@ -138,6 +144,7 @@ struct http_loop {
     struct hook hook;
     struct exim *spare;
     unsigned n_spare;
+    struct tls_loop *tls; /* NULL: plaintext */
     struct prng rnd;
     char date[32];
     int64_t date_s;
@@ -157,7 +164,7 @@ struct http_server {
     pthread_mutex_t mu; /* peers */
     struct map peers;
     _Atomic(uint64_t) open, accepted, refused_total, refused_per_address,
-        timeouts;
+        timeouts, tls_failed;
     _Atomic(unsigned) listening; /* listeners that are open */
     _Atomic(bool) draining, told;
     struct dur grace;
@@ -174,11 +181,18 @@ exim_of(struct exchange *x)
 /* http_conn.c */
 void conn_accepted(struct ioloop *l, struct net_listener *ln, int fd);
 void conn_deadline(struct conn *c, struct dur d);
+struct dur conn_pace(struct dur timeout, uint64_t rate, uint64_t n,
+                     uint64_t before, struct dur waited);
+uint64_t conn_progress(const struct conn *c);
 void conn_close(struct conn *c);
 void conn_finish_check(struct conn *c); /* after each end of an operation */
-void conn_refuse(struct conn *c, int status, const char *code,
-                 const char *text);
-void conn_next(struct conn *c); /* the next request, if the body is read */
+void
+conn_refuse(struct conn *c, int status, const char *code, const char *text);
+void conn_next(struct conn *c);  /* the next request, if the body is read */
+void conn_ready(struct conn *c); /* the handshake is over */
+/* The peer of a TLS port begins with FIRST, which no handshake does. */
+void conn_plain(struct conn *c, uint8_t first);
+void conn_tls_failed(struct conn *c, const char *why);
 void conn_drain_start(struct conn *c);
 bool conn_move(struct exchange *x, struct loop *to,
                void (*arrived)(struct exchange *x));
@@ -198,17 +212,34 @@ void body_drain(struct conn *c);
 
 /* http_answer.c */
 extern const struct exchange_ops exchange_ops;
-void answer_error(struct exim *x, int status, const char *code,
-                  const char *text);
+void
+answer_error(struct exim *x, int status, const char *code, const char *text);
 void answer_sent(struct ioloop *l, struct net_op *op, int res);
 void answer_continue(struct exim *x);
 
-/* http_tls.c, or straight to the socket */
+/* Through TLS, or straight to the socket. What is canceled must be in flight
+ * and still completes. */
 void conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done);
 void conn_recv_pool(struct conn *c, net_done_fn *done);
 void conn_sendv(struct conn *c, struct net_op *op, net_done_fn *done);
 void conn_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
                    size_t n, net_done_fn *done);
+void conn_cancel_in(struct conn *c);
+void conn_cancel_out(struct conn *c);
+
+/* http_tls.c */
+bool tls_loop_open(struct http_loop *hl);
+void tls_loop_close(struct http_loop *hl);
+bool tls_start(struct conn *c); /* false: no memory */
+void tls_free(struct conn *c);
+bool tls_busy(const struct conn *c); /* sends something of its own */
+void tls_bye(struct conn *c);        /* close_notify; nothing is in flight */
+void tls_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done);
+void tls_sendv(struct conn *c, struct net_op *op, net_done_fn *done);
+void tls_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
+                  size_t n, net_done_fn *done);
+void tls_cancel_in(struct conn *c);
+void tls_cancel_out(struct conn *c);
 
 static inline struct conn *
 conn_of_in(struct net_op *op)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define LISTENERS_MAX 8
-#define BACKLOG 4096
+#define BACKLOG       4096
 
 static bool
 http_hook(struct loop *l, struct hook *h, bool idle)
@@ -72,6 +72,12 @@ http_server_open(struct http_server **out, const struct http_conf *c,
     pthread_mutex_init(&s->mu, NULL);
     for (unsigned i = 0; i < n_loops; i++)
         loop_init(&s->loop[i], s, loops[i]);
+    for (unsigned i = 0; i < n_loops && c->tls; i++) {
+        if (!tls_loop_open(&s->loop[i])) {
+            http_server_close(&s);
+            return fault_set(f, ERR_NOMEM, "allocate", "http server");
+        }
+    }
     *out = s;
     return ERR_OK;
 }
@@ -90,15 +96,16 @@ address_split(const char *address, char host[256], char port[8])
     h = slice_of(address, (size_t)(colon - address));
     if (h.n >= 2 && h.p[0] == '[' && h.p[h.n - 1] == ']')
         h = slice_of(h.p + 1, h.n - 2);
-    return slice_copy(h, host, 256) && slice_copy(slice_str(colon + 1), port, 8);
+    return slice_copy(h, host, 256) &&
+           slice_copy(slice_str(colon + 1), port, 8);
 }
 
 static int
 listen_fd(const struct addrinfo *ai, struct fault *f, const char *address)
 {
     int one = 1;
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    0);
+    int fd =
+        socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd == -1) {
         fault_sys(f, errno, "socket", address);
@@ -134,7 +141,8 @@ url_of(const struct sockaddr_storage *sa, bool tls, char *url, size_t cap)
         inet_ntop(AF_INET, &a->sin_addr, host, sizeof(host));
         port = ntohs(a->sin_port);
     }
-    snprintf(url, cap, sa->ss_family == AF_INET6 ? "%s://[%s]:%u" : "%s://%s:%u",
+    snprintf(url, cap,
+             sa->ss_family == AF_INET6 ? "%s://[%s]:%u" : "%s://%s:%u",
              tls ? "https" : "http", host, port);
 }
 
@@ -226,8 +234,7 @@ drain_timeout(struct loop *l, struct timer *t)
     struct http_loop *hl = container_of(t, struct http_loop, drain_timer);
 
     (void)l;
-    LIST_FOREACH_SAFE(it, next, &hl->conns)
-    {
+    LIST_FOREACH_SAFE (it, next, &hl->conns) {
         struct conn *c = container_of(it, struct conn, item);
 
         conn_close(c);
@@ -242,8 +249,7 @@ drain_run(struct loop *l, struct task *t)
     hl->draining = true;
     for (unsigned i = 0; i < hl->n_listeners; i++)
         hl->l->net->unlisten(hl->l, &hl->listener[i]);
-    LIST_FOREACH_SAFE(it, next, &hl->conns)
-    {
+    LIST_FOREACH_SAFE (it, next, &hl->conns) {
         conn_drain_start(container_of(it, struct conn, item));
     }
     loop_timer(l, &hl->drain_timer, mono_add(l->now, hl->s->grace));
@@ -286,6 +292,7 @@ http_server_close(struct http_server **sp)
             buf_release(&x->extra);
             free(x);
         }
+        tls_loop_close(hl);
     }
     map_release(&s->peers);
     pthread_mutex_destroy(&s->mu);
@@ -302,5 +309,6 @@ http_server_stats(const struct http_server *s, struct http_stats *out)
         .refused_per_address = atomic_load(&s->refused_per_address),
         .open = atomic_load(&s->open),
         .timeouts = atomic_load(&s->timeouts),
+        .tls_failed = atomic_load(&s->tls_failed),
     };
 }
