@@ -60,7 +60,7 @@ add_default(int id, struct buf *out)
         struct slice value = slice_skip(pair, eq + 1);
 
         buf_printf(out, ", %.*s ", SLICE_ARG(slice_head(pair, eq)));
-        if (value.n > 0)
+        if (value.p && value.n > 0)
             buf_printf(out, "`%.*s`", SLICE_ARG(value));
         else
             buf_add_str(out, "empty");

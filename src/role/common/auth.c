@@ -114,11 +114,16 @@ authority_check(struct authority *a, struct call *c)
 {
     struct loop *l = c->x->loop;
     const struct http_head *h = c->x->head;
+    const struct http_field *f = http_head_find(h, SLICE("Authorization"));
     struct auth_result res;
     struct check *k;
 
-    if (auth_try(&a->loop[l->id], http_head_value(h, SLICE("Authorization")),
-                 c->route->scope, l->wall, &res)) {
+    if (f && http_head_next(h, SLICE("Authorization"), f)) {
+        refuse_caller(c, TOKEN_MALFORMED); /* which of them would it be? */
+        return;
+    }
+    if (auth_try(&a->loop[l->id], f ? f->value : SLICE_NULL, c->route->scope,
+                 l->wall, &res)) {
         caller_admit(c, &res);
         return;
     }

@@ -216,6 +216,8 @@ headers_common(struct download *d, const char *etag)
     exchange_header(x, SLICE("Last-Modified"),
                     slice_str(date_http(a->uploaded_at, date)));
     exchange_header(x, SLICE("Accept-Ranges"), SLICE("bytes"));
+    /* What people upload is not to be run in the name of this server. */
+    exchange_header(x, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
     snprintf(text, sizeof(text), "sha-256=:");
     base64_encode(a->sha256, sizeof(a->sha256), text + strlen(text));
     strcat(text, ":");

@@ -390,6 +390,9 @@ upload_place(struct upload *u)
 {
     u->place.retention = u->params.has_retention ? u->params.retention
                                                  : u->g->conf.retention;
+    /* From here on a contrary word is a contradiction (D38). */
+    u->params.retention = u->place.retention;
+    u->params.has_retention = true;
     u->place.size = u->known == BLOB_SIZE_UNKNOWN ? 0 : u->known;
     u->blob = place_choose(u->g, &u->place, &u->refusal, &u->details);
     if (u->blob == NULL) {
