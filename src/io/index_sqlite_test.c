@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "port/index_contract.h"
 #include "port/index_fail.h"
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -123,6 +124,84 @@ test_kill(void **state)
     (void)close(pipe_fd[1]);
 }
 
+/* Two write, one reads, one syncs, all at once; nothing is lost, no reader sees
+ * half a batch. */
+struct crew {
+    struct index *x;
+    uint64_t first;
+    bool *stop;
+};
+
+#define CREW_BATCHES 60
+
+static void *
+crew_write(void *arg)
+{
+    struct crew *w = arg;
+    struct index_change c[8];
+
+    for (uint64_t b = 0; b < CREW_BATCHES; b++) {
+        for (uint64_t i = 0; i < 8; i++)
+            index_sample_change(&c[i], w->first + b * 8 + i,
+                                w->first + b * 8 + i);
+        if (w->x->ops->apply(w->x, c, 8, NULL))
+            return w;
+    }
+    return NULL;
+}
+
+static void *
+crew_read(void *arg)
+{
+    struct crew *w = arg;
+    struct index_totals t;
+
+    while (!__atomic_load_n(w->stop, __ATOMIC_ACQUIRE))
+        if (w->x->ops->totals(w->x, &t, NULL) || t.files % 8)
+            return w;
+    return NULL;
+}
+
+static void *
+crew_sync(void *arg)
+{
+    struct crew *w = arg;
+
+    while (!__atomic_load_n(w->stop, __ATOMIC_ACQUIRE))
+        if (w->x->ops->sync(w->x, NULL))
+            return w;
+    return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+    void *(*const job[])(void *) = {crew_write, crew_write, crew_read,
+                                    crew_sync};
+    struct index *x = open_path(path_of(++files));
+    bool stop = false;
+    struct crew crew[4];
+    pthread_t thread[4];
+    struct index_totals t;
+    struct fault f = {0};
+    void *failed;
+    (void)state;
+
+    for (size_t i = 0; i < 4; i++) {
+        crew[i] = (struct crew){x, i * 10000 + 1, &stop};
+        assert_int_equal(pthread_create(&thread[i], NULL, job[i], &crew[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 2)
+            __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+        assert_int_equal(pthread_join(thread[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(x->ops->totals(x, &t, &f), ERR_OK);
+    assert_int_equal(t.files, 2 * CREW_BATCHES * 8);
+    x->ops->close(x);
+}
+
 static void
 test_refuse(void **state)
 {
@@ -187,6 +266,7 @@ main(void)
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_refuse),
     };
     int failed = 0;
