@@ -392,6 +392,8 @@ open_http(struct server *s, struct fault *f)
         .linger_timeout = dur_s(2),
         .body_min_rate = c->body_min_rate,
         .write_min_rate = c->write_min_rate,
+        /* The file and the form around it. */
+        .body_max = c->max_file_size_mb * MIB + MIB,
         .drain_max = 64 * KIB,
         .connections_max = (unsigned)c->max_connections,
         .connections_per_address = (unsigned)c->max_connections_per_address,

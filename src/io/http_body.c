@@ -18,8 +18,9 @@ void
 body_init(struct exim *x)
 {
     const struct http_head *h = &x->head;
-    const struct chunked_limits limits = CHUNKED_LIMITS_DEFAULT;
+    struct chunked_limits limits = CHUNKED_LIMITS_DEFAULT;
 
+    limits.body_max = x->c->hl->s->conf.body_max;
     x->is_chunked = h->chunked;
     x->left = h->content_length > 0 ? (uint64_t)h->content_length : 0;
     x->body_done = !h->chunked && x->left == 0;
