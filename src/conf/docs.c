@@ -59,11 +59,16 @@ add_default(int id, struct buf *out)
         size_t eq = slice_find(pair, '=');
         struct slice value = slice_skip(pair, eq + 1);
 
-        buf_printf(out, ", %.*s ", SLICE_ARG(slice_head(pair, eq)));
-        if (value.p && value.n > 0)
-            buf_printf(out, "`%.*s`", SLICE_ARG(value));
-        else
+        buf_add_str(out, ", ");
+        buf_add_slice(out, slice_head(pair, eq));
+        buf_add_char(out, ' ');
+        if (value.n > 0) {
+            buf_add_char(out, '`');
+            buf_add_slice(out, value);
+            buf_add_char(out, '`');
+        } else {
             buf_add_str(out, "empty");
+        }
     }
 }
 

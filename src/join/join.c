@@ -2,7 +2,7 @@
 #include "join/join.h"
 #include "obs/health.h"
 #include "obs/log.h"
-#include "role/admin/registry.h"
+#include "role/admin/api.h"
 #include "role/storage/element.h"
 #include "sec/random.h"
 #include <stdlib.h>
@@ -22,6 +22,7 @@ struct join {
     struct joined el[ELEMENTS_MAX];
     unsigned n;
     struct admin *admin;
+    struct admin_api *admin_api;
     struct ingest *ingest;
     struct authority *authority;
     struct router *router;
@@ -190,7 +191,13 @@ element_join(struct join *j, const struct join_element *s,
 static enum err
 open_roles(struct join *j, struct fault *f)
 {
-    struct route_table tables[2];
+    struct route_table tables[3];
+    struct admin_api_conf ac = {.admin = j->admin,
+                                .keys = j->conf.auth->keys,
+                                .audience = j->conf.audience,
+                                .issuer = j->conf.issuer,
+                                .token_life = j->conf.token_life,
+                                .metrics = j->conf.metrics};
     struct ingest_conf ic = j->conf.ingest;
     enum err e;
 
@@ -200,6 +207,10 @@ open_roles(struct join *j, struct fault *f)
     e = ingest_open(&j->ingest, &ic, j->conf.loops, j->conf.n_loops, f);
     if (e != ERR_OK)
         return e;
+    sec_random(&ac.seed, sizeof(ac.seed));
+    e = admin_api_open(&j->admin_api, &ac, f);
+    if (e != ERR_OK)
+        return e;
     if (j->conf.auth->enabled) {
         j->authority = authority_open(j->conf.auth, j->conf.token_cache,
                                       j->conf.n_loops);
@@ -207,7 +218,8 @@ open_roles(struct join *j, struct fault *f)
             return fault_set(f, ERR_NOMEM, "allocate", "authority");
     }
     tables[0] = ingest_routes(j->ingest);
-    tables[1] = system_routes(&j->conf.system);
+    tables[1] = admin_api_routes(j->admin_api);
+    tables[2] = system_routes(&j->conf.system);
     j->router = router_open(tables, countof(tables), j->authority,
                             j->conf.log, j->conf.n_loops);
     return j->router ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "router");
@@ -290,6 +302,7 @@ join_close(struct join **jp)
         return;
     router_close(&j->router);
     authority_close(&j->authority);
+    admin_api_close(&j->admin_api);
     ingest_close(&j->ingest);
     for (unsigned i = 0; i < j->n; i++)
         element_close(&j->el[i].element);
