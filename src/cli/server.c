@@ -272,8 +272,11 @@ open_first_account(struct server *s, struct fault *f)
     if (e == ERR_OK && created)
         fprintf(stderr,
                 "First start: made the service account %s\n"
-                "  its secret (shown once, also in %s/credentials.json): %s\n",
-                cred.client_id, s->conf.data_dir, cred.client_secret);
+                "  its secret is in %s/credentials.json (mode 0600)%s%s\n",
+                cred.client_id, s->conf.data_dir,
+                /* A terminal forgets; a journal does not. */
+                isatty(STDERR_FILENO) ? "; shown once: " : "",
+                isatty(STDERR_FILENO) ? cred.client_secret : "");
     credentials_release(&cred);
     return e;
 }

@@ -193,6 +193,8 @@ selection_explain(struct call *c)
                     "retention_policy is TEMPORARY or PERMANENT");
         return;
     }
+    /* What JSON readers can hold; larger than any element all the same. */
+    p.size = u64_min(p.size, INT64_MAX);
     view_fill(g, &p, &v);
     res = view_select(g, &p, &v);
     buf_init(&b, 64 * KIB);
