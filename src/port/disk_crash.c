@@ -70,12 +70,24 @@ choose_size(struct crash *c, const struct rec_inode *f, uint64_t synced)
     return v[choose(c, n)];
 }
 
+/* Large files are torn at fewer places, so that the number of choices stays
+ * within reason: at most 64 sectors. */
+static uint64_t
+sector_of(uint64_t size)
+{
+    uint64_t sector = REC_SECTOR;
+
+    while (size / sector > 64)
+        sector *= 2;
+    return sector;
+}
+
 /* The bytes of W that fall into the sector at OFF, put into OUT. */
 static bool
-overlay(const struct rec_write *w, uint64_t off, uint8_t *out)
+overlay(const struct rec_write *w, uint64_t off, uint64_t sector, uint8_t *out)
 {
     uint64_t from = u64_max(w->off, off);
-    uint64_t to = u64_min(w->off + w->n, off + REC_SECTOR);
+    uint64_t to = u64_min(w->off + w->n, off + sector);
 
     if (w->is_size || from >= to)
         return false;
@@ -85,29 +97,30 @@ overlay(const struct rec_write *w, uint64_t off, uint8_t *out)
 }
 
 static void
-synced_sector(const struct rec_inode *f, uint64_t off, uint64_t synced,
-              uint8_t *out, bool *known)
+synced_sector(const struct rec_inode *f, uint64_t off, uint64_t sector,
+              uint64_t synced, uint8_t *out, bool *known)
 {
     *known = off < f->base_size;
-    memset(out, 0, REC_SECTOR);
+    memset(out, 0, sector);
     if (*known)
-        memcpy(out, f->base + off, u64_min(REC_SECTOR, f->base_size - off));
+        memcpy(out, f->base + off, u64_min(sector, f->base_size - off));
     for (size_t k = 0; k < f->n_write; k++)
-        if (f->write[k].time <= synced && overlay(&f->write[k], off, out))
+        if (f->write[k].time <= synced &&
+            overlay(&f->write[k], off, sector, out))
             *known = true;
 }
 
 static void
 crash_sector(struct crash *c, const struct rec_inode *f, uint64_t off,
-             uint64_t synced, uint8_t *out)
+             uint64_t sector, uint64_t synced, uint8_t *out)
 {
     unsigned pending = 0, pick;
     bool known;
 
-    synced_sector(f, off, synced, out, &known);
+    synced_sector(f, off, sector, synced, out, &known);
     for (size_t k = 0; k < f->n_write; k++)
         pending += f->write[k].time > synced && f->write[k].time <= c->time &&
-                   overlay(&f->write[k], off, NULL);
+                   overlay(&f->write[k], off, sector, NULL);
     if (pending == 0)
         return;
     /* As it was (zeros where nothing was); rubbish where nothing was; then
@@ -116,13 +129,13 @@ crash_sector(struct crash *c, const struct rec_inode *f, uint64_t off,
     if (pick == 0)
         return;
     if (!known && pick == 1) {
-        memset(out, 0xdb, REC_SECTOR);
+        memset(out, 0xdb, sector);
         return;
     }
     pick -= !known;
     for (size_t k = 0; k < f->n_write && pick; k++)
         if (f->write[k].time > synced && f->write[k].time <= c->time &&
-            overlay(&f->write[k], off, out))
+            overlay(&f->write[k], off, sector, out))
             pick--;
 }
 
@@ -131,11 +144,12 @@ crash_file(struct crash *c, const struct rec_inode *f, struct rec_inode *to)
 {
     uint64_t synced = last_sync(f, c->time);
     uint64_t size = choose_size(c, f, synced);
-    uint8_t *p = malloc(align_up(size, REC_SECTOR) + 1);
+    uint64_t sector = sector_of(size);
+    uint8_t *p = malloc(align_up(size, sector) + 1);
 
     assert(p);
-    for (uint64_t off = 0; off < size; off += REC_SECTOR)
-        crash_sector(c, f, off, synced, p + off);
+    for (uint64_t off = 0; off < size; off += sector)
+        crash_sector(c, f, off, sector, synced, p + off);
     rec_content(to, p, size);
     c->to->used += align_up(size, REC_BLOCK);
     free(p);

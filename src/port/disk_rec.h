@@ -2,8 +2,8 @@
  * and can say what a power cut would have left (D33). For tests.
  *
  * The rules are those that POSIX gives, not the kinder ones of a certain file
- * system. Between two syncs of a file each of its 512-byte sectors, and its
- * size, are independently old or new; a sector that was never written may also
+ * system. Between two syncs of a file each of its sectors (of 512 bytes, or a
+ * 64th of a large file), and its size, are independently old or new; a sector that was never written may also
  * be rubbish, and an append may be cut in the middle. Between two syncs of a
  * folder each of its names is independently as before or as after any of its
  * changes. A name may be there and its file empty. What a folder that was not

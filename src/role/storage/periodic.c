@@ -106,6 +106,7 @@ ended(struct loop *l, struct task *t)
     struct periodic *p = container_of(t, struct periodic, ended);
 
     (void)l;
+    p->loop = NULL; /* it may be started again */
     p->done(p->arg);
 }
 

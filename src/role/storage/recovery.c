@@ -154,6 +154,14 @@ forget_row(struct recovery *r, const struct row_key *row, struct fault *f)
 
 /* Facts. */
 
+static bool
+is_dead(const struct element *e, const struct uuid *id, uint64_t seq)
+{
+    const struct tomb *t = tombs_get(&e->tombs, id);
+
+    return t && t->deleted && t->seq > seq;
+}
+
 static enum err
 look_at_data(struct recovery *r, const struct scan_file *file,
              struct recover_facts *facts, struct fault *f)
@@ -201,7 +209,6 @@ look_at_attr(struct recovery *r, const struct scan_file *file,
              struct recover_facts *facts, struct attr_doc *doc, struct fault *f)
 {
     struct element *e = r->e;
-    const struct tomb *t;
     enum err err;
 
     if (!file->has_attr)
@@ -221,8 +228,7 @@ look_at_attr(struct recovery *r, const struct scan_file *file,
     facts->need_sidecar =
         attr_blocks(doc->attr.stored_size) > ATTR_INLINE_BLOCKS;
     e->next_seq = u64_max(e->next_seq, doc->attr.seq);
-    t = tombs_get(&e->tombs, &doc->attr.file_id);
-    facts->tomb = t && t->deleted && t->seq > doc->attr.seq;
+    facts->tomb = is_dead(e, &doc->attr.file_id, doc->attr.seq);
     return look_elsewhere(r, doc, facts, f);
 }
 
@@ -338,6 +344,9 @@ recover_file(void *arg, const struct scan_file *file, struct fault *f)
         row->seen = true;
         facts.has_row = true;
         facts.row_seq = row->seq;
+        /* A delete takes attr.json first: then only the row knows who it
+         * was. */
+        facts.tomb = facts.tomb || is_dead(r->e, &row->file_id, row->seq);
     }
     v = recover_decide(&facts);
     if (v == RECOVER_VERIFY) {
@@ -358,12 +367,11 @@ recover_missing(struct recovery *r, struct fault *f)
 
     for (size_t i = 0; i < r->n_row && err == ERR_OK; i++) {
         struct row_key *row = &r->row[i];
-        const struct tomb *t = tombs_get(&r->e->tombs, &row->file_id);
         struct recover_facts facts = {
             .has_row = true,
             .row_seq = row->seq,
             .synced = r->e->synced_seq,
-            .tomb = t && t->deleted && t->seq > row->seq,
+            .tomb = is_dead(r->e, &row->file_id, row->seq),
         };
         struct scan_file file = {.name = row->name};
 
