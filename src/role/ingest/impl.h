@@ -16,6 +16,7 @@
 
 #include "obs/log.h"
 #include "obs/metric.h"
+#include "role/common/file.h"
 #include "role/common/reply.h"
 #include "role/ingest/ingest.h"
 #include "role/ingest/lanes.h"
@@ -80,8 +81,5 @@ void download_begin(struct call *c);
 void file_metadata(struct call *c);
 void file_list(struct call *c);
 void file_delete(struct call *c);
-
-/* Attributes as JSON, with the names of ING-023 (no braces around). */
-void attr_json(struct buf *b, const struct file_attr *a);
 
 #endif
