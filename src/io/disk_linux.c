@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FILE_MODE 0640
@@ -188,6 +189,47 @@ do_pwrite(struct disk_linux *l, struct disk_op *op, struct fault *f)
         p += k;
         off += (uint64_t)k;
         left -= (size_t)k;
+    }
+    return ERR_OK;
+}
+
+/* Passes over K bytes that were written. */
+static void
+iov_skip(struct iovec **v, int *n, size_t k)
+{
+    while (*n && k >= (*v)->iov_len) {
+        k -= (*v)->iov_len;
+        (*v)++;
+        (*n)--;
+    }
+    if (*n) {
+        (*v)->iov_base = (char *)(*v)->iov_base + k;
+        (*v)->iov_len -= k;
+    }
+}
+
+static enum err
+do_pwritev(struct disk_linux *l, struct disk_op *op, struct fault *f)
+{
+    struct iovec iov[DISK_PIECES_MAX], *v = iov;
+    int n = (int)op->n_piece;
+    uint64_t off = op->off;
+
+    for (int i = 0; i < n; i++)
+        iov[i] = (struct iovec){(void *)(uintptr_t)op->piece[i].p,
+                                op->piece[i].n};
+    while (n) {
+        ssize_t k = pwritev(fd_of(l, op->fd), v, n, (off_t)off);
+
+        if (k == -1 && errno == EINTR)
+            continue;
+        if (k <= 0) {
+            if (k == 0)
+                errno = EIO;
+            return fail(l, op, f);
+        }
+        off += (uint64_t)k;
+        iov_skip(&v, &n, (size_t)k);
     }
     return ERR_OK;
 }
@@ -369,7 +411,7 @@ linux_exec(struct disk *d, struct disk_op *op, struct fault *f)
     case DISK_TMPFILE:
         return do_tmpfile(l, op, f);
     case DISK_PWRITE:
-        return do_pwrite(l, op, f);
+        return op->n_piece ? do_pwritev(l, op, f) : do_pwrite(l, op, f);
     case DISK_PREAD:
         return do_pread(l, op, f);
     case DISK_ALLOC:

@@ -28,7 +28,8 @@ struct blob_ticket; /* an admitted attempt; the driver's */
 struct blob_reader; /* an open file; the driver's */
 
 #define BLOB_SIZE_UNKNOWN UINT64_MAX
-#define BLOB_PUT_MAX BLOCK_SIZE /* largest body of one put */
+#define BLOB_PUT_MAX BLOCK_SIZE /* largest body of one put in one piece */
+#define BLOB_PUT_BLOCKS 32      /* and in blocks: 8 MiB */
 
 enum blob_mode {
     BLOB_EDIT,
@@ -124,7 +125,8 @@ struct blob_publish {
     void *priv;
 };
 
-/* admit + append + publish of a body of at most BLOB_PUT_MAX bytes. DATA is
+/* admit + append + publish of a body that lies in memory: at most BLOB_PUT_MAX
+ * bytes of DATA, or BLOB_PUT_BLOCKS blocks (of which none may change). DATA is
  * only read, until DONE. If ALIGNED, DATA is aligned to BLOCK_ALIGN and may be
  * read up to the next multiple of it. */
 struct blob_put {
@@ -134,6 +136,8 @@ struct blob_put {
     struct file_attr *attr; /* file_id and size are set */
     const void *data;
     bool aligned;
+    struct block *const *blocks; /* instead of data, when n_blocks is not 0: */
+    unsigned n_blocks;           /* each is full but the last */
     enum err err;
     struct fault fault;
     struct task task; /* the driver's */

@@ -95,6 +95,20 @@ disk_pwrite(struct disk *d, int fd, const void *p, size_t n, uint64_t off,
 }
 
 enum err
+disk_pwritev(struct disk *d, int fd, const struct disk_piece *piece, size_t n,
+             uint64_t off, struct fault *f)
+{
+    struct disk_op op = {.what = DISK_PWRITE,
+                         .fd = fd,
+                         .piece = piece,
+                         .n_piece = n,
+                         .off = off};
+
+    assert(n > 0 && n <= DISK_PIECES_MAX);
+    return exec(d, &op, f);
+}
+
+enum err
 disk_pread(struct disk *d, int fd, void *p, size_t n, uint64_t off, size_t *did,
            struct fault *f)
 {

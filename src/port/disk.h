@@ -80,6 +80,13 @@ struct disk_space {
 /* false stops the walk. "." and ".." are not told. */
 typedef bool disk_list_fn(void *arg, const char *name, bool is_dir);
 
+/* One piece of a write from several places in memory. */
+struct disk_piece {
+    const void *p;
+    size_t n;
+};
+#define DISK_PIECES_MAX 32
+
 struct disk_op {
     enum disk_do what;
     unsigned flags;
@@ -89,6 +96,8 @@ struct disk_op {
     const char *name2;
     int fd;  /* in, or the result of OPEN, CREATE, TMPFILE */
     void *p; /* PREAD, PWRITE */
+    const struct disk_piece *piece; /* PWRITE: instead of P and N ... */
+    size_t n_piece;                 /* ... when this is not 0 */
     size_t n;
     uint64_t off;   /* also ALLOC, TRUNCATE: the size */
     size_t did;     /* PREAD: bytes read */
@@ -133,6 +142,10 @@ void disk_close(struct disk *d, int *fd);
 /* All N bytes, or an error. */
 enum err disk_pwrite(struct disk *d, int fd, const void *p, size_t n,
                      uint64_t off, struct fault *f);
+/* The pieces behind each other, DISK_PIECES_MAX at most, in one call. */
+enum err
+disk_pwritev(struct disk *d, int fd, const struct disk_piece *piece, size_t n,
+             uint64_t off, struct fault *f);
 /* *DID is less than N at the end of the file only. */
 enum err disk_pread(struct disk *d, int fd, void *p, size_t n, uint64_t off,
                     size_t *did, struct fault *f);

@@ -302,6 +302,22 @@ do_pwrite(struct disk_rec *r, struct disk_op *op, struct fault *f)
     return ERR_OK;
 }
 
+/* As so many writes: a power cut may leave any of them. */
+static enum err
+do_pwritev(struct disk_rec *r, struct disk_op *op, struct fault *f)
+{
+    struct disk_op one = *op;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < op->n_piece && e == ERR_OK; i++) {
+        one.p = (void *)(uintptr_t)op->piece[i].p;
+        one.n = op->piece[i].n;
+        e = do_pwrite(r, &one, f);
+        one.off += one.n;
+    }
+    return e;
+}
+
 static enum err
 do_pread(struct disk_rec *r, struct disk_op *op)
 {
@@ -454,7 +470,7 @@ rec_exec(struct disk *d, struct disk_op *op, struct fault *f)
     case DISK_CLOSE:
         return do_close(r, op);
     case DISK_PWRITE:
-        return do_pwrite(r, op, f);
+        return op->n_piece ? do_pwritev(r, op, f) : do_pwrite(r, op, f);
     case DISK_PREAD:
         return do_pread(r, op);
     case DISK_ALLOC:

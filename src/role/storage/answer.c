@@ -207,7 +207,8 @@ commit_put(struct blob *b, struct blob_put *r)
     struct commit_item *it = NULL;
     enum err err;
 
-    assert(r->attr->size <= BLOB_PUT_MAX);
+    assert(r->n_blocks <= BLOB_PUT_BLOCKS &&
+           r->attr->size <= u64_max(BLOB_PUT_MAX, r->n_blocks * BLOCK_SIZE));
     if ((err = element_may_write(e, &r->fault)) != ERR_OK)
         goto out;
     if ((err = account_reserve(e, room, &r->fault)) != ERR_OK)

@@ -35,27 +35,58 @@ open_temp(struct element *e, struct commit_item *it, enum publish_name which,
     return err;
 }
 
+/* The checksums of the pieces, and their sum. */
+static void
+sum_body(struct element *e, struct commit_item *it,
+         const struct disk_piece *piece, size_t n)
+{
+    struct file_attr *a = &it->doc.attr;
+
+    a->stored_crc = 0;
+    for (size_t i = 0; i < n; i++) {
+        it->doc.block_crc[i] =
+            hash_crc32c(e->hash, 0, piece[i].p, piece[i].n);
+        a->stored_crc = hash_crc32c_combine(a->stored_crc,
+                                            it->doc.block_crc[i], piece[i].n);
+    }
+    it->doc.n_block = (uint32_t)n;
+}
+
+static size_t
+pieces_of(const struct blob_put *r, struct disk_piece piece[BLOB_PUT_BLOCKS])
+{
+    size_t n = r->attr->size ? 1 : 0;
+
+    if (r->n_blocks == 0) {
+        piece[0] = (struct disk_piece){r->data, (size_t)r->attr->size};
+        return n;
+    }
+    for (n = 0; n < r->n_blocks; n++)
+        piece[n] =
+            (struct disk_piece){r->blocks[n]->data, r->blocks[n]->len};
+    return n;
+}
+
 static enum err
 write_body(struct element *e, struct commit_item *it)
 {
+    struct disk_piece piece[BLOB_PUT_BLOCKS];
     struct blob_put *r = it->req.put;
     struct file_attr *a = &it->doc.attr;
-    bool direct = r->aligned && a->size >= DIRECT_MIN;
-    size_t n = (size_t)a->size;
+    bool direct = (r->aligned || r->n_blocks) && a->size >= DIRECT_MIN;
+    size_t n = pieces_of(r, piece);
     enum err err;
 
-    a->stored_size = n;
-    a->stored_crc = hash_crc32c(e->hash, 0, r->data, n);
-    it->doc.n_block = n ? 1 : 0;
-    it->doc.block_crc[0] = a->stored_crc;
+    a->stored_size = a->size;
+    sum_body(e, it, piece, n);
     err = open_temp(e, it, PUBLISH_DATA, &direct, &it->fd_data);
     if (err != ERR_OK || n == 0)
         return err;
-    err = disk_pwrite(e->disk, it->fd_data, r->data,
-                      direct ? (size_t)align_up(n, BLOCK_ALIGN) : n, 0,
-                      &it->fault);
-    if (err == ERR_OK && direct && n % BLOCK_ALIGN)
-        err = disk_truncate(e->disk, it->fd_data, n, &it->fault);
+    if (direct)
+        piece[n - 1].n = (size_t)align_up(piece[n - 1].n, BLOCK_ALIGN);
+    err = disk_pwritev(e->disk, it->fd_data, piece, n, 0, &it->fault);
+    if (err == ERR_OK && direct && a->size % BLOCK_ALIGN)
+        err = disk_truncate(e->disk, it->fd_data, a->size, &it->fault);
     return err;
 }
 

@@ -143,6 +143,7 @@ form(struct element *e)
 {
     struct batch *b = list_empty(&e->queue) ? NULL : free_batch(e);
     uint32_t puts = 0;
+    uint64_t bytes = 0;
     struct list *at;
 
     if (!b)
@@ -152,9 +153,11 @@ form(struct element *e)
     b->synced = b->ready = false;
     b->now = element_now(e);
     b->first_seq = e->next_seq + 1;
-    while (b->n < COMMIT_BATCH_MAX && (at = list_pop(&e->queue))) {
+    while (b->n < COMMIT_BATCH_MAX && bytes < COMMIT_BATCH_BYTES &&
+           (at = list_pop(&e->queue))) {
         struct commit_item *it = container_of(at, struct commit_item, link);
 
+        bytes += it->type == COMMIT_PUT ? it->req.put->attr->size : 0;
         it->seq = ++e->next_seq;
         puts += it->type == COMMIT_PUT || it->type == COMMIT_PUBLISH;
         list_push(&b->items, &it->link);

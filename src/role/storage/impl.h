@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #define COMMIT_BATCH_MAX 64   /* items of one batch */
+#define COMMIT_BATCH_BYTES ((uint64_t)8 * 1024 * 1024) /* of the puts */
 #define COMMIT_SLOTS     2    /* batches being written at a time */
 #define COMMIT_BATCHES   4    /* and waiting for their turn at the index */
 #define COMMIT_QUEUE_MAX 8192 /* items; beyond: ERR_AGAIN */
