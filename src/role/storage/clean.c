@@ -218,7 +218,7 @@ forget_all(struct element *e, struct forget *w, bool end, struct fault *f)
         if (w->upto > CHANGES_KEPT)
             (void)e->index->ops->trim(e->index, w->upto - CHANGES_KEPT, NULL);
     }
-    if (err == ERR_OK && e->journal_end > JOURNAL_COMPACT)
+    if (err == ERR_OK && e->journal_end > e->conf.journal_max)
         err = journal_compact(e, f);
     element_check_sync(e, f, err);
     return err;

@@ -145,6 +145,8 @@ element_new(const struct element_conf *conf)
         return NULL;
     e->blob.ops = &ops;
     e->conf = *conf;
+    if (!conf->journal_max)
+        e->conf.journal_max = JOURNAL_COMPACT;
     e->hash = conf->hash ? conf->hash : hash_select(&portable, "c");
     e->lock = e->data = e->tmp = DISK_NONE;
     e->journal = e->journal_old = DISK_NONE;
@@ -363,4 +365,18 @@ element_changes(struct element *e, uint64_t since, size_t max,
     u.upto = e->done_seq;
     pthread_mutex_unlock(&e->mu);
     return e->index->ops->changes(e->index, since, max, see_change, &u, f);
+}
+
+enum err
+element_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
+{
+    struct index_totals t;
+    enum err err;
+
+    pthread_mutex_lock(&e->mu);
+    *last = e->done_seq;
+    pthread_mutex_unlock(&e->mu);
+    err = e->index->ops->totals(e->index, &t, f);
+    *first = err == ERR_OK ? t.first_seq : 0;
+    return err;
 }

@@ -26,6 +26,7 @@
 #include "port/disk.h"
 #include "port/index.h"
 #include "port/registry.h"
+#include <stdatomic.h>
 
 struct element;
 
@@ -48,7 +49,8 @@ struct element_conf {
     struct uuid installation_id; /* nil: any element will do */
     struct registry *registry;   /* fed before acknowledgements; may be NULL */
     const struct hash_kernels *hash; /* NULL: portable */
-    uint64_t seed;                   /* random; for hash tables */
+    uint64_t journal_max; /* rewritten beyond so many bytes; 0: 8 MiB */
+    uint64_t seed;        /* random; for hash tables */
     struct wall now;
 };
 
@@ -130,6 +132,11 @@ void element_stats(struct element *e, struct element_stats *out);
 enum err element_changes(struct element *e, uint64_t since, size_t max,
                          index_change_fn *fn, void *arg, struct fault *f);
 
+/* What numbers the log has: from *FIRST (0: it is empty) to *LAST, which are all
+ * complete. Blocks. */
+enum err element_log(struct element *e, uint64_t *first, uint64_t *last,
+                     struct fault *f);
+
 /* Forgets the index and makes it anew from the attr.json files, or with
  * CHECK_ONLY only says how the two differ. DEEP reads all bytes against their
  * checksums. The element must not be open. Blocks, long. */
@@ -138,10 +145,17 @@ element_rebuild(struct disk *disk, struct index *index,
                 const struct hash_kernels *hash, bool check_only, bool deep,
                 struct element_report *report, struct fault *f);
 
-/* Reads FILE_ID whole against its block checksums. Blocks, long.
- * ERR_NOENT, ERR_CORRUPT, ERR_IO. */
-enum err
-element_verify(struct element *e, const struct uuid *file_id, struct fault *f);
+/* Reads FILE_ID whole, from the device, against its checksums and digests.
+ * Blocks, long; looks at CANCEL (may be NULL) between blocks. OUT tells what was
+ * read, with ERR_OK and with ERR_CORRUPT, of which *F says the kind.
+ * ERR_NOENT, ERR_CANCELED, ERR_IO. */
+struct element_verified {
+    uint64_t size;
+    struct hash_digests digests;
+};
+enum err element_verify(struct element *e, const struct uuid *file_id,
+                        const atomic_bool *cancel, struct element_verified *out,
+                        struct fault *f);
 
 const char *element_mode_name(enum blob_mode m); /* "edit" ... */
 bool element_mode_parse(struct slice s, enum blob_mode *out);

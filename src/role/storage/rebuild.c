@@ -1,5 +1,5 @@
 /* rebuild.c - the index made anew from the attr.json files, or compared with
- * them (STO-038); and the check of one file.
+ * them (STO-038).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include "role/storage/scan.h"
@@ -110,7 +110,7 @@ look_at_data(struct rebuild *r, const struct scan_file *file,
     if (!file->has_data)
         return ERR_CORRUPT;
     if (r->deep)
-        return scan_verify(r->e->disk, r->dir, doc, r->e->hash, f);
+        return scan_verify(r->e->disk, r->dir, doc, r->e->hash, NULL, f);
     err = disk_open(r->e->disk, r->dir, file->name, 0, &fd, f);
     if (err == ERR_OK)
         err = disk_stat(r->e->disk, fd, &st, f);
@@ -236,35 +236,5 @@ out:
     if (e)
         element_free(e);
     free(r);
-    return err;
-}
-
-enum err
-element_verify(struct element *e, const struct uuid *file_id, struct fault *f)
-{
-    struct index_row *row = calloc(1, sizeof(*row));
-    struct attr_doc doc = {0};
-    int dir = DISK_NONE;
-    enum err err;
-
-    if (!row)
-        return fault_set(f, ERR_NOMEM, "verify", "");
-    if ((err = e->index->ops->get(e->index, file_id, row, f)) != ERR_OK)
-        goto out;
-    err = disk_open(e->disk, e->data, row->bucket, DISK_DIR, &dir, f);
-    if (err == ERR_OK)
-        err = scan_attr(e->disk, dir, row->attr.storage_filename, e->hash, &doc,
-                        f);
-    if (err == ERR_OK)
-        err = scan_verify(e->disk, dir, &doc, e->hash, f);
-    if (err == ERR_NOENT)
-        err = ERR_CORRUPT; /* the index knows it, the disk does not */
-    if (err == ERR_CORRUPT)
-        fault_set(f, err, "verify", row->attr.storage_filename);
-out:
-    attr_release(&doc);
-    disk_close(e->disk, &dir);
-    index_row_release(row);
-    free(row);
     return err;
 }

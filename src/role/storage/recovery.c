@@ -256,7 +256,7 @@ verify(struct recovery *r, const struct scan_file *file,
         disk_close(e->disk, &fd[i]);
     if (err != ERR_OK)
         return err;
-    err = scan_verify(e->disk, r->dir, doc, e->hash, f);
+    err = scan_verify(e->disk, r->dir, doc, e->hash, NULL, f);
     facts->check = err == ERR_OK ? RECOVER_MATCH : RECOVER_MISMATCH;
     return err == ERR_CORRUPT ? ERR_OK : err;
 }

@@ -47,6 +47,7 @@ rig_open(struct rig *r)
 {
     struct element_conf conf = {.mode = r->mode,
                                 .hash = kernels(),
+                                .journal_max = r->journal_max,
                                 .seed = 1,
                                 .now = r->loop.loop.wall};
     enum err e;

@@ -23,6 +23,7 @@ struct rig {
     struct blob_story story;
     struct fault fault;
     enum blob_mode mode;
+    uint64_t journal_max;
 };
 
 /* A newborn element; opened. CONF may be NULL. */

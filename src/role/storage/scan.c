@@ -231,9 +231,23 @@ verify_sidecar(struct disk *d, int dir, const struct attr_doc *doc,
     return err;
 }
 
+static enum err
+see_block(struct scan_also *also, const struct hash_kernels *hash,
+          const char *p, size_t n, struct fault *f)
+{
+    const struct hash_job job = {&also->state, (const uint8_t *)p, n};
+
+    hash_run(hash, &job, 1);
+    also->read += n;
+    if (also->cancel && atomic_load(also->cancel))
+        return fault_set(f, ERR_CANCELED, "verify", "the server is stopping");
+    return ERR_OK;
+}
+
 enum err
 scan_verify(struct disk *d, int dir, const struct attr_doc *doc,
-            const struct hash_kernels *hash, struct fault *f)
+            const struct hash_kernels *hash, struct scan_also *also,
+            struct fault *f)
 {
     char *p = malloc(BLOCK_SIZE);
     uint64_t off = 0;
@@ -251,6 +265,8 @@ scan_verify(struct disk *d, int dir, const struct attr_doc *doc,
             break;
         crc = hash_crc32c(hash, crc, p, did);
         off += did;
+        if (also)
+            err = see_block(also, hash, p, did, f);
     }
     if (err == ERR_NOENT)
         err = ERR_CORRUPT;

@@ -4,8 +4,10 @@
 #ifndef ROLE_STORAGE_SCAN_H
 #define ROLE_STORAGE_SCAN_H
 
+#include "hash/hash.h"
 #include "port/disk.h"
 #include "wire/attr.h"
+#include <stdatomic.h>
 
 #define SCAN_NAMES_MAX ((size_t)100000) /* in one folder; beyond: ERR_TOOBIG */
 
@@ -36,9 +38,17 @@ enum err scan_attr(struct disk *d, int dir, const char *name,
                    const struct hash_kernels *hash, struct attr_doc *doc,
                    struct fault *f);
 
+/* What scan_verify() does besides. */
+struct scan_also {
+    const atomic_bool *cancel; /* looked at between blocks */
+    struct hash_state state;   /* of all that was read */
+    uint64_t read;             /* bytes */
+};
+
 /* Reads all of the data, from the device, and the sidecar if there is one.
- * ERR_OK, ERR_CORRUPT, or a fault. */
+ * ERR_OK, ERR_CORRUPT, ERR_CANCELED, or a fault. ALSO may be NULL. */
 enum err scan_verify(struct disk *d, int dir, const struct attr_doc *doc,
-                     const struct hash_kernels *hash, struct fault *f);
+                     const struct hash_kernels *hash, struct scan_also *also,
+                     struct fault *f);
 
 #endif
