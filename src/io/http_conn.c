@@ -185,41 +185,62 @@ conn_fire(struct loop *l, struct timer *t)
 
 /* ---- birth and death ---- */
 
+/* The address at the other end; IPv4 as ::ffff:a.b.c.d. */
 static void
-peer_key(int fd, uint8_t key[16], struct sockaddr_storage *sa)
+peer_address(int fd, uint8_t addr[16])
 {
-    socklen_t n = sizeof(*sa);
+    struct sockaddr_storage sa;
+    socklen_t n = sizeof(sa);
 
-    memset(key, 0, 16);
-    memset(sa, 0, sizeof(*sa));
-    if (getpeername(fd, (struct sockaddr *)sa, &n) != 0)
+    memset(addr, 0, 16);
+    memset(&sa, 0, sizeof(sa));
+    if (getpeername(fd, (struct sockaddr *)&sa, &n) != 0)
         return;
-    if (sa->ss_family == AF_INET6) {
-        memcpy(key, &((struct sockaddr_in6 *)sa)->sin6_addr, 16);
+    if (sa.ss_family == AF_INET6) {
+        memcpy(addr, &((struct sockaddr_in6 *)&sa)->sin6_addr, 16);
     } else {
-        key[10] = key[11] = 0xff;
-        memcpy(key + 12, &((struct sockaddr_in *)sa)->sin_addr, 4);
+        addr[10] = addr[11] = 0xff;
+        memcpy(addr + 12, &((struct sockaddr_in *)&sa)->sin_addr, 4);
     }
 }
 
-static const char *
-peer_text(const struct sockaddr_storage *sa, char out[INET6_ADDRSTRLEN])
+static bool
+is_ipv4(const uint8_t addr[16])
 {
-    const void *a =
-        sa->ss_family == AF_INET6
-            ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)
-                  ->sin6_addr
-            : &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-
-    return inet_ntop(sa->ss_family == AF_INET6 ? AF_INET6 : AF_INET, a, out,
-                     INET6_ADDRSTRLEN);
+    return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)addr);
 }
 
-/* Counts one more connection of the address; NULL when it has enough. */
-static struct peer *
-peer_enter(struct http_server *s, const uint8_t key[16])
+static const char *
+peer_text(const struct conn *c, char out[INET6_ADDRSTRLEN])
 {
-    uint64_t h = map_hash(s->peers.seed, key, 16);
+    if (is_ipv4(c->addr))
+        return inet_ntop(AF_INET, c->addr + 12, out, INET6_ADDRSTRLEN);
+    return inet_ntop(AF_INET6, c->addr, out, INET6_ADDRSTRLEN);
+}
+
+static void
+peer_sockaddr(const struct conn *c, struct sockaddr_in6 *out)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
+
+    memset(out, 0, sizeof(*out));
+    if (is_ipv4(c->addr)) {
+        v4->sin_family = AF_INET;
+        memcpy(&v4->sin_addr, c->addr + 12, 4);
+    } else {
+        out->sin6_family = AF_INET6;
+        memcpy(&out->sin6_addr, c->addr, 16);
+    }
+}
+
+/* Counts one more connection of the address; NULL when it has enough. Of IPv6 a
+ * network of 64 bits is one address: whoever has one has all of them. */
+static struct peer *
+peer_enter(struct http_server *s, const uint8_t addr[16])
+{
+    size_t n = is_ipv4(addr) ? 16 : 8;
+    uint8_t key[16] = {0};
+    uint64_t h = map_hash(s->peers.seed, memcpy(key, addr, n), 16);
     struct map_item *it;
     struct peer *p = NULL;
 
@@ -268,14 +289,14 @@ turn_away(int fd)
 }
 
 static bool
-conn_admit(struct http_server *s, const uint8_t key[16], struct peer **peer)
+conn_admit(struct http_server *s, const uint8_t addr[16], struct peer **peer)
 {
     uint64_t open = atomic_fetch_add(&s->open, 1);
 
     atomic_fetch_add_explicit(&s->accepted, 1, memory_order_relaxed);
     if (open >= s->conf.connections_max) {
         atomic_fetch_add(&s->refused_total, 1);
-    } else if ((*peer = peer_enter(s, key)) == NULL) {
+    } else if ((*peer = peer_enter(s, addr)) == NULL) {
         atomic_fetch_add(&s->refused_per_address, 1);
     } else {
         return true;
@@ -303,10 +324,9 @@ void
 conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
 {
     struct http_loop *hl = ln->owner;
-    struct sockaddr_storage sa;
     struct peer *peer = NULL;
     struct conn *c = NULL;
-    uint8_t key[16];
+    uint8_t addr[16];
     int one = 1;
 
     if (fd < 0) {
@@ -314,8 +334,8 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
             listener_gone(hl, ln);
         return;
     }
-    peer_key(fd, key, &sa);
-    if (!conn_admit(hl->s, key, &peer)) {
+    peer_address(fd, addr);
+    if (!conn_admit(hl->s, addr, &peer)) {
         turn_away(fd);
         return;
     }
@@ -330,6 +350,7 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     c->hl = hl;
     c->fd = fd;
     c->peer = peer;
+    memcpy(c->addr, addr, 16);
     c->timer.fire = conn_fire;
     c->deadline = MONO_NEVER;
     list_push(&hl->conns, &c->item);
@@ -410,15 +431,11 @@ void
 conn_tls_failed(struct conn *c, const char *why)
 {
     struct http_observer *o = c->hl->s->observer;
-    struct sockaddr_storage sa;
     char client[INET6_ADDRSTRLEN];
-    uint8_t key[16];
 
     atomic_fetch_add_explicit(&c->hl->s->tls_failed, 1, memory_order_relaxed);
-    if (o == NULL || o->tls_failed == NULL)
-        return;
-    peer_key(c->fd, key, &sa);
-    o->tls_failed(o, &c->hl->l->loop, peer_text(&sa, client), why);
+    if (o && o->tls_failed)
+        o->tls_failed(o, &c->hl->l->loop, peer_text(c, client), why);
 }
 
 /* A browser that was sent to http:// instead of https:// learns why. */
@@ -501,8 +518,7 @@ exchange_fill(struct exim *x)
 {
     struct conn *c = x->c;
     struct http_loop *hl = c->hl;
-    struct sockaddr_storage sa;
-    uint8_t key[16];
+    struct sockaddr_in6 sa;
 
     x->x.ops = &exchange_ops;
     x->x.loop = &hl->l->loop;
@@ -516,11 +532,12 @@ exchange_fill(struct exim *x)
     text_hex(x->x.trace_id, prng_next(&hl->rnd));
     text_hex(x->x.trace_id + 16, prng_next(&hl->rnd));
     text_hex(x->x.span_id, prng_next(&hl->rnd));
-    peer_key(c->fd, key, &sa);
-    (void)peer_text(&sa, x->x.client);
-    if (hl->s->conf.client)
+    (void)peer_text(c, x->x.client);
+    if (hl->s->conf.client) {
+        peer_sockaddr(c, &sa);
         hl->s->conf.client(hl->s->conf.client_arg, &x->x,
                            (const struct sockaddr *)&sa);
+    }
 }
 
 static void

@@ -47,7 +47,7 @@ struct exim;
 struct tls;
 struct tls_loop;
 
-/* Connections of one address, for the limit. */
+/* Connections of one address (IPv6: of one /64), for the limit. */
 struct peer {
     struct map_item item;
     uint8_t addr[16];
@@ -63,6 +63,7 @@ struct conn {
     struct timer timer;
     struct mono deadline; /* the timer may fire earlier and look here */
     struct http_scan scan;
+    uint8_t addr[16]; /* of the peer; IPv4 as ::ffff:a.b.c.d */
     int fd;
     uint8_t state;
     bool in_busy;  /* c->in is in flight */
@@ -85,6 +86,8 @@ struct pull {
     struct mono began;
     struct dur waited; /* in all reads of this body */
 };
+
+static_assert(sizeof(struct conn) < 512, "there are many of them");
 
 /* An exchange and all that it needs; allocated with the first byte. */
 struct exim {
