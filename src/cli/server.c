@@ -540,6 +540,7 @@ stop_threads(struct server *s)
 
     log_info(s->log, "Shutting down ArtStore");
     health_draining(s->health);
+    join_drain(s->join);
     server_expect(s, 1);
     http_server_drain(s->http, s->conf.drain_timeout, server_arrive, s);
     server_await(s);

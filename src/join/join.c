@@ -4,6 +4,7 @@
 #include "obs/log.h"
 #include "role/admin/api.h"
 #include "role/storage/element.h"
+#include "role/storage/routes.h"
 #include "sec/random.h"
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct join {
     struct admin *admin;
     struct admin_api *admin_api;
     struct ingest *ingest;
+    struct storage_api *storage;
     struct authority *authority;
     struct router *router;
     void (*done)(void *arg);
@@ -191,7 +193,8 @@ element_join(struct join *j, const struct join_element *s,
 static enum err
 open_roles(struct join *j, struct fault *f)
 {
-    struct route_table tables[3];
+    struct element *elements[ELEMENTS_MAX];
+    struct route_table tables[4];
     struct admin_api_conf ac = {.admin = j->admin,
                                 .keys = j->conf.auth->keys,
                                 .audience = j->conf.audience,
@@ -211,6 +214,11 @@ open_roles(struct join *j, struct fault *f)
     e = admin_api_open(&j->admin_api, &ac, f);
     if (e != ERR_OK)
         return e;
+    for (unsigned i = 0; i < j->n; i++)
+        elements[i] = j->el[i].element;
+    j->storage = storage_api_open(elements, j->n);
+    if (j->storage == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
     if (j->conf.auth->enabled) {
         j->authority = authority_open(j->conf.auth, j->conf.token_cache,
                                       j->conf.n_loops);
@@ -219,7 +227,8 @@ open_roles(struct join *j, struct fault *f)
     }
     tables[0] = ingest_routes(j->ingest);
     tables[1] = admin_api_routes(j->admin_api);
-    tables[2] = system_routes(&j->conf.system);
+    tables[2] = storage_routes(j->storage);
+    tables[3] = system_routes(&j->conf.system);
     j->router = router_open(tables, countof(tables), j->authority,
                             j->conf.log, j->conf.n_loops);
     return j->router ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "router");
@@ -267,6 +276,12 @@ join_start(struct join *j, struct loop *l)
 }
 
 void
+join_drain(struct join *j)
+{
+    storage_api_drain(j->storage);
+}
+
+void
 join_quiesce(struct join *j, struct loop *l)
 {
     ingest_loop_quiesce(j->ingest, l);
@@ -303,6 +318,7 @@ join_close(struct join **jp)
     router_close(&j->router);
     authority_close(&j->authority);
     admin_api_close(&j->admin_api);
+    storage_api_close(&j->storage);
     ingest_close(&j->ingest);
     for (unsigned i = 0; i < j->n; i++)
         element_close(&j->el[i].element);

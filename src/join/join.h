@@ -64,6 +64,8 @@ struct serve_app *join_app(struct join *j);
 
 /* The periodic work, on the first loop's thread. */
 void join_start(struct join *j, struct loop *l);
+/* From any thread, before the server drains: what takes long ends soon. */
+void join_drain(struct join *j);
 /* No exchange is under way any more. On each loop's thread: lets go of what the
  * loop keeps. */
 void join_quiesce(struct join *j, struct loop *l);

@@ -4,33 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The bodies that routes name in their docs. */
-static const char schemas[] =
-    "{\"Error\":{\"type\":\"object\",\"required\":[\"error\",\"message\"],"
-    "\"properties\":{\"error\":{\"type\":\"string\"},\"message\":{\"type\":"
-    "\"string\"},\"request_id\":{\"type\":\"string\"},\"details\":{}}},"
-    "\"Retention\":{\"type\":\"string\",\"enum\":[\"TEMPORARY\",\"PERMANENT\"]}"
-    ",\"File\":{\"type\":\"object\",\"required\":[\"file_id\","
-    "\"storage_element_id\",\"storage_filename\",\"size_bytes\",\"md5_hash\","
-    "\"sha256_hash\",\"uploaded_at\"],\"properties\":{\"file_id\":{\"type\":"
-    "\"string\",\"format\":\"uuid\"},\"storage_element_id\":{\"type\":"
-    "\"string\"},\"storage_filename\":{\"type\":\"string\"},\"size_bytes\":{"
-    "\"type\":\"integer\"},\"md5_hash\":{\"type\":\"string\"},\"sha256_hash\":"
-    "{\"type\":\"string\"},\"uploaded_at\":{\"type\":\"string\",\"format\":"
-    "\"date-time\"},\"original_filename\":{\"type\":\"string\"},"
-    "\"content_type\":{\"type\":\"string\"},\"retention_policy\":{\"$ref\":"
-    "\"#/components/schemas/Retention\"},\"expires_at\":{\"type\":[\"string\","
-    "\"null\"],\"format\":\"date-time\"},\"uploaded_by\":{\"type\":\"string\"},"
-    "\"metadata\":{\"type\":\"object\"}}},"
-    "\"FileList\":{\"type\":\"object\",\"required\":[\"files\",\"next_cursor\"]"
-    ",\"properties\":{\"files\":{\"type\":\"array\",\"items\":{\"$ref\":"
-    "\"#/components/schemas/File\"}},\"next_cursor\":{\"type\":[\"string\","
-    "\"null\"]}}},"
-    "\"Selection\":{\"type\":\"object\",\"properties\":{\"choice\":{\"type\":["
-    "\"string\",\"null\"]},\"elements\":{\"type\":\"array\",\"items\":{"
-    "\"type\":\"object\"}}}},"
-    "\"Object\":{\"type\":\"object\"}}";
-
 static void
 schema_of(struct json_writer *w, const char *key, const char *type)
 {
@@ -81,7 +54,7 @@ content(struct json_writer *w, const char *type)
 {
     json_put_object(w, "content");
     json_put_object(w, strcmp(type, "binary") == 0 ? "application/octet-stream"
-                                               : "application/json");
+                                                   : "application/json");
     schema_of(w, "schema", type);
     json_end_object(w);
     json_end_object(w);
@@ -249,7 +222,7 @@ openapi_make(const struct route_table *tables, size_t n, const char *version,
             }
     json_end_object(&w);
     json_put_object(&w, "components");
-    json_put_raw(&w, "schemas", SLICE(schemas));
+    openapi_schemas(&w, "schemas");
     json_put_raw(&w, "securitySchemes",
                  SLICE("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
                        "\"bearerFormat\":\"JWT\"}}"));

@@ -135,26 +135,74 @@ openapi_get(struct call *c)
 }
 
 static const struct route_doc health_docs[] = {
-    {"200", NULL, "Object", "healthy or degraded"},
-    {"503", NULL, "Object", "unhealthy, starting or draining"},
+    {"200", NULL, "Health", "healthy or degraded"},
+    {"503", NULL, "Health", "unhealthy, starting or draining"},
+    {0},
+};
+
+static const struct route_doc metrics_docs[] = {
+    {"200", NULL, NULL, "text/plain; version=0.0.4"},
+    {"404", NULL, "Error", "PROMETHEUS_METRICS_ENABLED is off"},
+    {0},
+};
+static const struct route_doc version_docs[] = {
+    {"200", NULL, "Version", "Name, version, durability"},
+    {0},
+};
+static const struct route_doc openapi_docs[] = {
+    {"200", NULL, "Object", "OpenAPI 3.1"},
     {0},
 };
 
 static const struct route routes[] = {
-    {HTTP_GET, "/health/live", 0, health_live, "health_live",
-     "Does the process serve", {"/api/v1/health/live", "/healthz"},
+    {HTTP_GET,
+     "/health/live",
+     0,
+     health_live,
+     "health_live",
+     "Does the process serve",
+     {"/api/v1/health/live", "/healthz"},
      health_docs},
-    {HTTP_GET, "/health/ready", 0, health_ready, "health_ready",
+    {HTTP_GET,
+     "/health/ready",
+     0,
+     health_ready,
+     "health_ready",
      "Can it do its work, and how are its parts",
-     {"/api/v1/health/ready", "/readyz"}, health_docs},
-    {HTTP_GET, "/health/startup", 0, health_startup, "health_startup",
-     "Has it started", {0}, health_docs},
-    {HTTP_GET, "/metrics", 0, metrics_get, "metrics",
-     "Metrics in the Prometheus text format", {0}, NULL},
-    {HTTP_GET, "/version", 0, version_get, "version", "What is running", {0},
-     NULL},
-    {HTTP_GET, "/openapi.json", SCOPE_READ, openapi_get, "openapi",
-     "This description", {0}, NULL},
+     {"/api/v1/health/ready", "/readyz"},
+     health_docs},
+    {HTTP_GET,
+     "/health/startup",
+     0,
+     health_startup,
+     "health_startup",
+     "Has it started",
+     {0},
+     health_docs},
+    {HTTP_GET,
+     "/metrics",
+     0,
+     metrics_get,
+     "metrics",
+     "Metrics in the Prometheus text format",
+     {0},
+     metrics_docs},
+    {HTTP_GET,
+     "/version",
+     0,
+     version_get,
+     "version",
+     "What is running",
+     {0},
+     version_docs},
+    {HTTP_GET,
+     "/openapi.json",
+     SCOPE_READ,
+     openapi_get,
+     "openapi",
+     "This description",
+     {0},
+     openapi_docs},
 };
 
 struct route_table
