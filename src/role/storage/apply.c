@@ -18,36 +18,51 @@ feed(struct element *e, const struct index_change *c, size_t n)
         (void)registry_feed(e->conf.registry, &e->sb->element_uuid, c, n, NULL);
 }
 
-/* Those of C that are deletes come first in the next transaction. Where there
- * is no place for them the tombstone, which stays pinned, has to do: the next
- * start settles it. */
+/* C was refused. Its deletes are done all the same, and come first in the next
+ * transaction; so do deletes in place of its publishes, because an index that
+ * says no may have said it too late. Where there is no place for a delete its
+ * tombstone, which stays pinned, has to do: the next start settles it. */
 static void
 keep_deletes(struct element *e, const struct index_change *c, size_t n)
 {
     if (!e->unsettled)
         e->unsettled = calloc(UNSETTLED_MAX, sizeof(*e->unsettled));
     for (size_t i = 0; i < n; i++) {
-        if (c[i].op == INDEX_PUBLISH)
-            continue;
         if (e->unsettled && e->n_unsettled < UNSETTLED_MAX) {
-            e->unsettled[e->n_unsettled] = c[i];
-            e->unsettled[e->n_unsettled++].row.attr.metadata = NULL;
+            struct index_change *u = &e->unsettled[e->n_unsettled++];
+
+            *u = c[i];
+            u->row.attr.metadata = NULL;
+            if (u->op == INDEX_PUBLISH)
+                u->op = INDEX_DELETE;
         }
-        feed(e, &c[i], 1);
+        if (c[i].op != INDEX_PUBLISH)
+            feed(e, &c[i], 1);
     }
 }
 
-/* One batch by itself, after the transaction of all has failed. */
+/* The changes of the N batches, after what is still to be settled, in one
+ * transaction. *OWN is how many are the batches'. */
 static enum err
-apply_alone(struct element *e, const struct batch *b, struct fault *f)
+apply(struct element *e, struct batch *const *run, size_t n, size_t *own,
+      struct fault *f)
 {
-    size_t n = batch_changes(b, e->changes);
-    enum err err = e->index->ops->apply(e->index, e->changes, n, f);
+    struct index_change *c = e->changes;
+    size_t u = e->n_unsettled, k = 0;
+    enum err err = ERR_OK;
 
-    if (err == ERR_OK)
-        feed(e, e->changes, n);
-    else
-        keep_deletes(e, e->changes, n);
+    if (u)
+        memcpy(c, e->unsettled, u * sizeof(*c));
+    for (size_t i = 0; i < n; i++)
+        if (batch_wants_index(run[i]))
+            k += batch_changes(run[i], c + u + k);
+    *own = k;
+    if (k > 0)
+        err = e->index->ops->apply(e->index, c, u + k, f);
+    if (err == ERR_OK && k > 0) {
+        e->n_unsettled = 0;
+        feed(e, c + u, k);
+    }
     return err;
 }
 
@@ -56,28 +71,22 @@ apply_alone(struct element *e, const struct batch *b, struct fault *f)
 void
 apply_run(struct element *e, struct batch **run, size_t n)
 {
-    struct index_change *c = e->changes;
     struct fault f = {0};
-    size_t k = e->n_unsettled;
-    enum err err = ERR_OK;
+    size_t own;
+    enum err err;
 
     assert(n <= COMMIT_BATCHES);
-    if (k)
-        memcpy(c, e->unsettled, k * sizeof(*c));
-    for (size_t i = 0; i < n; i++)
-        if (batch_wants_index(run[i]))
-            k += batch_changes(run[i], c + k);
-    if (k > 0)
-        err = e->index->ops->apply(e->index, c, k, &f);
-    if (err == ERR_OK) {
-        feed(e, c + e->n_unsettled, k - e->n_unsettled);
-        e->n_unsettled = 0;
-    }
+    err = apply(e, run, n, &own, &f);
     for (size_t i = 0; i < n; i++) {
         enum err one = err;
 
-        if (err != ERR_OK && batch_wants_index(run[i]))
-            one = apply_alone(e, run[i], &f);
+        if (err != ERR_OK && batch_wants_index(run[i])) {
+            one = apply(e, &run[i], 1, &own, &f);
+            if (one != ERR_OK) {
+                own = batch_changes(run[i], e->changes);
+                keep_deletes(e, e->changes, own);
+            }
+        }
         batch_after(run[i], one, &f);
     }
 }
