@@ -10,6 +10,7 @@ program every test is skipped and says so.
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import shutil
 import sys
 
 import pytest
@@ -54,6 +55,7 @@ def shared_server(loop, tmp_path_factory):
     if s.alive():
         s.stop()
     _started.remove(s)
+    shutil.rmtree(s.data, ignore_errors=True)
 
 
 @pytest.fixture
@@ -96,6 +98,9 @@ def make_server(tmp_path, request):
             error = error or e
     if error:
         raise error
+    if not failed:  # pytest keeps the folders of three runs
+        for s in mine:
+            shutil.rmtree(s.data, ignore_errors=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

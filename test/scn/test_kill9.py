@@ -99,6 +99,8 @@ def get(session, url, book, rng):
     if not f:
         return
     r = session.get("%s/api/files/%s" % (url, f), timeout=30)
+    if len(r.content) != int(r.headers["Content-Length"]):
+        raise OSError("cut off")  # which requests does not tell
     with book.lock:
         if f not in book.there:
             return  # deleted meanwhile

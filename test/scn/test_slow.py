@@ -115,7 +115,7 @@ def test_reader_that_stops(make_server, loop):
 
 @pytest.mark.core
 def test_reader_of_a_byte_a_second(make_server, loop):
-    s = make_server(loop, WRITE_TIMEOUT="1s", WRITE_MIN_RATE=100000)
+    s = make_server(loop, WRITE_TIMEOUT="1s", WRITE_MIN_RATE="2M")
     f = s.put(pattern(64 * MIB), "big.bin")["file_id"]
     with s.wire(receive_buffer=8192) as w:
         w.request("GET", "/api/files/" + f, s.auth())
