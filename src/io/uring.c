@@ -215,6 +215,10 @@ sendv_step(struct uring *u, struct net_op *op, int res)
         op->res = (int)op->did;
         return true;
     }
+    if (op->canceled) { /* a cancel ends a send with what has left so far */
+        op->res = -ECANCELED;
+        return true;
+    }
     op->iov[0].iov_base = (char *)op->iov[0].iov_base + n;
     op->iov[0].iov_len -= n;
     submit_sendv(u, op);
@@ -231,7 +235,8 @@ complete_net(struct ioloop *l, struct net_op *op, int res, unsigned flags)
         buf = (int)(flags >> IORING_CQE_BUFFER_SHIFT);
     switch (op->type) {
     case NET_RECV_POOL:
-        if (res == -ENOBUFS) { /* all are in use for a moment: try again */
+        if (res == -ENOBUFS && !op->canceled) {
+            /* all are in use for a moment: try again */
             uring_submit(l, op);
             return;
         }
@@ -243,8 +248,8 @@ complete_net(struct ioloop *l, struct net_op *op, int res, unsigned flags)
             return;
         break;
     case NET_SENDFILE: /* the poll has ended */
-        if (res < 0) {
-            op->res = res;
+        if (res < 0 || op->canceled) {
+            op->res = res < 0 ? res : -ECANCELED;
         } else if (!net_sendfile_step(op)) {
             wait_writable(u, op);
             return;

@@ -1,0 +1,613 @@
+/* http_limit_test.c - deadlines that a byte now and then cannot put off, limits,
+ * drain, and peers that vanish at every point, on both loops, plain and
+ * encrypted. SPDX-License-Identifier: Apache-2.0 */
+#include "io/http_world.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SLACK_MS 4000 /* for a busy machine and for sanitizers */
+
+static struct world *
+open_world(void **state, const struct http_conf *conf)
+{
+    struct world *w = world_open(*state, conf);
+
+    if (w == NULL)
+        skip();
+    return w;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Sends TEXT again and again, GAP_MS apart, until the server answers or hangs
+ * up; how long that took. */
+static int
+drip(struct client *c, const char *text, int gap_ms, int limit_ms)
+{
+    int64_t start = now_ms();
+
+    while (now_ms() - start < limit_ms) {
+        if (!client_say(c, "%s", text) || !client_silent(c, gap_ms))
+            return (int)(now_ms() - start);
+    }
+    fail_msg("still listening after %d ms", limit_ms);
+    return 0;
+}
+
+/* client_silent() has eaten the first byte of what it heard. */
+static void
+expect_timeout(struct client *c)
+{
+    char b[400] = "";
+    ssize_t n = client_read(c, b, sizeof(b) - 1);
+
+    /* A reset may have overtaken the answer: bytes were still under way. */
+    if (n > 0)
+        assert_non_null(strstr(b, "TTP/1.1 408 Request Timeout\r\n"));
+}
+
+/* ---- deadlines ---- */
+
+static void
+test_head_deadline(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct world *w;
+    struct client *c;
+    int ms;
+
+    conf.head_timeout = dur_ms(300);
+    w = open_world(state, &conf);
+    c = client_open(w);
+    client_say(c, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    ms = drip(c, "x", 40, 300 + SLACK_MS);
+    assert_true(ms >= 250);
+    expect_timeout(c);
+    client_close(&c);
+    /* A head that stops: the answer is whole. */
+    c = client_open(w);
+    client_say(c, "GET / HT");
+    {
+        struct answer a;
+
+        assert_true(client_hear(c, &a, false));
+        assert_int_equal(a.status, 408);
+        assert_false(a.keep);
+    }
+    assert_true(client_closed(c, 5000));
+    client_close(&c);
+    /* Nothing at all: no answer to nobody. */
+    c = client_open(w);
+    assert_true(client_closed(c, 300 + SLACK_MS));
+    client_close(&c);
+    /* Empty lines before a request are no request. */
+    c = client_open(w);
+    client_say(c, "\r\n");
+    assert_false(client_silent(c, 300 + SLACK_MS));
+    client_close(&c);
+    world_close(&w);
+}
+
+static void
+test_idle_deadline(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct world *w;
+    struct client *c;
+    struct answer a;
+    int64_t start;
+
+    conf.idle_timeout = dur_ms(400);
+    w = open_world(state, &conf);
+    c = client_open(w);
+    for (int i = 0; i < 5; i++) { /* longer in all than the deadline */
+        client_say(c, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_true(client_hear(c, &a, false));
+        assert_true(client_silent(c, 120));
+    }
+    client_say(c, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(client_hear(c, &a, false));
+    start = now_ms();
+    assert_true(client_closed(c, 400 + SLACK_MS));
+    assert_true(now_ms() - start >= 300);
+    client_close(&c);
+    world_close(&w);
+}
+
+/* A body of a byte now and then, whichever way it is framed and read. */
+static void
+test_body_deadline(void **state)
+{
+    static const struct {
+        const char *path, *framing, *piece;
+        const char *why;
+    } row[] = {
+        {"/echo", "Content-Length: 100000", "x", "filled"},
+        {"/some", "Content-Length: 100000", "x", "some"},
+        {"/size?1", "Content-Length: 100000", "x", "reads of one byte"},
+        {"/echo", "Transfer-Encoding: chunked", "1\r\nx\r\n", "tiny chunks"},
+        {"/some", "Transfer-Encoding: chunked", "1\r\nx\r\n", "and some"},
+        {"/echo", "Transfer-Encoding: chunked", "0", "an endless size"},
+        {"/move", "Content-Length: 100000", "x", "on another loop"},
+    };
+    struct http_conf conf = world_conf();
+    struct world *w;
+
+    conf.body_timeout = dur_ms(200);
+    conf.body_min_rate = 200000;
+    w = open_world(state, &conf);
+    for (size_t i = 0; i < countof(row); i++) {
+        struct client *c = client_open(w);
+        struct http_stats st;
+        int64_t start = now_ms();
+        char b[64] = "";
+
+        client_say(c, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", row[i].path,
+                   row[i].framing);
+        while (client_say(c, "%s", row[i].piece) && client_silent(c, 30))
+            if (now_ms() - start > 700 + SLACK_MS)
+                fail_msg("%s: still listening", row[i].why);
+        if (strcmp(row[i].piece, "0") != 0 && now_ms() - start < 150)
+            fail_msg("%s: too early", row[i].why);
+        (void)client_read(c, b, sizeof(b) - 1);
+        client_close(&c);
+        world_stats(w, &st);
+        if (strcmp(row[i].piece, "0") != 0 && st.timeouts == 0)
+            fail_msg("%s: no timeout was counted", row[i].why);
+    }
+    world_close(&w);
+}
+
+/* Slow, but faster than the minimum: there is no limit on the whole. */
+static void
+test_steady_body(void **state)
+{
+    struct http_conf conf = world_conf();
+    char piece[201], text[32];
+    struct world *w;
+
+    memset(piece, 'y', 200);
+    piece[200] = '\0';
+    conf.body_timeout = dur_ms(400);
+    conf.body_min_rate = 500;
+    w = open_world(state, &conf);
+    for (int rate = 1; rate >= 0; rate--) {
+        struct client *c = client_open(w);
+        struct answer a;
+
+        client_say(c,
+                   "POST %s HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: 4000\r\n\r\n",
+                   rate ? "/size?4000" : "/some");
+        for (int i = 0; i < 20; i++) { /* 1 s, twice the deadline */
+            client_say(c, "%s", piece);
+            sleep_ms(50);
+        }
+        assert_true(client_hear(c, &a, false));
+        assert_int_equal(a.status, 200);
+        snprintf(text, sizeof(text), "%d", 4000);
+        if (rate)
+            assert_memory_equal(a.body, text, strlen(text));
+        client_close(&c);
+    }
+    world_close(&w);
+}
+
+/* Without a minimum rate a deadline is one of silence. */
+static void
+test_no_minimum(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct client *c;
+    struct answer a;
+    struct world *w;
+    int64_t start;
+
+    conf.body_timeout = dur_ms(400);
+    conf.body_min_rate = 0;
+    w = open_world(state, &conf);
+    c = client_open(w);
+    client_say(c, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                  "Content-Length: 20\r\n\r\n");
+    for (int i = 0; i < 20; i++) {
+        client_say(c, "z");
+        sleep_ms(50);
+    }
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.body_n, 20);
+    client_say(c, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                  "Content-Length: 20\r\n\r\nzzz");
+    start = now_ms();
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.status, 408);
+    assert_true(now_ms() - start >= 300);
+    client_close(&c);
+    world_close(&w);
+}
+
+/* Told to go on, and then nothing: the deadline is that of the body. */
+static void
+test_continue_and_silence(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct client *c;
+    struct answer a;
+    struct world *w;
+
+    conf.body_timeout = dur_ms(300);
+    w = open_world(state, &conf);
+    c = client_open(w);
+    client_say(c, "POST /some HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n"
+                  "Expect: 100-continue\r\n\r\n");
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.interim, 1);
+    assert_int_equal(a.status, 408);
+    client_close(&c);
+    world_close(&w);
+}
+
+/* An answer of which nothing is taken; with a minimum and without. */
+static void
+test_write_deadline(void **state)
+{
+    static const char *const path[] = {"/big", "/whole", "/file", "/cold"};
+
+    for (int rate = 0; rate < 2; rate++) {
+        struct http_conf conf = world_conf();
+        struct world *w;
+
+        conf.write_timeout = dur_ms(300);
+        conf.write_min_rate = rate ? 50000000 : 0;
+        w = open_world(state, &conf);
+        for (size_t i = 0; i < countof(path); i++) {
+            struct client *c = client_try(w, 4096);
+
+            client_say(c, "GET %s?%zu HTTP/1.1\r\nHost: a\r\n\r\n", path[i],
+                       FILE_SIZE);
+            world_wait_live(w, 1);
+            world_wait_live(w, 0);
+            world_wait_open(w, 0);
+            assert_int_equal(world_broken(w), i + 1);
+            client_reset(&c);
+        }
+        world_close(&w);
+    }
+}
+
+/* A reader that takes a little now and then: too slow for a minimum, welcome
+ * without one. */
+static void
+test_slow_taker(void **state)
+{
+    for (int rate = 0; rate < 2; rate++) {
+        struct http_conf conf = world_conf();
+        struct client *c;
+        struct world *w;
+        size_t got = 0;
+        ssize_t r = 1;
+        char b[16384];
+
+        conf.write_timeout = dur_ms(500);
+        conf.write_min_rate = rate ? 2000000 : 0;
+        w = open_world(state, &conf);
+        c = client_try(w, 4096);
+        client_say(c, "GET /big?%zu HTTP/1.1\r\nHost: a\r\n\r\n", FILE_SIZE);
+        for (int64_t start = now_ms(); now_ms() - start < 2500 && r > 0;) {
+            r = client_read(c, b, sizeof(b)); /* some 300 KB a second */
+            got += r > 0 ? (size_t)r : 0;
+            sleep_ms(40);
+        }
+        if (rate) { /* the server has given up, whatever still lies around */
+            world_wait_open(w, 0);
+            assert_int_equal(world_broken(w), 1);
+        } else {
+            assert_int_equal(world_broken(w), 0);
+            while (got < FILE_SIZE && (r = client_read(c, b, sizeof(b))) > 0)
+                got += (size_t)r;
+            assert_true(got > FILE_SIZE); /* with its head */
+        }
+        client_close(&c);
+        world_close(&w);
+    }
+}
+
+/* ---- limits ---- */
+
+static void
+test_limit(void **state, bool total)
+{
+    const struct variant *v = *state;
+    struct http_conf conf = world_conf();
+    struct client *c[3], *extra;
+    struct http_stats st;
+    struct answer a;
+    struct world *w;
+
+    if (total)
+        conf.connections_max = 3;
+    else
+        conf.connections_per_address = 3;
+    w = open_world(state, &conf);
+    for (int i = 0; i < 3; i++) {
+        c[i] = client_open(w);
+        client_say(c[i], "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_true(client_hear(c[i], &a, false));
+    }
+    extra = client_try(w, 0);
+    if (v->tls) {
+        assert_null(extra);
+    } else {
+        assert_true(client_hear(extra, &a, false));
+        assert_int_equal(a.status, 503);
+        assert_false(a.keep);
+        assert_true(a.whole);
+        assert_non_null(strstr(a.head, "\r\nRetry-After: 1\r\n"));
+        assert_true(client_closed(extra, 5000));
+        client_close(&extra);
+    }
+    world_stats(w, &st);
+    assert_int_equal(st.refused_total, total ? 1 : 0);
+    assert_int_equal(st.refused_per_address, total ? 0 : 1);
+    assert_int_equal(st.open, 3);
+    client_close(&c[0]);
+    world_wait_open(w, 2);
+    c[0] = client_open(w);
+    client_say(c[0], "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(client_hear(c[0], &a, false));
+    assert_int_equal(a.status, 200);
+    for (int i = 0; i < 3; i++)
+        client_close(&c[i]);
+    world_close(&w);
+}
+
+static void
+test_limit_total(void **state)
+{
+    test_limit(state, true);
+}
+
+static void
+test_limit_address(void **state)
+{
+    test_limit(state, false);
+}
+
+/* ---- drain ---- */
+
+static void
+test_drain(void **state)
+{
+    const struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+    struct client *idle = client_open(w), *busy = client_open(w),
+                  *body = client_open(w);
+    struct answer a;
+
+    client_say(idle, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(client_hear(idle, &a, false));
+    client_say(busy, "GET /late?400 HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_say(body, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: 4\r\n\r\nbo");
+    world_wait_live(w, 2);
+    world_drain_begin(w, dur_s(20));
+    assert_true(client_closed(idle, 5000));
+    assert_false(world_drained(w, 100));
+    client_say(body, "dy");
+    assert_true(client_hear(body, &a, false));
+    assert_memory_equal(a.body, "body", 4);
+    assert_false(a.keep);
+    assert_true(client_closed(body, 5000));
+    assert_true(client_hear(busy, &a, false));
+    assert_int_equal(a.status, 200);
+    assert_false(a.keep);
+    assert_true(client_closed(busy, 5000));
+    assert_true(world_drained(w, 5000));
+    client_close(&idle);
+    client_close(&busy);
+    client_close(&body);
+    world_close(&w);
+}
+
+/* Whoever does not come to an end within the grace is cut off. */
+static void
+test_drain_grace(void **state)
+{
+    const struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+    struct client *c[4];
+    int64_t start;
+
+    c[0] = client_try(w, 4096);
+    client_say(c[0], "GET /big?%zu HTTP/1.1\r\nHost: a\r\n\r\n", FILE_SIZE);
+    c[1] = client_open(w);
+    client_say(c[1], "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: 4\r\n\r\nbo");
+    c[2] = client_open(w);
+    client_say(c[2], "GET /none HTT");
+    c[3] = client_open_plain(w);
+    world_wait_live(w, 2);
+    sleep_ms(20);
+    start = now_ms();
+    world_drain(w, dur_ms(300));
+    assert_true(now_ms() - start >= 250);
+    for (int i = 0; i < 4; i++)
+        client_close(&c[i]);
+    world_close(&w);
+}
+
+struct hammer {
+    struct world *w;
+    int whole, none;
+    bool wrong;
+};
+
+/* Requests until the server ends it: each answer is whole, or there is none. */
+static void *
+hammer_main(void *arg)
+{
+    struct hammer *h = arg;
+    struct client *c = client_try(h->w, 0);
+    struct answer a;
+
+    while (c) {
+        client_say(c, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 5\r\n\r\nhello");
+        if (!client_hear(c, &a, false)) {
+            h->none++;
+            break;
+        }
+        if (a.status != 200 || !a.whole || a.body_n != 5)
+            h->wrong = true;
+        h->whole++;
+        if (!a.keep)
+            break;
+    }
+    if (c)
+        client_close(&c);
+    return NULL;
+}
+
+static void
+test_drain_under_load(void **state)
+{
+    const struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+    struct hammer h[6] = {0};
+    pthread_t t[6];
+
+    for (int i = 0; i < 6; i++) {
+        h[i].w = w;
+        assert_int_equal(pthread_create(&t[i], NULL, hammer_main, &h[i]), 0);
+    }
+    sleep_ms(100);
+    world_drain(w, dur_s(10));
+    for (int i = 0; i < 6; i++) {
+        pthread_join(t[i], NULL);
+        assert_false(h[i].wrong);
+        assert_true(h[i].whole > 0);
+    }
+    world_close(&w);
+}
+
+/* ---- peers that vanish ---- */
+
+static const struct {
+    const char *say;
+    int wait; /* for so many exchanges of the role before it vanishes */
+    const char *why;
+} vanish[] = {
+    {"", 0, "without a word"},
+    {"GET / HT", 0, "in the head"},
+    {"GET /none HTTP/1.1\r\nHost: a\r\n\r\n", 0, "with its answer"},
+    {"GET /none HTTP/1.1\r\nHost: a\r\n\r\nGET", 0, "in the next head"},
+    {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab", 1,
+     "in a body"},
+    {"POST /some HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nab", 1,
+     "in a body that is taken as it comes"},
+    {"POST /echo?262144 HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n",
+     1, "before a large body"},
+    {"POST /move HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab", 1,
+     "after moving"},
+    {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n5\r\n",
+     1, "in a chunk"},
+    {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+     "Expect: 100-continue\r\n\r\n",
+     1, "when told to go on"},
+    {"GET /late?100 HTTP/1.1\r\nHost: a\r\n\r\n", 1, "while the role thinks"},
+    {"POST /late?100 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab", 1,
+     "while the role thinks, in a body"},
+    {"GET /big?6000000 HTTP/1.1\r\nHost: a\r\n\r\n", 1, "in an answer"},
+    {"GET /whole?6000000 HTTP/1.1\r\nHost: a\r\n\r\n", 0, "in one piece"},
+    {"GET /file?6000000 HTTP/1.1\r\nHost: a\r\n\r\n", 1, "in a file"},
+    {"GET /cold?6000000 HTTP/1.1\r\nHost: a\r\n\r\n", 1, "in a cold file"},
+    {"POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab", 0,
+     "while the rest is drained"},
+    {"POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nab", 0,
+     "while it lingers"},
+    {"GET / HTTP/1.1\r\n\r\n", 0, "when refused"},
+};
+
+static void
+test_vanish(void **state)
+{
+    const struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+
+    for (size_t i = 0; i < countof(vanish); i++) {
+        for (int how = 0; how < 6; how++) {
+            struct client *c = client_try(w, 4096);
+
+            client_say(c, "%s", vanish[i].say);
+            if (how >= 4 && vanish[i].wait)
+                world_wait_live(w, 1);
+            else if (how >= 2)
+                sleep_ms(2);
+            if (how % 2)
+                client_reset(&c);
+            else
+                client_close(&c);
+            world_wait_live(w, 0);
+        }
+        world_wait_open(w, 0);
+    }
+    world_close(&w);
+}
+
+/* The same at once, and the server stops in the middle of it. */
+static void
+test_vanish_together(void **state)
+{
+    const struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+    struct client *c[countof(vanish) * 3];
+
+    for (size_t i = 0; i < countof(c); i++) {
+        c[i] = client_try(w, 4096);
+        client_say(c[i], "%s", vanish[i % countof(vanish)].say);
+    }
+    for (size_t i = 0; i < countof(c); i += 2)
+        client_reset(&c[i]);
+    world_drain(w, dur_ms(50));
+    for (size_t i = 1; i < countof(c); i += 2)
+        client_close(&c[i]);
+    world_close(&w);
+}
+
+int
+main(void)
+{
+    static const struct world_test tests[] = {
+        {"head deadline", test_head_deadline, false},
+        {"idle deadline", test_idle_deadline, false},
+        {"body deadline", test_body_deadline, false},
+        {"steady body", test_steady_body, false},
+        {"no minimum rate", test_no_minimum, false},
+        {"100-continue and silence", test_continue_and_silence, false},
+        {"write deadline", test_write_deadline, false},
+        {"slow taker", test_slow_taker, false},
+        {"connections", test_limit_total, false},
+        {"connections of one address", test_limit_address, false},
+        {"drain", test_drain, false},
+        {"drain, grace", test_drain_grace, false},
+        {"drain under load", test_drain_under_load, false},
+        {"vanish", test_vanish, false},
+        {"vanish together", test_vanish_together, false},
+    };
+
+    return world_run("http limits", tests, countof(tests));
+}
