@@ -15,9 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #define TICK_S 1
 
@@ -34,48 +31,11 @@ struct observe {
     struct log *log;
     struct health *health;
     uint64_t secret; /* hides client addresses (PRD-194) */
-    int64_t started_ms;
     struct timer tick;
     struct loop *home;
     unsigned n_loops;
     struct observe_loop *loop[];
 };
-
-/* ---- gauges that are cheaper to read than to keep ---- */
-
-static int64_t
-resident_bytes(void)
-{
-    long pages = 0, total = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-
-    if (f) {
-        if (fscanf(f, "%ld %ld", &total, &pages) != 2)
-            pages = 0;
-        fclose(f);
-    }
-    return (int64_t)pages * sysconf(_SC_PAGESIZE);
-}
-
-static void
-on_scrape(struct metrics *m, void *arg)
-{
-    struct observe *o = arg;
-    struct rlimit lim;
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    metric_set(m, metric_plain(m, M_PROCESS_CPU),
-               (int64_t)t.tv_sec * 1000000000 + t.tv_nsec);
-    metric_set(m, metric_plain(m, M_PROCESS_RSS), resident_bytes());
-    metric_set(m, metric_plain(m, M_PROCESS_START), o->started_ms);
-    if (getrlimit(RLIMIT_NOFILE, &lim) == 0)
-        metric_set(m, metric_plain(m, M_PROCESS_MAX_FDS),
-                   (int64_t)lim.rlim_cur);
-    metric_set(m,
-               metric_series(m, M_BUILD_INFO, ARTSTORE_VERSION, "", "server"),
-               1);
-}
 
 /* ---- requests ---- */
 
@@ -105,8 +65,27 @@ static void
 hide(const struct observe *o, const char *address, char out[17])
 {
     snprintf(out, 17, "%016llx",
-             (unsigned long long)map_hash(o->secret, address,
-                                          strlen(address)));
+             (unsigned long long)map_hash(o->secret, address, strlen(address)));
+}
+
+/* The ids as they were sent on. */
+static void
+trace_of(const struct exchange *x, struct trace *t)
+{
+    (void)hex_decode(slice_str(x->trace_id), t->trace_id, sizeof(t->trace_id));
+    (void)hex_decode(slice_str(x->span_id), t->span_id, sizeof(t->span_id));
+    (void)slice_copy(
+        slice_head(slice_str(x->request_id), sizeof(t->request_id) - 1),
+        t->request_id, sizeof(t->request_id));
+}
+
+void
+observe_routed(void *arg, struct exchange *x)
+{
+    struct observe_loop *ol = loop_of(arg, x->loop);
+
+    request_began(&ol->requests, request_method(x->head->method_name),
+                  x->route);
 }
 
 static void
@@ -138,10 +117,12 @@ request_finished(struct http_observer *ob, struct loop *l,
 
     hide(o, r->client, client);
     rec.client = slice_of(client, 16);
-    (void)slice_copy(slice_head(slice_str(r->x->request_id),
-                                sizeof(tr.request_id) - 1),
-                     tr.request_id, sizeof(tr.request_id));
-    request_began(&ol->requests, method, route);
+    trace_of(r->x, &tr);
+    if (r->refusal)
+        metric_inc(o->metrics,
+                   metric_series(o->metrics, M_HTTP_REFUSED, r->refusal));
+    if (r->x->route == NULL) /* refused before it had a route */
+        request_began(&ol->requests, method, route);
     request_ended(&ol->requests, &rec);
 }
 
@@ -250,10 +231,8 @@ struct observe *
 observe_open(const struct conf *c, struct metrics *m, struct log *l,
              struct health *h, unsigned n_loops)
 {
-    struct observe *o =
-        calloc(1, sizeof(*o) + n_loops * sizeof(o->loop[0]));
+    struct observe *o = calloc(1, sizeof(*o) + n_loops * sizeof(o->loop[0]));
     bool access = strcmp(c->access_log, "off") != 0;
-    struct timespec t;
 
     if (o == NULL)
         return NULL;
@@ -264,8 +243,6 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
     o->log = l;
     o->health = h;
     sec_random(&o->secret, sizeof(o->secret));
-    clock_gettime(CLOCK_REALTIME, &t);
-    o->started_ms = (int64_t)t.tv_sec * 1000;
     for (; o->n_loops < n_loops; o->n_loops++) {
         struct observe_loop *ol = calloc(1, sizeof(*ol));
 
@@ -276,7 +253,6 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
         requests_init(&ol->requests, m, access ? l : NULL);
         o->loop[o->n_loops] = ol;
     }
-    (void)metrics_on_scrape(m, on_scrape, o);
     return o;
 }
 

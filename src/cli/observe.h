@@ -21,6 +21,8 @@ void observe_close(struct observe **o);
 struct http_observer *observe_observer(struct observe *o);
 void observe_client(void *arg, struct exchange *x,
                     const struct sockaddr *peer);
+/* For join_conf: the request is in progress from now on. */
+void observe_routed(void *arg, struct exchange *x);
 
 /* Periodic work on L (log summaries); both on L's thread. */
 void observe_start(struct observe *o, struct loop *l);

@@ -10,105 +10,14 @@
  * connections, the last answer, files that loops keep open, elements and
  * catalogue, loops, and only then memory.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "cli/server.h"
-#include "cli/cpu.h"
-#include "cli/observe.h"
-#include "conf/conf.h"
-#include "conf/items.h"
-#include "io/disk_linux.h"
-#include "io/http.h"
-#include "io/index_sqlite.h"
-#include "io/meta_sqlite.h"
-#include "io/tls.h"
-#include "join/join.h"
-#include "obs/health.h"
+#include "cli/server_impl.h"
 #include "obs/log.h"
-#include "obs/metric.h"
-#include "sec/bootstrap.h"
-#include "sec/random.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define LOOPS_MAX 64
-#define ELEMENTS_MAX 64
-#define WORKERS_DEFAULT 12
-
-struct server {
-    struct conf conf;
-    struct log *log;
-    struct metrics *metrics;
-    struct health *health;
-    struct observe *observe;
-    struct blocks *blocks;
-    struct workers *workers;
-    struct ioloop *loop[LOOPS_MAX];
-    struct loop *loops[LOOPS_MAX];
-    pthread_t thread[LOOPS_MAX];
-    unsigned n_loops, n_threads;
-    struct join_element el[ELEMENTS_MAX];
-    unsigned n_el;
-    struct meta *meta;
-    struct keys *keys;
-    struct auth_conf auth;
-    struct join *join;
-    struct tls_context *tls; /* NULL: plaintext */
-    struct http_server *http;
-    struct instance *instance;
-    char url[256];
-    bool first_start;
-    /* main thread and loops meet here */
-    pthread_mutex_t mu;
-    pthread_cond_t cond;
-    unsigned waiting;
-};
-
-/* ---- small things ---- */
-
-static struct wall
-wall_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (struct wall){(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000};
-}
-
-static struct mono
-mono_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct mono){(int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
-}
-
-static enum err
-make_folder(const char *path, mode_t mode, struct fault *f)
-{
-    if (mkdir(path, mode) == 0 || errno == EEXIST)
-        return ERR_OK;
-    return fault_sys(f, errno, "mkdir", path);
-}
-
-/* PATH below DATA_DIR unless absolute. False: too long. */
-static bool
-path_in(const struct server *s, const char *path, char *out, size_t cap)
-{
-    int n = path[0] == '/' ? snprintf(out, cap, "%s", path)
-                           : snprintf(out, cap, "%s/%s", s->conf.data_dir, path);
-
-    return n > 0 && (size_t)n < cap;
-}
+/* ---- waiting for loops ---- */
 
 /* Waits until N calls of server_arrive() have come. */
 static void
@@ -139,342 +48,12 @@ server_await(struct server *s)
     pthread_mutex_unlock(&s->mu);
 }
 
-/* ---- opening ---- */
-
-static enum err
-open_loops(struct server *s, struct fault *f)
-{
-    const struct conf *c = &s->conf;
-    static const char *const kind[] = {"auto", "uring", "epoll"};
-    cpu_set_t set;
-    unsigned n = (unsigned)c->threads;
-    enum err e;
-
-    if (n == 0)
-        n = sched_getaffinity(0, sizeof(set), &set) == 0
-                ? (unsigned)CPU_COUNT(&set)
-                : 1;
-    n = n > LOOPS_MAX ? LOOPS_MAX : n;
-    e = blocks_open(&s->blocks, c->block_budget_mb * MIB, f);
-    if (e == ERR_OK)
-        e = workers_open(&s->workers,
-                         c->disk_workers ? (unsigned)c->disk_workers
-                                         : WORKERS_DEFAULT,
-                         ioloop_work_finished, f);
-    for (; s->n_loops < n && e == ERR_OK; s->n_loops += e == ERR_OK) {
-        e = ioloop_open(&s->loop[s->n_loops], kind[c->loop], s->n_loops,
-                        s->blocks, s->workers, f);
-        if (e == ERR_OK)
-            s->loops[s->n_loops] = &s->loop[s->n_loops]->loop;
-    }
-    return e;
-}
-
-static enum err
-open_element(struct server *s, const struct conf_element *ce, struct fault *f)
-{
-    struct join_element *el = &s->el[s->n_el];
-    char path[PATH_MAX], index[PATH_MAX + 16];
-    struct stat st;
-    enum err e = ERR_OK;
-
-    if (s->n_el == ELEMENTS_MAX || !path_in(s, ce->path, path, sizeof(path)))
-        return fault_set(f, ERR_TOOBIG, "open element", ce->id);
-    if (s->first_start)
-        e = make_folder(path, 0750, f);
-    if (e == ERR_OK && stat(path, &st) != 0)
-        e = fault_sys(f, errno, "open element (is its disk mounted?)", path);
-    if (e != ERR_OK)
-        return e;
-    memset(el, 0, sizeof(*el));
-    (void)slice_copy(slice_str(ce->id), el->element_id,
-                     sizeof(el->element_id));
-    el->mode = (enum blob_mode)ce->mode;
-    el->priority = (int)ce->priority;
-    el->quota = ce->quota;
-    el->device = (uint64_t)st.st_dev;
-    s->n_el++;
-    e = disk_linux_open(&el->disk, path, NULL, f);
-    if (e != ERR_OK)
-        return e;
-    snprintf(index, sizeof(index), "%s/superblock", path);
-    el->fresh = s->first_start && access(index, F_OK) != 0;
-    /* Without a superblock nothing may be put there, not even an index. */
-    if (!el->fresh && access(index, F_OK) != 0)
-        return fault_set(f, ERR_NOENT,
-                         "no superblock (disk not mounted? else: artstore "
-                         "storage init)",
-                         path);
-    snprintf(index, sizeof(index), "%s/index.db", path);
-    return index_sqlite_open(&el->index, index, f);
-}
-
-static enum err
-open_elements(struct server *s, struct fault *f)
-{
-    struct slice rest = slice_str(s->conf.storage_elements);
-    struct conf_element ce;
-    enum err e = ERR_OK;
-    char path[PATH_MAX];
-
-    if (s->first_start && path_in(s, "elements", path, sizeof(path)))
-        e = make_folder(path, 0750, f);
-    while (e == ERR_OK && conf_element_next(&rest, &ce, NULL) == ERR_OK)
-        e = open_element(s, &ce, f);
-    return e;
-}
-
-static enum err
-open_data(struct server *s, struct fault *f)
-{
-    char path[PATH_MAX];
-    enum err e = make_folder(s->conf.data_dir, 0750, f);
-
-    if (e != ERR_OK)
-        return e;
-    if (!path_in(s, "admin.db", path, sizeof(path)))
-        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
-    s->first_start = access(path, F_OK) != 0;
-    e = open_elements(s, f);
-    if (e == ERR_OK)
-        e = meta_sqlite_open(&s->meta, s->conf.data_dir, f);
-    return e;
-}
-
-static enum err
-open_keys(struct server *s, struct fault *f)
-{
-    const struct conf *c = &s->conf;
-    char dir[PATH_MAX];
-    struct keys_conf kc = {.create = true};
-
-    if (!path_in(s, "keys", dir, sizeof(dir)))
-        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
-    kc.dir = dir;
-    kc.public_path = c->auth_public_key_path[0] ? c->auth_public_key_path
-                                                : NULL;
-    s->auth.enabled = c->auth_enabled;
-    s->auth.token = (struct token_conf){.audience = c->auth_audience,
-                                        .issuer = c->auth_issuer,
-                                        .leeway = c->auth_leeway};
-    s->auth.metrics = s->metrics;
-    return keys_open(&s->keys, &kc, f);
-}
-
-static enum err
-open_first_account(struct server *s, struct fault *f)
-{
-    struct credentials cred = {0};
-    bool created = false;
-    enum err e = bootstrap_account(s->meta, s->conf.data_dir, "", wall_now(),
-                                   &created, &cred, f);
-
-    if (e == ERR_OK && created)
-        fprintf(stderr,
-                "First start: made the service account %s\n"
-                "  its secret is in %s/credentials.json (mode 0600)%s%s\n",
-                cred.client_id, s->conf.data_dir,
-                /* A terminal forgets; a journal does not. */
-                isatty(STDERR_FILENO) ? "; shown once: " : "",
-                isatty(STDERR_FILENO) ? cred.client_secret : "");
-    credentials_release(&cred);
-    return e;
-}
-
-static void
-ledger_of(const struct conf *c, struct ledger_conf *l)
-{
-    *l = (struct ledger_conf){
-        .headroom = {.bytes = c->storage_headroom_bytes,
-                     .inodes = (uint64_t)c->storage_headroom_inodes},
-        .percent = {0, (unsigned)c->capacity_warning_percent,
-                    (unsigned)c->capacity_critical_percent,
-                    (unsigned)c->capacity_full_percent},
-        .free_below = {0, c->capacity_warning_free_bytes,
-                       c->capacity_critical_free_bytes,
-                       c->capacity_full_free_bytes},
-        .hysteresis = (unsigned)c->capacity_hysteresis_percent,
-    };
-}
-
-static enum err
-open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
-{
-    const struct conf *c = &s->conf;
-    struct join_conf jc = {
-        .loops = s->loops,
-        .n_loops = s->n_loops,
-        .elements = s->el,
-        .n_elements = s->n_el,
-        .meta = s->meta,
-        .auth = &s->auth,
-        .token_cache = 4096,
-        .ingest =
-            {
-                .file_max = c->max_file_size_mb * MIB,
-                .retention = (enum retention)c->retention_default,
-                .ttl_days = c->ttl_default_days,
-                .attempts = (unsigned)c->storage_element_max_retries,
-                .fill_width = (unsigned)c->selector_fill_width,
-                .datacenter = c->selector_datacenter,
-                .verify_reads = c->verify_reads,
-                .relaxed = c->durability == CONF_RELAXED,
-                .gather_max = 32,
-                .cache_entries = 1024,
-                .hash = hash,
-            },
-        .system = {.name = c->app_name,
-                   .version = ARTSTORE_VERSION,
-                   .durability = c->durability == CONF_RELAXED ? "relaxed"
-                                                               : "strict",
-                   .health = s->health,
-                   .metrics = c->prometheus_metrics_enabled ? s->metrics
-                                                            : NULL},
-        .location = c->datacenter_location,
-        .endpoint = s->url,
-        .audience = c->auth_audience,
-        .issuer = c->auth_issuer,
-        .token_life = c->token_ttl,
-        .log = s->log,
-        .metrics = s->metrics,
-        .health = s->health,
-        .now = wall_now(),
-    };
-
-    ledger_of(c, &jc.ledger);
-    s->auth.keys = s->keys;
-    return join_open(&s->join, &jc, f);
-}
-
-/* A certificate that has ended is presented all the same: clients refuse it, and
- * a server that does not start would help nobody. */
-static void
-tls_log(struct server *s)
-{
-    int64_t left = tls_context_expires(s->tls).ms - wall_now().ms;
-    int64_t days = left / (24 * 3600 * 1000);
-
-    if (left < 0)
-        log_warning(s->log, "The TLS certificate has expired",
-                    F_STR("file", s->conf.tls_cert_file));
-    else
-        log_info(s->log, "TLS certificate read",
-                 F_STR("file", s->conf.tls_cert_file), F_I64("days_left", days));
-}
-
-static enum err
-open_tls(struct server *s, struct fault *f)
-{
-    const struct conf *c = &s->conf;
-    const struct tls_conf tc = {
-        .cert_file = c->tls_cert_file,
-        .key_file = c->tls_key_file,
-        .allow_tls12 = c->tls_min_version == CONF_TLS_1_2,
-    };
-
-    enum err e;
-
-    if (c->tls_cert_file[0] == '\0')
-        return ERR_OK;
-    e = tls_context_open(&s->tls, &tc, f);
-    if (e == ERR_OK)
-        tls_log(s);
-    return e;
-}
-
-static enum err
-open_http(struct server *s, struct fault *f)
-{
-    const struct conf *c = &s->conf;
-    struct http_conf hc = {
-        .limits = HTTP_LIMITS_DEFAULT,
-        .head_timeout = c->head_timeout,
-        .idle_timeout = c->idle_timeout,
-        .body_timeout = c->body_timeout,
-        .write_timeout = c->write_timeout,
-        .linger_timeout = dur_s(2),
-        .body_min_rate = c->body_min_rate,
-        .write_min_rate = c->write_min_rate,
-        /* The file and the form around it. */
-        .body_max = c->max_file_size_mb * MIB + MIB,
-        .drain_max = 64 * KIB,
-        .connections_max = (unsigned)c->max_connections,
-        .connections_per_address = (unsigned)c->max_connections_per_address,
-        .answer_max = 32 * MIB,
-        .tls = s->tls,
-        .client = observe_client,
-        .client_arg = s->observe,
-    };
-    struct slice rest = slice_str(c->listen);
-    struct conf_listen li;
-    char address[300], url[256];
-    enum err e;
-
-    hc.limits.head_max = (uint32_t)u64_min(c->http_head_max, 16 * KIB);
-    e = http_server_open(&s->http, &hc, s->loop, s->n_loops, join_app(s->join),
-                         observe_observer(s->observe), f);
-    if (e != ERR_OK)
-        return e;
-    if (c->listen[0] == '\0') {
-        snprintf(address, sizeof(address),
-                 strchr(c->app_host, ':') ? "[%s]:%lld" : "%s:%lld",
-                 c->app_host, (long long)c->app_port);
-        return http_server_listen(s->http, address, s->url, sizeof(s->url), f);
-    }
-    while (e == ERR_OK && conf_listen_next(&rest, &li, NULL) == ERR_OK) {
-        snprintf(address, sizeof(address),
-                 strchr(li.host, ':') ? "[%s]:%u" : "%s:%u", li.host,
-                 (unsigned)li.port);
-        e = http_server_listen(s->http, address, url, sizeof(url), f);
-        if (e == ERR_OK && s->url[0] == '\0')
-            memcpy(s->url, url, sizeof(url));
-    }
-    return e;
-}
-
-static enum err
-server_open(struct server *s, struct fault *f)
-{
-    const struct hash_cpu cpu = cpu_read();
-    const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
-    enum err e;
-
-    if (hash == NULL)
-        return fault_set(f, ERR_UNSUPPORTED,
-                         "HASH (ARTSTORE_HASH): this processor cannot run",
-                         s->conf.hash);
-    e = open_loops(s, f);
-    if (e == ERR_OK)
-        e = open_data(s, f);
-    if (e == ERR_OK)
-        e = open_keys(s, f);
-    if (e == ERR_OK)
-        e = open_first_account(s, f);
-    if (e == ERR_OK)
-        e = open_join(s, hash, f);
-    if (e == ERR_OK)
-        e = open_tls(s, f);
-    if (e == ERR_OK)
-        e = open_http(s, f);
-    if (e == ERR_OK)
-        e = instance_write(&s->instance, s->conf.data_dir, s->url,
-                           s->conf.auth_issuer, s->conf.auth_audience, f);
-    if (e == ERR_OK)
-        log_info(s->log, "Starting ArtStore", F_STR("url", s->url),
-                 F_STR("loop", ioloop_kind(s->loop[0])),
-                 F_U64("threads", s->n_loops),
-                 F_STR("hash", hash_kernels_name(hash)),
-                 F_STR("durability", s->conf.durability == CONF_RELAXED
-                                         ? "relaxed"
-                                         : "strict"));
-    return e;
-}
-
 /* ---- running ---- */
 
 static void *
 loop_main(void *arg)
 {
+    pthread_setname_np(pthread_self(), "loop");
     ioloop_run(arg);
     return NULL;
 }
@@ -500,6 +79,7 @@ quiesce_run(struct loop *l, struct task *t)
     struct start *st = container_of(t, struct start, task);
 
     join_quiesce(st->s->join, l);
+    vitals_leave(st->s->vitals, l);
     server_arrive(st->s);
 }
 
@@ -528,6 +108,8 @@ start_threads(struct server *s, struct fault *f)
     server_expect(s, 1);
     loop_post(s->loops[0], &st.task);
     server_await(s);
+    if (!vitals_start(s->vitals))
+        return fault_set(f, ERR_AGAIN, "start thread", "vitals");
     http_server_start(s->http);
     health_started(s->health);
     return ERR_OK;
@@ -563,6 +145,7 @@ static void
 server_close(struct server *s)
 {
     instance_remove(&s->instance);
+    vitals_close(&s->vitals);
     http_server_close(&s->http);
     tls_context_close(&s->tls);
     join_close(&s->join);
@@ -579,6 +162,7 @@ server_close(struct server *s)
     for (unsigned i = 0; i < s->n_loops; i++)
         ioloop_close(&s->loop[i]);
     blocks_close(&s->blocks);
+    gauges_close(&s->gauges);
     observe_close(&s->observe);
     health_close(&s->health);
     log_close(&s->log);
@@ -598,7 +182,7 @@ tls_reload(struct server *s)
         log_error(s->log, "Certificate not reloaded; the one before stays",
                   F_FAULT(&f));
     else
-        tls_log(s);
+        server_tls_log(s);
 }
 
 static void
@@ -642,33 +226,6 @@ raise_limits(void)
     }
 }
 
-static bool
-open_observation(struct server *s)
-{
-    const struct conf *c = &s->conf;
-    struct log_conf lc = {.fd = STDERR_FILENO,
-                          .format = (enum log_format)c->log_format,
-                          .level = (enum log_level)c->log_level,
-                          .service = c->app_name,
-                          .version = ARTSTORE_VERSION};
-    uint64_t seed;
-
-    sec_random(&seed, sizeof(seed));
-    s->metrics = metrics_open(8, METRIC_GROUP_ALL, seed);
-    lc.metrics = s->metrics;
-    s->log = log_open(&lc);
-    if (s->metrics == NULL || s->log == NULL)
-        return false;
-    s->health = health_open(&(struct health_conf){.version = ARTSTORE_VERSION,
-                                                  .instance_id = "artstore",
-                                                  .started = mono_now(),
-                                                  .metrics = s->metrics,
-                                                  .log = s->log});
-    s->observe = observe_open(&s->conf, s->metrics, s->log, s->health,
-                              LOOPS_MAX);
-    return s->health && s->observe;
-}
-
 int
 server_run(struct conf *conf)
 {
@@ -689,7 +246,7 @@ server_run(struct conf *conf)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    e = open_observation(s) ? server_open(s, &f) : ERR_NOMEM;
+    e = server_open_observation(s) ? server_open(s, &f) : ERR_NOMEM;
     if (e == ERR_OK)
         e = start_threads(s, &f);
     if (e == ERR_OK) {

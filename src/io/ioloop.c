@@ -200,6 +200,7 @@ op_block_wait(struct loop *loop, struct block_wait *w)
 {
     struct ioloop *l = ioloop_of(loop);
 
+    atomic_fetch_add_explicit(&l->stat.block_waits, 1, memory_order_relaxed);
     list_push(&l->waiting_blocks, &w->item);
     if (!l->hungry) {
         l->hungry = true;

@@ -99,7 +99,7 @@ struct ioloop {
     const char *kind;
     void *driver; /* the driver's own state */
     struct {     /* of this loop, for metrics; read by others without a lock */
-        _Atomic(uint64_t) turns, waits, events;
+        _Atomic(uint64_t) turns, events, block_waits;
     } stat;
 };
 

@@ -14,6 +14,7 @@ struct workers {
     struct work *first, **last;
     unsigned queued;
     unsigned idle;
+    uint64_t taken;
     bool stopping;
     void (*finished)(struct work *w);
     unsigned n;
@@ -37,6 +38,7 @@ workers_take(struct workers *ws)
         if (ws->first == NULL)
             ws->last = &ws->first;
         ws->queued--;
+        ws->taken++;
         w->next = NULL;
     }
     pthread_mutex_unlock(&ws->mu);
@@ -125,4 +127,12 @@ workers_submit(struct workers *ws, struct work *w)
     pthread_mutex_unlock(&ws->mu);
     if (wake)
         pthread_cond_signal(&ws->more);
+}
+
+void
+workers_stats(struct workers *ws, struct workers_stats *out)
+{
+    pthread_mutex_lock(&ws->mu);
+    *out = (struct workers_stats){.queued = ws->queued, .taken = ws->taken};
+    pthread_mutex_unlock(&ws->mu);
 }

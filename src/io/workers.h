@@ -18,4 +18,10 @@ enum err workers_open(struct workers **out, unsigned threads,
 void workers_close(struct workers **w);
 void workers_submit(struct workers *w, struct work *job);
 
+struct workers_stats {
+    unsigned queued; /* jobs that nobody has begun */
+    uint64_t taken;  /* begun, since the start */
+};
+void workers_stats(struct workers *w, struct workers_stats *out);
+
 #endif

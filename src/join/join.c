@@ -1,5 +1,6 @@
 /* join.c - see join.h. SPDX-License-Identifier: Apache-2.0 */
 #include "join/join.h"
+#include "join/watch.h"
 #include "obs/health.h"
 #include "obs/log.h"
 #include "role/admin/api.h"
@@ -26,6 +27,7 @@ struct join {
     struct admin_api *admin_api;
     struct ingest *ingest;
     struct storage_api *storage;
+    struct watch *watch;
     struct authority *authority;
     struct router *router;
     void (*done)(void *arg);
@@ -163,6 +165,8 @@ element_join(struct join *j, const struct join_element *s,
         .registry = admin_registry(j->admin),
         .hash = j->conf.ingest.hash,
         .now = j->conf.now,
+        .metrics = j->conf.metrics,
+        .clock = j->conf.clock,
     };
     enum err e = ERR_OK;
 
@@ -201,6 +205,12 @@ open_roles(struct join *j, struct fault *f)
                                 .issuer = j->conf.issuer,
                                 .token_life = j->conf.token_life,
                                 .metrics = j->conf.metrics};
+    struct watch_conf wc = {.health = j->conf.health,
+                            .metrics = j->conf.metrics,
+                            .meta = j->conf.meta,
+                            .n = j->n,
+                            .durability = j->conf.system.durability,
+                            .clock = j->conf.clock};
     struct ingest_conf ic = j->conf.ingest;
     enum err e;
 
@@ -217,7 +227,9 @@ open_roles(struct join *j, struct fault *f)
     for (unsigned i = 0; i < j->n; i++)
         elements[i] = j->el[i].element;
     j->storage = storage_api_open(elements, j->n);
-    if (j->storage == NULL)
+    wc.elements = elements;
+    j->watch = watch_open(&wc);
+    if (j->storage == NULL || j->watch == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
     if (j->conf.auth->enabled) {
         j->authority = authority_open(j->conf.auth, j->conf.token_cache,
@@ -231,7 +243,10 @@ open_roles(struct join *j, struct fault *f)
     tables[3] = system_routes(&j->conf.system);
     j->router = router_open(tables, countof(tables), j->authority,
                             j->conf.log, j->conf.n_loops);
-    return j->router ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "router");
+    if (j->router == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "router");
+    router_observe(j->router, j->conf.routed, j->conf.routed_arg);
+    return ERR_OK;
 }
 
 enum err
@@ -271,6 +286,7 @@ void
 join_start(struct join *j, struct loop *l)
 {
     admin_start(j->admin, l);
+    watch_start(j->watch, l);
     for (unsigned i = 0; i < j->n; i++)
         element_start(j->el[i].element, l);
 }
@@ -301,7 +317,8 @@ join_stop(struct join *j, void (*done)(void *arg), void *arg)
 {
     j->done = done;
     j->done_arg = arg;
-    j->stopping = j->n + 1;
+    j->stopping = j->n + 2;
+    watch_stop(j->watch, one_stopped, j);
     for (unsigned i = 0; i < j->n; i++)
         element_stop(j->el[i].element, one_stopped, j);
     admin_stop(j->admin, one_stopped, j);
@@ -319,6 +336,7 @@ join_close(struct join **jp)
     authority_close(&j->authority);
     admin_api_close(&j->admin_api);
     storage_api_close(&j->storage);
+    watch_close(&j->watch);
     ingest_close(&j->ingest);
     for (unsigned i = 0; i < j->n; i++)
         element_close(&j->el[i].element);

@@ -54,6 +54,11 @@ struct join_conf {
     struct metrics *metrics;
     struct health *health;
     struct wall now;
+    /* Called when the route of a request is known; may be NULL. */
+    void (*routed)(void *arg, struct exchange *x);
+    void *routed_arg;
+    struct mono (*clock)(void); /* of worker threads, for durations; may be
+                                   NULL */
 };
 
 /* Blocks: recovers the elements and brings the catalogue up to date. *F names

@@ -20,6 +20,8 @@ struct router {
     struct authority *auth;
     struct log *log;
     unsigned n_loops;
+    void (*routed)(void *arg, struct exchange *x); /* NULL: nobody listens */
+    void *routed_arg;
     struct router_loop loop[];
 };
 
@@ -169,12 +171,13 @@ router_begin(struct serve_app *app, struct exchange *x)
     c->loop_id = x->loop->id;
     c->route = router_find(r, x->head->method, x->head->path, c->param, &table,
                            &allow);
+    x->route = c->route ? c->route->pattern : "unmatched";
+    if (r->routed)
+        r->routed(r->routed_arg, x);
     if (c->route == NULL) {
-        x->route = "unmatched";
         reply_not_here(c, allow);
         return;
     }
-    x->route = c->route->pattern;
     c->role = table->role;
     if (c->route->scope == 0 || r->auth == NULL)
         c->route->handle(c);
@@ -198,6 +201,14 @@ router_open(const struct route_table *tables, size_t n, struct authority *auth,
     r->log = log;
     r->n_loops = n_loops;
     return r;
+}
+
+void
+router_observe(struct router *r, void (*fn)(void *arg, struct exchange *x),
+               void *arg)
+{
+    r->routed = fn;
+    r->routed_arg = arg;
 }
 
 void

@@ -80,6 +80,10 @@ struct router *router_open(const struct route_table *tables, size_t n,
                            struct authority *auth, struct log *log,
                            unsigned n_loops);
 void router_close(struct router **r);
+/* FN is called when the route of a request is known (x->route), before its
+ * handler. Before requests come. */
+void router_observe(struct router *r,
+                    void (*fn)(void *arg, struct exchange *x), void *arg);
 struct serve_app *router_app(struct router *r);
 
 /* The route of METHOD and PATH; NULL with *ALLOW the methods that the path has

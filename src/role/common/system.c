@@ -31,6 +31,26 @@ health_live(struct call *c)
     health_reply(c, HEALTH_LIVE);
 }
 
+/* PRD-171: exactly this, for probes that compare. */
+static void
+health_z(struct call *c)
+{
+    const struct system_conf *s = c->role;
+    const struct health_now now = {.mono = c->x->loop->now,
+                                   .wall = c->x->loop->wall};
+    unsigned status;
+    struct buf b;
+
+    buf_init(&b, 4 * KIB);
+    status = health_answer(s->health, HEALTH_LIVE, &now, &b);
+    buf_clear(&b);
+    buf_add_str(&b, status == 200 ? "{\"status\": \"healthy\"}"
+                                  : "{\"status\": \"unhealthy\"}");
+    exchange_header(c->x, SLICE("Cache-Control"), SLICE("no-store"));
+    reply_json(c, (int)status, &b);
+    buf_release(&b);
+}
+
 static void
 health_ready(struct call *c)
 {
@@ -140,6 +160,11 @@ static const struct route_doc health_docs[] = {
     {0},
 };
 
+static const struct route_doc healthz_docs[] = {
+    {"200", NULL, "Object", "It does"},
+    {"503", NULL, "Object", "A loop is stuck"},
+    {0},
+};
 static const struct route_doc metrics_docs[] = {
     {"200", NULL, NULL, "text/plain; version=0.0.4"},
     {"404", NULL, "Error", "PROMETHEUS_METRICS_ENABLED is off"},
@@ -161,7 +186,7 @@ static const struct route routes[] = {
      health_live,
      "health_live",
      "Does the process serve",
-     {"/api/v1/health/live", "/healthz"},
+     {"/api/v1/health/live"},
      health_docs},
     {HTTP_GET,
      "/health/ready",
@@ -171,6 +196,14 @@ static const struct route routes[] = {
      "Can it do its work, and how are its parts",
      {"/api/v1/health/ready", "/readyz"},
      health_docs},
+    {HTTP_GET,
+     "/healthz",
+     0,
+     health_z,
+     "healthz",
+     "The same in as few words as possible",
+     {0},
+     healthz_docs},
     {HTTP_GET,
      "/health/startup",
      0,

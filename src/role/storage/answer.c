@@ -221,14 +221,17 @@ commit_put(struct blob *b, struct blob_put *r)
     it->req.put = r;
     it->attempt = r->attempt;
     it->room = room;
-    if (commit_submit(e, r->loop, it))
+    if (commit_submit(e, r->loop, it)) {
+        counts_admission(&e->counts, ERR_OK);
         return;
+    }
     err = fault_set(&r->fault, ERR_AGAIN, "put", "the commit queue is full");
 release:
     account_release(e, room);
     if (it)
         commit_item_free(e, it);
 out:
+    counts_admission(&e->counts, err);
     answer_put(r, err, NULL);
 }
 

@@ -171,6 +171,7 @@ form(struct element *e)
     }
     list_push(&e->order, &b->order);
     e->count.batches++;
+    b->began = counts_now(&e->counts);
     return b;
 }
 
@@ -212,6 +213,7 @@ static void
 retire(struct element *e, struct batch *b)
 {
     assert(list_empty(&b->items));
+    counts_commit(&e->counts, b->n, b->began);
     e->done_seq = u64_max(e->done_seq, b->last_seq);
     list_remove(&b->order);
     b->used = false;

@@ -79,6 +79,7 @@ element_poison(struct element *e, const struct fault *why)
 
     pthread_mutex_lock(&e->mu);
     if (!atomic_load(&e->poisoned)) {
+        metric_inc(e->counts.metrics, e->counts.sync_errors);
         snprintf(e->trouble, sizeof(e->trouble), "%s; restart to verify",
                  fault_text(why, text, sizeof(text)));
         atomic_store(&e->poisoned, true);
@@ -205,6 +206,7 @@ check_identity(struct element *e, struct fault *f)
              name ? name : e->sb->label);
     snprintf(e->blob.element_id, sizeof(e->blob.element_id), "%s",
              e->element_id);
+    counts_init(&e->counts, e->conf.metrics, e->conf.clock, e->element_id);
     snprintf(e->location, sizeof(e->location), "%s",
              e->conf.location ? e->conf.location : "default");
     snprintf(e->endpoint, sizeof(e->endpoint), "%s",

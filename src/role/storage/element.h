@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 
 struct element;
+struct metrics;
 
 /* The account of one file system. Elements that live on the same one share it
  * (D28): whoever opens them makes one per pool_id. */
@@ -52,6 +53,9 @@ struct element_conf {
     uint64_t journal_max; /* rewritten beyond so many bytes; 0: 8 MiB */
     uint64_t seed;        /* random; for hash tables */
     struct wall now;
+    struct metrics *metrics;    /* NULL: none */
+    struct mono (*clock)(void); /* of worker threads, for durations; NULL:
+                                      they are not measured */
 };
 
 /* What recovery and rebuild did. */

@@ -14,6 +14,7 @@
 #include "core/publish.h"
 #include "core/tomb.h"
 #include "role/storage/element.h"
+#include "role/storage/counts.h"
 #include "wire/journal.h"
 #include "wire/superblock.h"
 #include <pthread.h>
@@ -94,6 +95,7 @@ struct batch {
     uint64_t first_seq;
     uint64_t last_seq;
     struct wall now;
+    struct mono began; /* for the metrics */
     char bucket[BUCKET_TEXT];
     struct folder *folder; /* NULL: nothing is published */
     int dir;               /* its handle */
@@ -124,6 +126,7 @@ struct folder { /* an open bucket, shared by the batches that use it */
 struct element {
     struct blob blob;
     struct element_conf conf;
+    struct counts counts;
     char element_id[65];
     char location[65];
     char endpoint[256];

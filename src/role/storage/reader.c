@@ -222,9 +222,12 @@ read_result(struct blob_read *r, const struct file_io *io)
     if (r->verify && hash_crc32c(e->hash, 0, r->block->data, want) !=
                          rd->crc[r->off / BLOCK_SIZE]) {
         atomic_fetch_add(&e->n_corrupt, 1);
+        counts_block(&e->counts, false);
         return fault_set(&r->fault, ERR_CORRUPT, "checksum",
                          rd->row.attr.storage_filename);
     }
+    if (r->verify)
+        counts_block(&e->counts, true);
     r->block->len = (uint32_t)size_min(want, r->n);
     return ERR_OK;
 }

@@ -229,6 +229,7 @@ ticket_admit(struct blob *b, struct blob_admit *r)
     r->err = element_may_write(e, &r->fault);
     if (r->err == ERR_OK)
         r->err = make_ticket(e, r);
+    counts_admission(&e->counts, r->err);
     r->work = (struct work){.work = r->err == ERR_OK ? admit_work : nothing,
                             .done = admit_done};
     loop_work(r->loop, &r->work);

@@ -1,0 +1,62 @@
+/* server_impl.h - what server.c (running, stopping) and server_open.c (opening)
+ * share. SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SERVER_IMPL_H
+#define CLI_SERVER_IMPL_H
+
+#include "cli/gauges.h"
+#include "cli/observe.h"
+#include "cli/server.h"
+#include "cli/vitals.h"
+#include "conf/conf.h"
+#include "io/http.h"
+#include "io/tls.h"
+#include "join/join.h"
+#include "sec/keys.h"
+#include <pthread.h>
+
+#define LOOPS_MAX    64
+#define ELEMENTS_MAX 64
+
+struct server {
+    struct conf conf;
+    struct log *log;
+    struct metrics *metrics;
+    struct health *health;
+    struct observe *observe;
+    struct vitals *vitals;
+    struct gauges *gauges;
+    struct blocks *blocks;
+    struct workers *workers;
+    struct ioloop *loop[LOOPS_MAX];
+    struct loop *loops[LOOPS_MAX];
+    pthread_t thread[LOOPS_MAX];
+    unsigned n_loops, n_threads;
+    struct join_element el[ELEMENTS_MAX];
+    unsigned n_el;
+    struct meta *meta;
+    struct keys *keys;
+    struct auth_conf auth;
+    struct join *join;
+    struct serve_app app;    /* the join's, which is opened after the sockets */
+    struct tls_context *tls; /* NULL: plaintext */
+    struct http_server *http;
+    struct instance *instance;
+    char url[256];
+    bool first_start;
+    /* main thread and loops meet here */
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    unsigned waiting;
+};
+
+/* ---- server_open.c ---- */
+
+/* Log, metrics, health: what tells of all that follows. */
+bool server_open_observation(struct server *s);
+/* Everything else, up to and including the sockets, on which nothing is accepted
+ * yet. *F names what failed. */
+enum err server_open(struct server *s, struct fault *f);
+/* Says in the log how long the certificate is good for. */
+void server_tls_log(struct server *s);
+
+#endif

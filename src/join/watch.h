@@ -1,0 +1,49 @@
+/* watch.h - what storage elements and catalogue tell of themselves: their health
+ * checks (D11, ING-096, ING-097, PRD-175) and their gauges.
+ *
+ *   storage_elements   every second, from the elements' own snapshots
+ *       unhealthy   no element takes uploads (ING-096)
+ *       degraded    one is out of order, or critically full, or none of mode
+ *                   edit takes uploads while one of mode rw does
+ *       A full element is degraded and not more: who would then free it, if
+ *       readiness took the server away from its clients?
+ *   database           a query every five seconds, on a worker
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef JOIN_WATCH_H
+#define JOIN_WATCH_H
+
+#include "obs/health.h"
+#include "port/meta.h"
+#include "role/storage/element.h"
+
+struct watch;
+struct metrics;
+
+struct watch_conf {
+    struct health *health;
+    struct metrics *metrics; /* may be NULL */
+    struct meta *meta;
+    struct element *const *elements; /* copied */
+    unsigned n;
+    const char *durability;     /* "strict", "relaxed" */
+    struct mono (*clock)(void); /* of worker threads; NULL: nothing is timed */
+};
+
+/* All that CONF names must outlive it. Blocks for the first query. NULL: no
+ * memory. */
+struct watch *watch_open(const struct watch_conf *conf);
+void watch_close(struct watch **w);
+
+/* Begins and ends the checks on L; both on L's thread, DONE there. The first
+ * check of the elements is done at once. */
+void watch_start(struct watch *w, struct loop *l);
+void watch_stop(struct watch *w, void (*done)(void *arg), void *arg);
+
+/* The verdict on N snapshots; TEXT gets a few words (WATCH_TEXT bytes). For
+ * tests, too. */
+#define WATCH_TEXT 160
+enum health_status
+watch_judge(const struct blob_capacity *cap, unsigned n, char text[WATCH_TEXT]);
+
+#endif
