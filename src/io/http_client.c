@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 10000
@@ -352,34 +353,74 @@ client_silent(struct client *c, int ms)
 
 /* ---- all tests on all variants ---- */
 
-int
-world_run(const char *group, const struct world_test *tests, size_t n)
+static int
+run_variant(const char *group, const struct world_test *tests, size_t n,
+            struct variant *v)
 {
-    static struct variant variant[] = {
-        {"uring", false}, {"uring", true}, {"epoll", false}, {"epoll", true}};
-    struct CMUnitTest *t = calloc(n * countof(variant), sizeof(*t));
+    struct CMUnitTest *t = calloc(n, sizeof(*t));
+    char name[100];
     size_t k = 0;
     int failed;
 
     assert(t != NULL);
-    for (size_t v = 0; v < countof(variant); v++) {
-        for (size_t i = 0; i < n; i++) {
-            char name[100];
-
-            if (variant[v].tls && tests[i].plain_only)
-                continue;
-            snprintf(name, sizeof(name), "%s (%s%s)", tests[i].name,
-                     variant[v].loop, variant[v].tls ? ", TLS" : "");
-            t[k].name = strdup(name);
-            t[k].test_func = tests[i].run;
-            t[k].initial_state = &variant[v];
-            k++;
-        }
+    for (size_t i = 0; i < n; i++) {
+        if (v->tls && tests[i].plain_only)
+            continue;
+        snprintf(name, sizeof(name), "%s (%s%s)", tests[i].name, v->loop,
+                 v->tls ? ", TLS" : "");
+        t[k].name = strdup(name);
+        t[k].test_func = tests[i].run;
+        t[k].initial_state = v;
+        k++;
     }
     cmocka_set_test_filter(getenv("TEST_FILTER")); /* "move*" */
     failed = _cmocka_run_group_tests(group, t, k, NULL, NULL);
     for (size_t i = 0; i < k; i++)
         free((char *)(uintptr_t)t[i].name);
     free(t);
+    return failed;
+}
+
+/* What a child wrote, when it has ended; 0 if it succeeded. */
+static int
+child_end(pid_t pid, FILE *out)
+{
+    char b[4096];
+    size_t n;
+    int status;
+
+    while (waitpid(pid, &status, 0) == -1)
+        assert(errno == EINTR);
+    rewind(out);
+    while ((n = fread(b, 1, sizeof(b), out)) > 0)
+        (void)fwrite(b, 1, n, stdout);
+    fclose(out);
+    return status == 0 ? 0 : 1;
+}
+
+/* Side by side, since most of them wait most of the time. */
+int
+world_run(const char *group, const struct world_test *tests, size_t n)
+{
+    static struct variant variant[] = {
+        {"uring", false}, {"uring", true}, {"epoll", false}, {"epoll", true}};
+    FILE *out[countof(variant)];
+    pid_t pid[countof(variant)];
+    int failed = 0;
+
+    fflush(NULL);
+    for (size_t v = 0; v < countof(variant); v++) {
+        out[v] = tmpfile();
+        assert(out[v] != NULL);
+        pid[v] = fork();
+        assert(pid[v] != -1);
+        if (pid[v] == 0) {
+            (void)dup2(fileno(out[v]), STDOUT_FILENO);
+            (void)dup2(fileno(out[v]), STDERR_FILENO);
+            exit(run_variant(group, tests, n, &variant[v]));
+        }
+    }
+    for (size_t v = 0; v < countof(variant); v++)
+        failed += child_end(pid[v], out[v]);
     return failed;
 }
