@@ -1,4 +1,5 @@
-/* bucket_test.c - tests of bucket.h (D35). SPDX-License-Identifier: Apache-2.0 */
+/* bucket_test.c - tests of bucket.h (D35).
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "core/bucket.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* recover_test.c - tests of recover.h (D33). SPDX-License-Identifier: Apache-2.0 */
+/* recover_test.c - tests of recover.h (D33).
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "core/recover.h"
 #include <setjmp.h>
 #include <stdarg.h>

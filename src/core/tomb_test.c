@@ -1,4 +1,5 @@
-/* tomb_test.c - tests of tomb.h (D27, D30). SPDX-License-Identifier: Apache-2.0 */
+/* tomb_test.c - tests of tomb.h (D27, D30).
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "core/tomb.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -216,8 +216,8 @@ do_pwritev(struct disk_linux *l, struct disk_op *op, struct fault *f)
     uint64_t off = op->off;
 
     for (int i = 0; i < n; i++)
-        iov[i] = (struct iovec){(void *)(uintptr_t)op->piece[i].p,
-                                op->piece[i].n};
+        iov[i] =
+            (struct iovec){(void *)(uintptr_t)op->piece[i].p, op->piece[i].n};
     while (n) {
         ssize_t k = pwritev(fd_of(l, op->fd), v, n, (off_t)off);
 

@@ -143,9 +143,8 @@ void disk_close(struct disk *d, int *fd);
 enum err disk_pwrite(struct disk *d, int fd, const void *p, size_t n,
                      uint64_t off, struct fault *f);
 /* The pieces behind each other, DISK_PIECES_MAX at most, in one call. */
-enum err
-disk_pwritev(struct disk *d, int fd, const struct disk_piece *piece, size_t n,
-             uint64_t off, struct fault *f);
+enum err disk_pwritev(struct disk *d, int fd, const struct disk_piece *piece,
+                      size_t n, uint64_t off, struct fault *f);
 /* *DID is less than N at the end of the file only. */
 enum err disk_pread(struct disk *d, int fd, void *p, size_t n, uint64_t off,
                     size_t *did, struct fault *f);
@@ -175,7 +174,8 @@ enum err disk_list(struct disk *d, int dir, disk_list_fn *fn, void *arg,
 enum err
 disk_stat(struct disk *d, int fd, struct disk_stat *st, struct fault *f);
 enum err disk_statfs(struct disk *d, struct disk_space *sp, struct fault *f);
-/* Holds FD's file for this process until it is closed; ERR_BUSY is an answer. */
+/* Holds FD's file for this process until it is closed. ERR_BUSY is an
+ * answer. */
 enum err disk_lock(struct disk *d, int fd, struct fault *f);
 
 /* Reads a whole small file into BUF (appends; its ceiling is the limit:

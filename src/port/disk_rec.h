@@ -3,11 +3,12 @@
  *
  * The rules are those that POSIX gives, not the kinder ones of a certain file
  * system. Between two syncs of a file each of its sectors (of 512 bytes, or a
- * 64th of a large file), and its size, are independently old or new; a sector that was never written may also
- * be rubbish, and an append may be cut in the middle. Between two syncs of a
- * folder each of its names is independently as before or as after any of its
- * changes. A name may be there and its file empty. What a folder that was not
- * synced into its parent holds is lost with it.
+ * 64th of a large file), and its size, are independently old or new; a sector
+ * that was never written may also be rubbish, and an append may be cut in the
+ * middle. Between two syncs of a folder each of its names is independently as
+ * before or as after any of its changes. A name may be there and its file
+ * empty. What a folder that was not synced into its parent holds is lost with
+ * it.
  *
  * Every operation has a number, its time. One run is recorded as a whole; then
  * disk_rec_crash() makes the disk as it might be after a power cut at any time.

@@ -1,5 +1,5 @@
-/* disk_rec_test.c - port/disk.h on disk_rec.c, alone and behind disk_fail.c, and
- * what disk_crash.c makes of small traces.
+/* disk_rec_test.c - port/disk.h on disk_rec.c, alone and behind disk_fail.c,
+ * and what disk_crash.c makes of small traces.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "port/disk_rec.h"
 #include "base/buf.h"

@@ -70,6 +70,7 @@ struct exchange {
     /* For the access log and the metrics; the role sets them. */
     const char *route; /* pattern of the route, a constant */
     char user[64];     /* subject of the token */
+    const void *peer; /* the same for all exchanges of one connection */
     void *role;        /* the role's own state of this exchange */
 };
 

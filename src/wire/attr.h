@@ -63,8 +63,8 @@ attr_blocks(uint64_t stored_size)
 }
 
 /* All of an attr.json. Up to ATTR_INLINE_BLOCKS block checksums stand in it;
- * of more, they stand in {storage_filename}.crc32c (32 bits each, little-endian)
- * and here is the checksum of that file. */
+ * of more, they stand in {storage_filename}.crc32c (32 bits each, little end
+ * first), and here is the checksum of that file. */
 struct attr_doc {
     struct file_attr attr; /* decoded: metadata belongs to the document */
     uint32_t block_crc[ATTR_INLINE_BLOCKS];

@@ -44,10 +44,9 @@ sum_body(struct element *e, struct commit_item *it,
 
     a->stored_crc = 0;
     for (size_t i = 0; i < n; i++) {
-        it->doc.block_crc[i] =
-            hash_crc32c(e->hash, 0, piece[i].p, piece[i].n);
-        a->stored_crc = hash_crc32c_combine(a->stored_crc,
-                                            it->doc.block_crc[i], piece[i].n);
+        it->doc.block_crc[i] = hash_crc32c(e->hash, 0, piece[i].p, piece[i].n);
+        a->stored_crc = hash_crc32c_combine(a->stored_crc, it->doc.block_crc[i],
+                                            piece[i].n);
     }
     it->doc.n_block = (uint32_t)n;
 }
@@ -62,8 +61,7 @@ pieces_of(const struct blob_put *r, struct disk_piece piece[BLOB_PUT_BLOCKS])
         return n;
     }
     for (n = 0; n < r->n_blocks; n++)
-        piece[n] =
-            (struct disk_piece){r->blocks[n]->data, r->blocks[n]->len};
+        piece[n] = (struct disk_piece){r->blocks[n]->data, r->blocks[n]->len};
     return n;
 }
 

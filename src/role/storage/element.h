@@ -136,8 +136,8 @@ void element_stats(struct element *e, struct element_stats *out);
 enum err element_changes(struct element *e, uint64_t since, size_t max,
                          index_change_fn *fn, void *arg, struct fault *f);
 
-/* What numbers the log has: from *FIRST (0: it is empty) to *LAST, which are all
- * complete. Blocks. */
+/* What numbers the log has: from *FIRST (0: it is empty) to *LAST, which are
+ * all complete. Blocks. */
 enum err element_log(struct element *e, uint64_t *first, uint64_t *last,
                      struct fault *f);
 
@@ -150,8 +150,8 @@ element_rebuild(struct disk *disk, struct index *index,
                 struct element_report *report, struct fault *f);
 
 /* Reads FILE_ID whole, from the device, against its checksums and digests.
- * Blocks, long; looks at CANCEL (may be NULL) between blocks. OUT tells what was
- * read, with ERR_OK and with ERR_CORRUPT, of which *F says the kind.
+ * Blocks, long; looks at CANCEL (may be NULL) between blocks. OUT tells what
+ * was read, with ERR_OK and with ERR_CORRUPT, of which *F says the kind.
  * ERR_NOENT, ERR_CANCELED, ERR_IO. */
 struct element_verified {
     uint64_t size;

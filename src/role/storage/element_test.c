@@ -1,5 +1,5 @@
-/* element_test.c - port/blob.h on an element in memory, and what an element does
- * beyond it: identity, capacity to the last byte, clean points, expiry.
+/* element_test.c - port/blob.h on an element in memory, and what an element
+ * does beyond it: identity, capacity to the last byte, clean points, expiry.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "port/blob_contract.h"
 #include "role/storage/rig.h"

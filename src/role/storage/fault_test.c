@@ -1,6 +1,6 @@
 /* fault_test.c - fail the first operation, then the second, then the third,
- * until a story meets no failure: of the disk with EIO, of the disk with ENOSPC,
- * of the index; one failure, or that one and all that follow.
+ * until a story meets no failure: of the disk with EIO, of the disk with
+ * ENOSPC, of the index; one failure, or that one and all that follow.
  *
  * After each run the failure is over and the element is started again. Then
  * what was acknowledged must be there whole, what was not is there whole or not

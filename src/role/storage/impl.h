@@ -20,24 +20,24 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define COMMIT_BATCH_MAX 64   /* items of one batch */
+#define COMMIT_BATCH_MAX   64                          /* items of one batch */
 #define COMMIT_BATCH_BYTES ((uint64_t)8 * 1024 * 1024) /* of the puts */
-#define COMMIT_SLOTS     2    /* batches being written at a time */
-#define COMMIT_BATCHES   4    /* and waiting for their turn at the index */
-#define COMMIT_QUEUE_MAX 8192 /* items; beyond: ERR_AGAIN */
-#define TICKETS_MAX      8192
-#define TOMBS_MAX        ((size_t)128 * 1024)
-#define TOMBS_PINNED_MAX ((size_t)64 * 1024) /* then a clean point is due */
-#define TOMB_KEEP_MS     ((int64_t)72 * 3600 * 1000)
-#define UNSETTLED_MAX    ((size_t)1024)
-#define RUN_MAX          ((size_t)COMMIT_BATCHES * COMMIT_BATCH_MAX)
-#define DIRECT_MIN       (64 * KIB) /* a smaller body goes through the page cache */
-#define JOURNAL_STEP     ((uint64_t)1024 * 1024)
-#define JOURNAL_COMPACT  ((uint64_t)8 * 1024 * 1024)
-#define JOURNAL_MAX      ((uint64_t)256 * 1024 * 1024)
-#define SIDECAR_SUFFIX   ".crc32c"
-#define ATTR_SUFFIX      ".attr.json"
-#define NAME_TEXT        256
+#define COMMIT_SLOTS       2    /* batches being written at a time */
+#define COMMIT_BATCHES     4    /* and waiting for their turn at the index */
+#define COMMIT_QUEUE_MAX   8192 /* items; beyond: ERR_AGAIN */
+#define TICKETS_MAX        8192
+#define TOMBS_MAX          ((size_t)128 * 1024)
+#define TOMBS_PINNED_MAX   ((size_t)64 * 1024) /* then a clean point is due */
+#define TOMB_KEEP_MS       ((int64_t)72 * 3600 * 1000)
+#define UNSETTLED_MAX      ((size_t)1024)
+#define RUN_MAX            ((size_t)COMMIT_BATCHES * COMMIT_BATCH_MAX)
+#define DIRECT_MIN         (64 * KIB) /* smaller: through the page cache */
+#define JOURNAL_STEP       ((uint64_t)1024 * 1024)
+#define JOURNAL_COMPACT    ((uint64_t)8 * 1024 * 1024)
+#define JOURNAL_MAX        ((uint64_t)256 * 1024 * 1024)
+#define SIDECAR_SUFFIX     ".crc32c"
+#define ATTR_SUFFIX        ".attr.json"
+#define NAME_TEXT          256
 
 struct element_pool {
     pthread_mutex_t mu;

@@ -3,9 +3,9 @@
  *
  * The checksum of a one-block file is the stored CRC in its index row, so small
  * files cost no further look; those of larger ones come from attr.json, and of
- * the largest from their sidecar, all of it at open: 4 bytes per 256 KiB, 16 KiB
- * per GiB. Reference counted, because reads may be under way when the reader is
- * closed. SPDX-License-Identifier: Apache-2.0 */
+ * the largest from their sidecar, all of it at open: 4 bytes per 256 KiB, 16
+ * KiB per GiB. Reference counted, because reads may be under way when the
+ * reader is closed. SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include <stdio.h>
 #include <stdlib.h>
