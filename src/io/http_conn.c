@@ -3,6 +3,7 @@
 #include "io/http_impl.h"
 #include <arpa/inet.h>
 #include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -273,18 +274,23 @@ peer_leave(struct http_server *s, struct peer *p)
     pthread_mutex_unlock(&s->mu);
 }
 
-/* A client over a limit learns why; one try, no waiting. */
+/* A client over a limit learns why, in one try without waiting; over TLS only
+ * that it may not come in. */
 static void
-turn_away(int fd)
+turn_away(const struct http_loop *hl, int fd)
 {
-    static const char answer[] =
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-        "Content-Type: application/json\r\nContent-Length: 86\r\n"
-        "Connection: close\r\n\r\n"
+    static const char body[] =
         "{\"error\":\"too_many_connections\","
-        "\"message\":\"The server has no connection to spare\"}\n ";
+        "\"message\":\"The server has no connection to spare\"}\n";
+    char answer[400];
+    int n = snprintf(answer, sizeof(answer),
+                     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                     "Content-Type: application/json\r\n"
+                     "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                     sizeof(body) - 1, body);
 
-    (void)!send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (hl->s->conf.tls == NULL)
+        (void)!send(fd, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(fd);
 }
 
@@ -336,14 +342,14 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     }
     peer_address(fd, addr);
     if (!conn_admit(hl->s, addr, &peer)) {
-        turn_away(fd);
+        turn_away(hl, fd);
         return;
     }
     c = calloc(1, sizeof(*c));
     if (c == NULL) {
         peer_leave(hl->s, peer);
         atomic_fetch_sub(&hl->s->open, 1);
-        turn_away(fd);
+        turn_away(hl, fd);
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -528,6 +534,7 @@ exchange_fill(struct exim *x)
     x->x.route = NULL;
     x->x.user[0] = '\0';
     x->x.role = NULL;
+    x->x.peer = c;
     text_hex(x->x.request_id, prng_next(&hl->rnd));
     text_hex(x->x.trace_id, prng_next(&hl->rnd));
     text_hex(x->x.trace_id + 16, prng_next(&hl->rnd));

@@ -51,6 +51,7 @@ workers_main(void *arg)
     struct workers *ws = arg;
     struct work *w;
 
+    pthread_setname_np(pthread_self(), "worker");
     while ((w = workers_take(ws)) != NULL) {
         w->work(w);
         ws->finished(w);

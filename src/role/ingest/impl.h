@@ -41,6 +41,7 @@ struct ingest {
     struct ingest_conf conf;
     unsigned n_loops;
     struct ingest_loop *loop;
+    _Atomic(uint64_t) held; /* bytes kept for replay */
     _Atomic(uint64_t) turn; /* spreads over open elements */
 };
 

@@ -19,7 +19,9 @@ struct metrics;
 struct log;
 
 struct ingest_conf {
-    uint64_t file_max;       /* bytes of one file */
+    uint64_t file_max;      /* bytes of one file */
+    uint64_t replay_window; /* bytes of a body that is kept until stored (D04) */
+    uint64_t replay_budget; /* of all of them */
     enum retention retention; /* when the client says nothing */
     int64_t ttl_days;         /* of TEMPORARY files; 0: they stay */
     unsigned attempts;        /* elements tried for one upload */

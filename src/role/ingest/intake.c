@@ -8,7 +8,7 @@ static void intake_step(struct intake *s);
 static struct intake_slot *
 slot_at(struct intake *s, unsigned i)
 {
-    return &s->slot[(s->head + i) % INTAKE_SLOTS];
+    return &s->slot[(s->head + i) % s->n_slots];
 }
 
 /* The slot that is being filled, or NULL: it is always the youngest. */
@@ -77,8 +77,11 @@ slot_free(struct intake *s, struct intake_slot *k)
     loop_block_put(s->loop, k->block);
     k->block = NULL;
     k->state = SLOT_EMPTY;
+    /* The youngest may have been taken for bytes that did not come. */
+    while (s->used && slot_at(s, s->used - 1)->state == SLOT_EMPTY)
+        s->used--;
     while (s->used && slot_at(s, 0)->state == SLOT_EMPTY) {
-        s->head = (s->head + 1) % INTAKE_SLOTS;
+        s->head = (s->head + 1) % s->n_slots;
         s->used--;
     }
 }
@@ -102,7 +105,7 @@ slot_hash(struct intake *s, struct intake_slot *k, bool final)
     k->lane = (struct lane_item){.state = &s->hash,
                                  .p = k->block->data,
                                  .n = k->block->len,
-                                 .stream = &s->stream,
+                                 .client = s->client,
                                  .final = final,
                                  .digests = &s->digests,
                                  .done = slot_hashed};
@@ -186,15 +189,15 @@ final_hash(struct intake *s, const void *p, size_t n)
     lanes_add(s->lanes, &s->last_lane);
 }
 
+static const void *small_body(const struct intake *s, bool *aligned);
+
 static void
 step_small_end(struct intake *s)
 {
-    const void *p = NULL;
     bool aligned;
 
     if (s->final_due && !s->final_busy) {
-        (void)intake_small(s, &p, &aligned);
-        final_hash(s, p, (size_t)s->size);
+        final_hash(s, small_body(s, &aligned), (size_t)s->size);
     } else if (!s->final_due && !s->ended) {
         s->ended = true;
         intake_later(s);
@@ -217,6 +220,8 @@ step_slots(struct intake *s)
         if (k->state == SLOT_FULL && !hashing) {
             slot_hash(s, k, last);
             hashing = true;
+        } else if (k->state == SLOT_HASHED && s->holding) {
+            continue;
         } else if (k->state == SLOT_HASHED && s->ticket) {
             slot_write(s, k, last);
         } else if (k->state == SLOT_HASHED) {
@@ -226,10 +231,20 @@ step_slots(struct intake *s)
     }
 }
 
+/* Nothing is on its way: all written, or all hashed and held. */
+static bool
+all_done(struct intake *s)
+{
+    for (unsigned i = 0; i < s->used; i++)
+        if (!s->holding || slot_at(s, i)->state != SLOT_HASHED)
+            return false;
+    return true;
+}
+
 static void
 step_end(struct intake *s)
 {
-    if (!s->ending || s->ended || s->used)
+    if (!s->ending || s->ended || !all_done(s))
         return;
     if (s->final_due) { /* the body ended with a block: nothing carried the end */
         if (!s->final_busy)
@@ -243,7 +258,7 @@ step_end(struct intake *s)
 static bool
 intake_busy(const struct intake *s)
 {
-    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
+    for (unsigned i = 0; i < s->n_slots; i++)
         if (s->slot[i].state == SLOT_HASHING ||
             s->slot[i].state == SLOT_WRITING)
             return true;
@@ -287,7 +302,7 @@ intake_step(struct intake *s)
     }
     if (s->failed)
         return;
-    if (s->ending && !s->streaming) {
+    if (s->ending && !s->streaming && !s->holding) {
         step_small_end(s);
         return;
     }
@@ -300,7 +315,8 @@ intake_step(struct intake *s)
 static void
 slot_full(struct intake *s, struct intake_slot *k)
 {
-    s->streaming = true;
+    if (!s->holding)
+        s->streaming = true;
     k->state = SLOT_FULL;
     intake_step(s);
 }
@@ -338,8 +354,28 @@ intake_init(struct intake *s, struct loop *l, struct lanes *lanes,
     s->wait.ready = block_ready;
     list_init(&s->wait.item);
     hash_init(&s->hash);
-    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
+    s->slot = s->few;
+    s->n_slots = INTAKE_SLOTS;
+    for (unsigned i = 0; i < s->n_slots; i++)
         s->slot[i].intake = s;
+}
+
+bool
+intake_hold(struct intake *s, uint64_t size)
+{
+    unsigned n = (unsigned)((size + BLOCK_SIZE - 1) / BLOCK_SIZE);
+    struct intake_slot *slot;
+
+    assert(s->size == 0 && size > 0 && size <= INTAKE_HELD_MAX);
+    slot = calloc(n, sizeof(slot[0]));
+    if (slot == NULL)
+        return false;
+    s->slot = slot;
+    s->n_slots = n;
+    s->holding = true;
+    for (unsigned i = 0; i < n; i++)
+        slot[i].intake = s;
+    return true;
 }
 
 void
@@ -368,7 +404,7 @@ intake_next_slot(struct intake *s)
     struct intake_slot *k;
     struct block *b;
 
-    if (s->used == INTAKE_SLOTS || s->waiting)
+    if (s->used == s->n_slots || s->waiting)
         return false;
     b = loop_block_get(s->loop);
     if (b == NULL) {
@@ -443,8 +479,10 @@ intake_took(struct intake *s, size_t n)
     k->block->len += (uint32_t)n;
     assert(k->block->len <= BLOCK_SIZE);
     /* A first block that is full stays in memory until it is known that more
-     * follows: the body may end here and then needs no admission. */
-    if (k->block->len == BLOCK_SIZE && s->streaming)
+     * follows: the body may end here and then needs no admission. And the last
+     * one of a known size waits for the end, which is hashed with it. */
+    if (k->block->len == BLOCK_SIZE && (s->streaming || s->holding) &&
+        s->size < s->size_hint)
         slot_full(s, k);
 }
 
@@ -455,7 +493,7 @@ intake_end(struct intake *s)
 
     assert(!s->ending);
     s->ending = true;
-    if (s->streaming && k) {
+    if ((s->streaming || s->holding) && k) {
         if (k->block->len == 0)
             slot_free(s, k);
         else
@@ -476,34 +514,52 @@ intake_abort(struct intake *s)
     intake_step(s);
 }
 
-bool
-intake_small(const struct intake *s, const void **p, bool *aligned)
+/* Small: in one place. */
+static const void *
+small_body(const struct intake *s, bool *aligned)
 {
+    *aligned = false;
+    if (s->given || s->size == 0)
+        return s->given;
+    if (s->small)
+        return s->small;
+    *aligned = true;
+    return s->slot[s->head].block->data;
+}
+
+bool
+intake_body(struct intake *s, struct block **blocks, struct blob_put *r)
+{
+    r->data = NULL;
+    r->n_blocks = 0;
     if (s->streaming)
         return false;
-    *aligned = false;
-    if (s->given || s->size == 0) {
-        *p = s->given;
-    } else if (s->small) {
-        *p = s->small;
-    } else {
-        *p = s->slot[s->head].block->data;
-        *aligned = true;
+    if (!s->holding || s->used == 0) {
+        r->data = small_body(s, &r->aligned);
+        return true;
     }
+    for (unsigned i = 0; i < s->used; i++)
+        blocks[i] = slot_at(s, i)->block;
+    r->blocks = blocks;
+    r->n_blocks = s->used;
     return true;
 }
 
 void
 intake_release(struct intake *s)
 {
-    lanes_forget(s->lanes, &s->stream);
     free(s->small);
     s->small = NULL;
-    for (unsigned i = 0; i < INTAKE_SLOTS; i++)
+    for (unsigned i = 0; i < s->n_slots; i++)
         if (s->slot[i].block) {
             loop_block_put(s->loop, s->slot[i].block);
             s->slot[i].block = NULL;
             s->slot[i].state = SLOT_EMPTY;
         }
     s->used = 0;
+    if (s->slot != s->few)
+        free(s->slot);
+    s->slot = s->few;
+    s->n_slots = INTAKE_SLOTS;
+    s->holding = false;
 }

@@ -6,13 +6,17 @@
  *
  *     EMPTY -fill-> FULL -lanes-> HASHED -ticket-> WRITING -> EMPTY
  *
- * A body holds at most INTAKE_SLOTS blocks: when all are on their way, or the
+ * A streamed body has at most INTAKE_SLOTS blocks: when all are on their way, or the
  * process has none to spare, intake_room() says no and INTAKE_READY comes later.
  * That is the back-pressure all the way to the client's socket.
  *
- * A body that ends within its first block is never admitted by the intake: it lies
- * in memory (intake_small) for one blob_put, which can be tried on another element.
- * A larger one is admitted before its first block is written, and cannot.
+ * Three ways, by what is known of the size:
+ *   small   ends within its first block; hashed when it is whole
+ *   held    known to fit the replay window (D04): its blocks stay here until the
+ *           element has answered
+ *   stream  everything else: admitted before its first block is written
+ * A small or held body goes with one blob_put and can be tried on another
+ * element; a streamed one cannot.
  *
  * Events are told in order and never inside a call of the owner:
  *   INTAKE_READY     there is room again
@@ -28,6 +32,7 @@
 #include "role/ingest/lanes.h"
 
 #define INTAKE_SLOTS 3
+#define INTAKE_HELD_MAX (BLOB_PUT_BLOCKS * (uint64_t)BLOCK_SIZE)
 #define INTAKE_SMALL ((size_t)16 * 1024)
 
 enum intake_event { INTAKE_READY, INTAKE_ENDED, INTAKE_FAILED, INTAKE_GONE };
@@ -59,7 +64,7 @@ struct intake {
     uint64_t size;      /* bytes so far */
     uint64_t size_hint; /* for the admission; BLOB_SIZE_UNKNOWN */
     struct hash_state hash;
-    struct lane_stream stream;
+    const void *client; /* for the lanes: the same for all of a connection */
     struct hash_digests digests; /* with INTAKE_ENDED */
     enum err err;
     struct fault fault;
@@ -68,7 +73,9 @@ struct intake {
     const void *given; /* intake_give(): the whole body, elsewhere */
     uint8_t *small;
     size_t small_n;
-    struct intake_slot slot[INTAKE_SLOTS];
+    struct intake_slot few[INTAKE_SLOTS];
+    struct intake_slot *slot; /* FEW, or as many as are held */
+    unsigned n_slots;
     unsigned head; /* oldest slot in use */
     unsigned used; /* slots in use, the filling one among them */
     struct blob_admit admit;
@@ -78,6 +85,7 @@ struct intake {
     struct task tell;
     struct uuid file_id;
     uint64_t attempt;
+    bool holding;
     bool streaming; /* more than one put: admitted, or about to be */
     bool admitting;
     bool waiting;     /* for a block */
@@ -110,9 +118,14 @@ void intake_took(struct intake *s, size_t n);
 void intake_end(struct intake *s);
 void intake_abort(struct intake *s);
 
-/* After INTAKE_ENDED: the body in memory when it was never admitted. ALIGNED as
- * blob_put wants it. */
-bool intake_small(const struct intake *s, const void **p, bool *aligned);
+/* The body has SIZE bytes at most, no more than INTAKE_HELD_MAX: keep it in
+ * memory. Before the first byte. False: no memory, it will be streamed. */
+bool intake_hold(struct intake *s, uint64_t size);
+
+/* After INTAKE_ENDED: where the body lies, into R (data, aligned, blocks), when
+ * it was never admitted. BLOCKS has room for BLOB_PUT_BLOCKS and is R's until it
+ * is done. */
+bool intake_body(struct intake *s, struct block **blocks, struct blob_put *r);
 /* Gives back small buffer and block; nothing may be in flight. */
 void intake_release(struct intake *s);
 

@@ -1,15 +1,58 @@
 /* lanes.c - see lanes.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/lanes.h"
 
-void
-lanes_forget(struct lanes *ln, struct lane_stream *s)
+/* ---- who is expected ---- */
+
+static bool
+client_live(const struct lanes *ln, const struct lane_client *c)
 {
-    if (s->item.next == NULL)
-        return;
-    list_remove(&s->item);
-    s->item.next = s->item.prev = NULL;
-    ln->n_recent--;
+    return c->client &&
+           mono_before(ln->loop->now, mono_add(c->last, LANES_RECENT));
 }
+
+/* Clients of late that have no piece in the queue. */
+static unsigned
+clients_missing(const struct lanes *ln)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < LANES_CLIENTS; i++)
+        n += !ln->client[i].ready && client_live(ln, &ln->client[i]);
+    return n;
+}
+
+/* WHO has a piece in the queue. Takes the place of whoever is silent longest. */
+static void
+client_ready(struct lanes *ln, const void *who)
+{
+    struct lane_client *place = &ln->client[0];
+
+    for (unsigned i = 0; i < LANES_CLIENTS; i++) {
+        struct lane_client *c = &ln->client[i];
+
+        if (c->client == who) {
+            place = c;
+            break;
+        }
+        if (!c->ready && (place->ready || mono_before(c->last, place->last)))
+            place = c;
+    }
+    if (place->ready && place->client != who)
+        return; /* all places are taken: the lanes are full anyway */
+    *place = (struct lane_client){who, ln->loop->now, true};
+}
+
+static void
+clients_served(struct lanes *ln)
+{
+    for (unsigned i = 0; i < LANES_CLIENTS; i++) {
+        if (ln->client[i].ready)
+            ln->client[i].last = ln->loop->now;
+        ln->client[i].ready = false;
+    }
+}
+
+/* ---- hashing ---- */
 
 /* Takes up to HASH_JOBS_MAX items off the queue, hashes them and tells. */
 static void
@@ -29,13 +72,11 @@ lanes_run(struct lanes *ln)
     ln->n -= n;
     ln->runs++;
     ln->items += n;
+    clients_served(ln);
     hash_run(ln->k, job, n);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         if (it[i]->final)
             ends[m++] = it[i]->state;
-        if (it[i]->stream && it[i]->final)
-            lanes_forget(ln, it[i]->stream);
-    }
     hash_final_many(ln->k, ends, digests, m);
     m = 0;
     for (unsigned i = 0; i < n; i++)
@@ -45,30 +86,12 @@ lanes_run(struct lanes *ln)
         it[i]->done(it[i]);
 }
 
-/* Streams that fell silent are not waited for any more. */
-static void
-lanes_expire(struct lanes *ln)
-{
-    while (!list_empty(&ln->recent)) {
-        struct lane_stream *s =
-            container_of(ln->recent.next, struct lane_stream, item);
-
-        if (mono_before(ln->loop->now, mono_add(s->last, LANES_RECENT)))
-            return;
-        lanes_forget(ln, s);
-    }
-}
-
 static bool
-lanes_due(struct lanes *ln)
+lanes_due(const struct lanes *ln)
 {
-    unsigned full = hash_kernels_lanes(ln->k);
-
-    if (ln->n >= full)
-        return true;
-    lanes_expire(ln);
-    return ln->n >= ln->n_recent ||
-           mono_reached(ln->loop->now, mono_add(ln->oldest, LANES_WAIT));
+    return ln->n >= hash_kernels_lanes(ln->k) ||
+           mono_reached(ln->loop->now, mono_add(ln->oldest, LANES_WAIT)) ||
+           clients_missing(ln) == 0;
 }
 
 static void
@@ -103,7 +126,6 @@ lanes_init(struct lanes *ln, struct loop *l, const struct hash_kernels *k)
 {
     *ln = (struct lanes){.k = k, .loop = l};
     list_init(&ln->ready);
-    list_init(&ln->recent);
     ln->hook.run = lanes_hook;
     ln->hook.late = true; /* reads end in the hook of the server */
     ln->timer.fire = lanes_fire;
@@ -116,12 +138,6 @@ lanes_add(struct lanes *ln, struct lane_item *it)
     if (ln->n++ == 0)
         ln->oldest = ln->loop->now;
     list_push(&ln->ready, &it->item);
-    if (it->stream == NULL)
-        return;
-    it->stream->last = ln->loop->now;
-    if (it->stream->item.next)
-        list_remove(&it->stream->item);
-    else
-        ln->n_recent++;
-    list_push(&ln->recent, &it->stream->item);
+    if (it->client)
+        client_ready(ln, it->client);
 }

@@ -14,6 +14,7 @@
 
 static void upload_receive(struct upload *u);
 static void upload_commit(struct upload *u);
+static void intake_event(struct intake *s, enum intake_event ev);
 
 /* ---- the end ---- */
 
@@ -22,6 +23,8 @@ upload_free(struct upload *u)
 {
     if (u->large)
         atomic_fetch_sub_explicit(&u->il->large, 1, memory_order_relaxed);
+    if (u->held)
+        atomic_fetch_sub(&u->g->held, u->known);
     form_close(u);
     intake_release(&u->intake);
     params_release(&u->params);
@@ -222,17 +225,12 @@ fill_attr(struct upload *u)
 static void
 upload_commit(struct upload *u)
 {
-    const void *p = NULL;
-    bool aligned = false;
-
     u->state = UPLOAD_COMMIT;
-    if (intake_small(&u->intake, &p, &aligned)) {
+    if (intake_body(&u->intake, u->blocks, &u->put)) {
         u->put.loop = u->il->loop;
         u->put.done = put_done;
         u->put.attempt = u->attempt;
         u->put.attr = &u->attr;
-        u->put.data = p;
-        u->put.aligned = aligned;
         u->put.err = ERR_OK;
         u->blob->ops->put(u->blob, &u->put);
         return;
@@ -275,6 +273,13 @@ upload_intake_failed(struct upload *u)
 }
 
 static void
+intake_begin(struct upload *u)
+{
+    intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
+    u->intake.client = u->call->x->peer;
+}
+
+static void
 intake_event(struct intake *s, enum intake_event ev)
 {
     struct upload *u = container_of(s, struct upload, intake);
@@ -302,7 +307,7 @@ intake_event(struct intake *s, enum intake_event ev)
             next_attempt(u, s->err)) {
             u->state = UPLOAD_BEGIN;
             u->refusal = (struct refusal){0};
-            intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
+            intake_begin(u);
             if (upload_place(u))
                 upload_receive(u);
             return;
@@ -385,6 +390,28 @@ upload_receive(struct upload *u)
         raw_step(u);
 }
 
+/* A body that fits the replay window, and the budget of all of them, stays in
+ * memory until an element has it (D04). */
+static bool
+upload_hold(struct upload *u)
+{
+    struct ingest *g = u->g;
+
+    if (u->held)
+        return true;
+    if (u->known <= BLOB_PUT_MAX ||
+        u->known > u64_min(g->conf.replay_window, INTAKE_HELD_MAX))
+        return false;
+    if (atomic_fetch_add(&g->held, u->known) + u->known >
+            g->conf.replay_budget ||
+        !intake_hold(&u->intake, u->known)) {
+        atomic_fetch_sub(&g->held, u->known);
+        return false;
+    }
+    u->held = true;
+    return true;
+}
+
 bool
 upload_place(struct upload *u)
 {
@@ -401,7 +428,7 @@ upload_place(struct upload *u)
     }
     u->attempt++;
     intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known);
-    if (u->exact && u->known > BLOB_PUT_MAX)
+    if (!upload_hold(u) && u->exact && u->known > BLOB_PUT_MAX)
         intake_admit(&u->intake);
     return true;
 }
@@ -415,7 +442,7 @@ upload_start(struct upload *u)
     struct exchange *x = u->call->x;
 
     u->il = ingest_loop_of(u->g, x->loop);
-    intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
+    intake_begin(u);
     if (u->large)
         atomic_fetch_add_explicit(&u->il->large, 1, memory_order_relaxed);
     u->attr.file_id = ingest_file_id(u->il);
@@ -494,7 +521,7 @@ upload_begin(struct call *c)
     u->il = ingest_loop_of(g, c->x->loop);
     params_init(&u->params);
     buf_init(&u->details, 16 * KIB);
-    intake_init(&u->intake, u->il->loop, &u->il->lanes, intake_event);
+    intake_begin(u);
     if (upload_refused_early(u)) {
         upload_refuse(u);
         return;

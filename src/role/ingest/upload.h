@@ -54,6 +54,7 @@ struct upload {
     struct intake intake;
     struct form *form; /* NULL: the raw body is the file */
     struct blob_put put;
+    struct block *blocks[BLOB_PUT_BLOCKS]; /* of put */
     struct blob_publish publish;
     struct refusal refusal;
     struct buf details;
@@ -61,6 +62,7 @@ struct upload {
     uint64_t known;     /* size of the file at most, or BLOB_SIZE_UNKNOWN */
     uint8_t *at;        /* where the read in flight goes */
     bool exact;         /* known is exact */
+    bool held;          /* known counts in g->held */
     bool large;         /* counted in il->large */
 };
 
