@@ -174,7 +174,10 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
                          "storage init)",
                          path);
     snprintf(index, sizeof(index), "%s/index.db", path);
-    return index_sqlite_open(&el->index, index, f);
+    e = index_sqlite_open(&el->index, index, f);
+    if (e == ERR_OK)
+        index_sqlite_observe(el->index, s->metrics);
+    return e;
 }
 
 static enum err
@@ -206,6 +209,8 @@ open_data(struct server *s, struct fault *f)
     e = open_elements(s, f);
     if (e == ERR_OK)
         e = meta_sqlite_open(&s->meta, s->conf.data_dir, f);
+    if (e == ERR_OK)
+        meta_sqlite_observe(s->meta, s->metrics);
     return e;
 }
 

@@ -403,3 +403,14 @@ index_sqlite_open(struct index **out, const char *path, struct fault *f)
         *out = &s->index;
     return e;
 }
+
+/* Without memory for it they are not counted. The third connection has no
+ * statements of its own. */
+void
+index_sqlite_observe(struct index *x, struct metrics *m)
+{
+    struct index_sqlite *s = index_self(x);
+
+    (void)sql_observe(s->w, m);
+    (void)sql_observe(s->r, m);
+}

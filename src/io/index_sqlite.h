@@ -15,4 +15,8 @@
 enum err
 index_sqlite_open(struct index **out, const char *path, struct fault *f);
 
+/* Its statements are counted in M. Before other threads use X. */
+struct metrics;
+void index_sqlite_observe(struct index *x, struct metrics *m);
+
 #endif

@@ -380,3 +380,14 @@ meta_sqlite_open(struct meta **out, const char *folder, struct fault *f)
         *out = &s->meta;
     return e;
 }
+
+/* Without memory for it they are not counted. */
+void
+meta_sqlite_observe(struct meta *m, struct metrics *n)
+{
+    struct meta_sqlite *s = meta_self(m);
+
+    (void)sql_observe(s->w, n);
+    (void)sql_observe(s->r, n);
+    (void)sql_observe(s->admin, n);
+}

@@ -16,4 +16,8 @@
 enum err
 meta_sqlite_open(struct meta **out, const char *folder, struct fault *f);
 
+/* Its statements are counted in N. Before other threads use M. */
+struct metrics;
+void meta_sqlite_observe(struct meta *m, struct metrics *n);
+
 #endif

@@ -5,6 +5,7 @@
  * process-wide lock on every allocation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/sqlite.h"
+#include "io/sqlite_count.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -37,8 +38,16 @@ struct sql {
     bool reader;
     bool in_tx;
     char name[48];
+    struct sql_counts *counts; /* NULL: nobody counts */
+    unsigned at; /* the statement used last: of ST, then of CONTROL */
     sqlite3_stmt *control[SQL_CONTROLS];
     sqlite3_stmt *st[STMTS_MAX];
+};
+
+static const char *const control_text[SQL_CONTROLS] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -287,21 +296,40 @@ sql_close(struct sql **pdb)
         (void)sqlite3_finalize(db->control[i]);
     rc = sqlite3_close(db->db);
     assert(rc == SQLITE_OK); /* else a statement of someone is still open */
+    sql_counts_close(&db->counts);
     (void)pthread_mutex_destroy(&db->lock);
     free(db);
 }
 
 /* --- use ----------------------------------------------------------------- */
 
+bool
+sql_observe(struct sql *db, struct metrics *m)
+{
+    const char *text[STMTS_MAX + SQL_CONTROLS];
+
+    for (unsigned i = 0; i < db->n; i++)
+        text[i] = db->text[i];
+    for (unsigned i = 0; i < SQL_CONTROLS; i++)
+        text[db->n + i] = control_text[i];
+    if (m && !db->counts)
+        db->counts = sql_counts_open(m, text, db->n + SQL_CONTROLS);
+    return !m || db->counts;
+}
+
 void
 sql_lock(struct sql *db)
 {
     (void)pthread_mutex_lock(&db->lock);
+    if (db->counts)
+        sql_count_use(db->counts, true);
 }
 
 void
 sql_unlock(struct sql *db)
 {
+    if (db->counts)
+        sql_count_use(db->counts, false);
     (void)pthread_mutex_unlock(&db->lock);
 }
 
@@ -323,6 +351,9 @@ sql_stmt(struct sql *db, unsigned i, sqlite3_stmt **out, struct fault *f)
     if (!db->st[i])
         e = prepare(db, db->text[i], &db->st[i], f);
     *out = db->st[i];
+    db->at = i;
+    if (db->counts)
+        sql_count_reset(db->counts, i);
     if (!e) {
         (void)sqlite3_reset(*out);
         (void)sqlite3_clear_bindings(*out);
@@ -336,8 +367,8 @@ sql_reset(sqlite3_stmt *st)
     (void)sqlite3_reset(st);
 }
 
-enum err
-sql_step(struct sql *db, sqlite3_stmt *st, struct fault *f)
+static enum err
+step(struct sql *db, sqlite3_stmt *st, struct fault *f)
 {
     int rc = sqlite3_step(st);
     enum err e;
@@ -346,6 +377,40 @@ sql_step(struct sql *db, sqlite3_stmt *st, struct fault *f)
         return ERR_OK;
     e = rc == SQLITE_DONE ? ERR_END : sql_fault(db, rc, "sqlite step", f);
     (void)sqlite3_reset(st);
+    return e;
+}
+
+static sqlite3_stmt *
+stmt_at(const struct sql *db, unsigned i)
+{
+    return i < db->n ? db->st[i] : db->control[i - db->n];
+}
+
+/* Mostly the one that was fetched last. */
+static unsigned
+number_of(struct sql *db, const sqlite3_stmt *st)
+{
+    unsigned i = db->at;
+
+    if (stmt_at(db, i) == st)
+        return i;
+    for (i = 0; i < db->n && db->st[i] != st; i++)
+        ;
+    assert(i < db->n);
+    return i;
+}
+
+enum err
+sql_step(struct sql *db, sqlite3_stmt *st, struct fault *f)
+{
+    int64_t began;
+    enum err e;
+
+    if (!db->counts)
+        return step(db, st, f);
+    began = sql_count_begin();
+    e = step(db, st, f);
+    sql_count_step(db->counts, number_of(db, st), began, e);
     return e;
 }
 
@@ -369,15 +434,11 @@ sql_changes(struct sql *db)
 static enum err
 control(struct sql *db, enum sql_control c, struct fault *f)
 {
-    static const char *const text[] = {
-        [SQL_BEGIN] = "BEGIN IMMEDIATE",
-        [SQL_COMMIT] = "COMMIT",
-        [SQL_ROLLBACK] = "ROLLBACK",
-    };
     enum err e = ERR_OK;
 
     if (!db->control[c])
-        e = prepare(db, text[c], &db->control[c], f);
+        e = prepare(db, control_text[c], &db->control[c], f);
+    db->at = db->n + c;
     return e ? e : sql_run(db, db->control[c], f);
 }
 

@@ -46,6 +46,11 @@ enum err sql_open(struct sql **out, const struct sql_conf *c, struct fault *f);
 /* Sets *DB to NULL; does nothing if it already is. */
 void sql_close(struct sql **db);
 
+/* Statements are counted and timed in M from now on (sqlite_count.h); M may be
+ * NULL. False: no memory. Before other threads use DB. */
+struct metrics;
+bool sql_observe(struct sql *db, struct metrics *m);
+
 void sql_lock(struct sql *db);
 void sql_unlock(struct sql *db);
 

@@ -100,14 +100,13 @@ report_recovery(struct join *j, const struct join_element *s,
     if (r->missing || r->damaged)
         log_critical(j->conf.log, "storage element is damaged",
                      F_STR("se_id", s->element_id),
-                     F_U64("missing", r->missing),
-                     F_U64("damaged", r->damaged), F_TYPE("storage"));
+                     F_U64("missing", r->missing), F_U64("damaged", r->damaged),
+                     F_TYPE("storage"));
     if (r->buckets)
         log_info(j->conf.log, "storage element recovered",
                  F_STR("se_id", s->element_id), F_U64("files", r->files),
-                 F_U64("published", r->published),
-                 F_U64("removed", r->removed), F_U64("settled", r->settled),
-                 F_U64("buckets", r->buckets));
+                 F_U64("published", r->published), F_U64("removed", r->removed),
+                 F_U64("settled", r->settled), F_U64("buckets", r->buckets));
 }
 
 static enum err
@@ -217,6 +216,7 @@ open_roles(struct join *j, struct fault *f)
     ic.registry = admin_registry(j->admin);
     ic.metrics = j->conf.metrics;
     ic.log = j->conf.log;
+    ic.clock = j->conf.clock;
     e = ingest_open(&j->ingest, &ic, j->conf.loops, j->conf.n_loops, f);
     if (e != ERR_OK)
         return e;
@@ -232,8 +232,8 @@ open_roles(struct join *j, struct fault *f)
     if (j->storage == NULL || j->watch == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
     if (j->conf.auth->enabled) {
-        j->authority = authority_open(j->conf.auth, j->conf.token_cache,
-                                      j->conf.n_loops);
+        j->authority =
+            authority_open(j->conf.auth, j->conf.token_cache, j->conf.n_loops);
         if (j->authority == NULL)
             return fault_set(f, ERR_NOMEM, "allocate", "authority");
     }
@@ -241,8 +241,8 @@ open_roles(struct join *j, struct fault *f)
     tables[1] = admin_api_routes(j->admin_api);
     tables[2] = storage_routes(j->storage);
     tables[3] = system_routes(&j->conf.system);
-    j->router = router_open(tables, countof(tables), j->authority,
-                            j->conf.log, j->conf.n_loops);
+    j->router = router_open(tables, countof(tables), j->authority, j->conf.log,
+                            j->conf.n_loops);
     if (j->router == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "router");
     router_observe(j->router, j->conf.routed, j->conf.routed_arg);

@@ -18,6 +18,10 @@ auth_open(struct auth *a, const struct auth_conf *conf, size_t entries,
     a->disabled = metric_series(m, M_AUTH_CHECKS, "disabled");
     a->hits = metric_series(m, M_CACHE_HITS, "memory", "tokens");
     a->misses = metric_series(m, M_CACHE_MISSES, "memory", "tokens");
+    a->items = metric_series(m, M_CACHE_ITEMS, "memory", "tokens");
+    a->bytes = metric_series(m, M_CACHE_BYTES, "memory", "tokens");
+    a->evicted =
+        metric_series(m, M_CACHE_EVICTIONS, "memory", "tokens", "capacity");
     a->cache = token_cache_open(entries, seed);
     return a->cache != NULL;
 }
@@ -118,6 +122,22 @@ auth_verify(const struct auth_conf *conf, struct auth_job *job)
     keyset_unref(&ks);
 }
 
+/* The cache is this loop's; the gauges are sums over all loops. */
+static void
+remember(struct auth *a, const struct auth_job *job, struct wall now)
+{
+    struct metrics *m = a->conf->metrics;
+    struct token_cache_stats *was = &a->told, is;
+
+    token_cache_put(a->cache, job->token, job->generation,
+                    a->conf->token.leeway, now, job->why, &job->claims);
+    token_cache_stats(a->cache, &is);
+    metric_move(m, a->items, (int64_t)is.entries - (int64_t)was->entries);
+    metric_move(m, a->bytes, (int64_t)is.bytes - (int64_t)was->bytes);
+    metric_add(m, a->evicted, is.evicted - was->evicted);
+    *was = is;
+}
+
 void
 auth_done(struct auth *a, const struct auth_job *job, unsigned need,
           struct wall now, struct auth_result *out)
@@ -128,8 +148,7 @@ auth_done(struct auth *a, const struct auth_job *job, unsigned need,
     out->why = job->why;
     out->claims = job->claims;
     metric_observe(m, metric_plain(m, M_AUTH_VERIFY), job->took.ns);
-    token_cache_put(a->cache, job->token, job->generation,
-                    a->conf->token.leeway, now, job->why, &job->claims);
+    remember(a, job, now);
     finish(a, need, a->outcome[TOKEN_OK], out);
 }
 

@@ -35,6 +35,10 @@ struct auth {
     struct series disabled;
     struct series hits;
     struct series misses;
+    struct series items;
+    struct series bytes;
+    struct series evicted;
+    struct token_cache_stats told; /* what the gauges know of the cache */
 };
 
 struct auth_result {

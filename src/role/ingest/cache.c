@@ -1,11 +1,14 @@
 /* cache.c - see cache.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/cache.h"
+#include "obs/metric.h"
 #include <stdlib.h>
 
 struct cache {
     struct map map;
     struct list lru; /* oldest first */
     size_t n, max;
+    struct metrics *metrics; /* NULL: none */
+    struct series hits, misses, items, full, stale;
 };
 
 struct cache *
@@ -41,14 +44,27 @@ cache_drop(struct cache *c, struct cache_entry *e)
     map_remove(&c->map, &e->item);
     list_remove(&e->lru);
     c->n--;
+    metric_move(c->metrics, c->items, -1);
     cache_unref(e);
+}
+
+void
+cache_observe(struct cache *c, struct metrics *m)
+{
+    c->metrics = m;
+    c->hits = metric_series(m, M_CACHE_HITS, "memory", "files");
+    c->misses = metric_series(m, M_CACHE_MISSES, "memory", "files");
+    c->items = metric_series(m, M_CACHE_ITEMS, "memory", "files");
+    c->full =
+        metric_series(m, M_CACHE_EVICTIONS, "memory", "files", "capacity");
+    c->stale =
+        metric_series(m, M_CACHE_EVICTIONS, "memory", "files", "invalidated");
 }
 
 void
 cache_clear(struct cache *c)
 {
-    LIST_FOREACH_SAFE(it, next, &c->lru)
-    {
+    LIST_FOREACH_SAFE (it, next, &c->lru) {
         cache_drop(c, container_of(it, struct cache_entry, lru));
     }
 }
@@ -85,12 +101,14 @@ cache_get(struct cache *c, const struct uuid *file_id)
 {
     struct cache_entry *e = cache_find(c, file_id);
 
+    if (e && e->info.valid != e->blob->ops->generation(e->blob)) {
+        metric_inc(c->metrics, c->stale);
+        cache_drop(c, e);
+        e = NULL;
+    }
+    metric_inc(c->metrics, e ? c->hits : c->misses);
     if (e == NULL)
         return NULL;
-    if (e->info.valid != e->blob->ops->generation(e->blob)) {
-        cache_drop(c, e);
-        return NULL;
-    }
     list_remove(&e->lru);
     list_push(&c->lru, &e->lru);
     e->refs++;
@@ -110,15 +128,19 @@ cache_put(struct cache *c, const struct uuid *file_id, struct blob *blob,
         blob->ops->close(reader);
         return NULL;
     }
-    if (c->n == c->max && c->n)
+    if (c->n == c->max && c->n) {
+        metric_inc(c->metrics, c->full);
         cache_drop(c, container_of(c->lru.next, struct cache_entry, lru));
+    }
     e->file_id = *file_id;
     e->blob = blob;
     e->reader = reader;
     blob->ops->info(reader, &e->info);
     e->refs = 2;
     list_push(&c->lru, &e->lru);
-    map_add(&c->map, &e->item, map_hash(c->map.seed, file_id, sizeof(*file_id)));
+    map_add(&c->map, &e->item,
+            map_hash(c->map.seed, file_id, sizeof(*file_id)));
     c->n++;
+    metric_move(c->metrics, c->items, 1);
     return e;
 }

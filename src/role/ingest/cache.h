@@ -13,6 +13,7 @@
 #include "port/blob.h"
 
 struct cache;
+struct metrics;
 
 struct cache_entry {
     struct map_item item;
@@ -25,6 +26,8 @@ struct cache_entry {
 };
 
 struct cache *cache_open(size_t entries_max, uint64_t seed);
+/* Hits, misses and entries are counted in M from now on. */
+void cache_observe(struct cache *c, struct metrics *m);
 void cache_close(struct cache **c); /* nobody may use an entry any more */
 void cache_clear(struct cache *c);
 

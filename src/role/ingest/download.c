@@ -62,10 +62,11 @@ download_free(struct download *d)
 }
 
 static void
-download_end(struct download *d)
+download_end(struct download *d, enum count_result r)
 {
     struct call *c = d->call;
 
+    count_download(&d->g->counts, r);
     download_free(d);
     exchange_end(c->x);
     call_end(c);
@@ -78,6 +79,7 @@ not_found(struct download *d)
     char id[UUID_TEXT];
 
     uuid_text(&d->file_id, id);
+    count_download(&d->g->counts, COUNT_FAILURE);
     download_free(d);
     reply_error(c, 404, "file_not_found", "There is no file %s", id);
 }
@@ -93,9 +95,11 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     log_error(d->g->conf.log, "download failed", F_STR("file_id", id),
               F_ERR(e), F_FAULT(f), F_STR("request_id", c->x->request_id));
     if (d->started) {
-        download_end(d); /* fewer bytes than promised: the connection is cut */
+        /* Fewer bytes than promised: the connection is cut. */
+        download_end(d, COUNT_FAILURE);
         return;
     }
+    count_download(&d->g->counts, COUNT_FAILURE);
     download_free(d);
     if (e == ERR_CORRUPT)
         reply_error(c, 500, "storage_corrupt",
@@ -253,6 +257,7 @@ download_decide(struct download *d, const char *etag)
     d->ranges.n = d->entry->info.size ? 1 : 0;
     d->ranges.r[0] = (struct http_range){0, d->entry->info.size};
     if (cond == HTTP_COND_FAILED) {
+        count_download(&d->g->counts, COUNT_FAILURE);
         download_free(d);
         reply_error(c, 412, "precondition_failed",
                     "The file is not the one that the condition asks for");
@@ -261,6 +266,7 @@ download_decide(struct download *d, const char *etag)
     if (cond == HTTP_COND_NOT_MODIFIED) {
         d->status = 304;
         headers_common(d, etag);
+        count_download(&d->g->counts, COUNT_SUCCESS);
         download_free(d);
         reply_empty(c, 304);
         return false;
@@ -280,6 +286,7 @@ download_decide(struct download *d, const char *etag)
         exchange_header(
             x, SLICE("Content-Range"),
             slice_str(http_content_range_none(d->entry->info.size, text)));
+        count_download(&d->g->counts, COUNT_FAILURE);
         download_free(d);
         reply_error(c, 416, "range_not_satisfiable",
                     "No byte of the file lies in the range that was asked for");
@@ -343,7 +350,7 @@ download_serve(struct download *d)
                  d->call->x->span_id);
     if (d->ranges.n == 0 || d->call->x->head->method == HTTP_HEAD) {
         download_start(d);
-        download_end(d);
+        download_end(d, COUNT_SUCCESS);
         return;
     }
     range_begin(d);
@@ -362,7 +369,7 @@ piece_sent(struct exchange *x, enum err e)
         d->block = NULL;
     }
     if (e != ERR_OK)
-        download_end(d);
+        download_end(d, COUNT_ABORTED);
     else
         download_step(d);
 }
@@ -471,7 +478,7 @@ download_step(struct download *d)
         return;
     }
     if (d->at == d->ranges.n) {
-        download_end(d);
+        download_end(d, COUNT_SUCCESS);
         return;
     }
     if (d->multi && !d->started) {

@@ -331,6 +331,7 @@ deletion_done(struct blob_delete *r)
     struct call *c = d->call;
 
     deletion_audit(d, err_name(r->err));
+    count_delete(&d->g->counts, r->err == ERR_OK);
     switch (r->err) {
     case ERR_OK:
         reply_empty(c, 204);
@@ -367,6 +368,7 @@ deletion_found(struct registry_lookup *r)
         b->ops->del(b, &d->del);
         return;
     }
+    count_delete(&d->g->counts, false);
     if (r->err == ERR_NOENT)
         reply_no_file(c);
     else if (r->err == ERR_OK)

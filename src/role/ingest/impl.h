@@ -9,6 +9,7 @@
  *   cache.c     open files, per loop
  *   download.c  one download; ranges.c what of it
  *   files.c     metadata, list, delete
+ *   count.c     what of it is counted
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_INGEST_IMPL_H
@@ -18,6 +19,7 @@
 #include "obs/metric.h"
 #include "role/common/file.h"
 #include "role/common/reply.h"
+#include "role/ingest/count.h"
 #include "role/ingest/ingest.h"
 #include "role/ingest/lanes.h"
 #include "role/ingest/params.h"
@@ -39,6 +41,7 @@ struct ingest_loop {
 
 struct ingest {
     struct ingest_conf conf;
+    struct counts_ingest counts;
     unsigned n_loops;
     struct ingest_loop *loop;
     _Atomic(uint64_t) held; /* bytes kept for replay */

@@ -29,6 +29,7 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
     if (g == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "ingest");
     g->conf = *c;
+    counts_ingest_init(&g->counts, c->metrics, c->clock);
     g->loop = calloc(n_loops, sizeof(g->loop[0]));
     if (g->loop == NULL) {
         free(g);
@@ -44,6 +45,7 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
             ingest_close(&g);
             return fault_set(f, ERR_NOMEM, "allocate", "cache of files");
         }
+        cache_observe(il->cache, c->metrics);
         lanes_init(&il->lanes, il->loop, c->hash);
     }
     *out = g;

@@ -34,6 +34,7 @@ struct ingest_conf {
     const struct hash_kernels *hash;
     struct registry *registry;
     struct metrics *metrics;
+    struct mono (*clock)(void); /* for durations; NULL: not measured */
     struct log *log;
 };
 

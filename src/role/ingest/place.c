@@ -140,11 +140,13 @@ struct blob *
 place_choose(struct ingest *g, const struct place *p, struct refusal *r,
              struct buf *details)
 {
+    struct mono began = count_selection_begin(&g->counts);
     struct view v;
     struct select_result res;
 
     view_fill(g, p, &v);
     res = view_select(g, p, &v);
+    count_selection(&g->counts, p->retention, res.chosen >= 0, began);
     if (res.chosen >= 0)
         return v.el[res.chosen].blob;
     refuse_by_kind(p, res.kind, r);

@@ -32,14 +32,6 @@ upload_free(struct upload *u)
     free(u);
 }
 
-static void
-count(struct upload *u, const char *result)
-{
-    struct metrics *m = u->g->conf.metrics;
-
-    metric_inc(m, metric_series(m, M_UPLOADS, result));
-}
-
 /* Nothing is in flight any more: the refusal is answered. */
 static void
 upload_answer_refusal(struct upload *u)
@@ -48,7 +40,8 @@ upload_answer_refusal(struct upload *u)
     struct exchange *x = c->x;
 
     u->state = UPLOAD_DONE;
-    count(u, "error");
+    count_upload_failed(&u->g->counts, u->refusal.code ? u->refusal.code
+                                                       : "client_gone");
     if (u->read_error < 0) {
         int64_t n = u->read_error;
 
@@ -136,7 +129,8 @@ reply_created(struct upload *u)
     exchange_header(x, SLICE("Location"), slice_str(location));
     exchange_header(x, SLICE("X-Artstore-Durability"),
                     u->g->conf.relaxed ? SLICE("relaxed") : SLICE("strict"));
-    count(u, "success");
+    count_upload(&u->g->counts, u->attr.size,
+                 mono_sub(x->loop->now, x->began));
     upload_free(u);
     reply_json(c, 201, &b);
     buf_release(&b);

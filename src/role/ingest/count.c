@@ -1,0 +1,83 @@
+/* count.c - see count.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/count.h"
+
+/* Elements are asked themselves, as the capacity monitor would; who was not
+ * found has no source. */
+#define SOURCE_FOUND "adaptive_monitor"
+#define SOURCE_NONE  "none"
+
+void
+counts_ingest_init(struct counts_ingest *c, struct metrics *m,
+                   struct mono (*clock)(void))
+{
+    static const char *const retention[] = {"TEMPORARY", "PERMANENT"};
+
+    *c = (struct counts_ingest){.metrics = m, .clock = clock};
+    for (unsigned i = 0; i < 2; i++) {
+        c->uploads[i] = metric_nth(m, M_UPLOADS, i);
+        c->deletes[i] = metric_nth(m, M_DELETES, i);
+        c->selections[i][0] = metric_series(m, M_SELECTIONS, retention[i],
+                                            "success", SOURCE_FOUND);
+        c->selections[i][1] = metric_series(m, M_SELECTIONS, retention[i],
+                                            "failure", SOURCE_NONE);
+        c->selection_took[i] =
+            metric_series(m, M_SELECTION_DURATION, retention[i]);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        c->downloads[i] = metric_nth(m, M_DOWNLOADS, i);
+    c->source[0] =
+        metric_series(m, M_SELECTION_SOURCE, SOURCE_FOUND, "success");
+    c->source[1] = metric_series(m, M_SELECTION_SOURCE, SOURCE_NONE, "failure");
+    c->upload_took = metric_plain(m, M_UPLOAD_DURATION);
+    c->upload_size = metric_plain(m, M_UPLOAD_SIZE);
+    c->selection_took2 = metric_plain(m, M_SELECTION_DURATION2);
+}
+
+void
+count_upload(struct counts_ingest *c, uint64_t size, struct dur took)
+{
+    metric_inc(c->metrics, c->uploads[COUNT_SUCCESS]);
+    metric_observe(c->metrics, c->upload_took, took.ns);
+    metric_observe(c->metrics, c->upload_size, (int64_t)size);
+}
+
+void
+count_upload_failed(struct counts_ingest *c, const char *code)
+{
+    metric_inc(c->metrics, c->uploads[COUNT_FAILURE]);
+    metric_inc(c->metrics, metric_series(c->metrics, M_UPLOAD_REFUSED, code));
+}
+
+void
+count_download(struct counts_ingest *c, enum count_result r)
+{
+    metric_inc(c->metrics, c->downloads[r]);
+}
+
+void
+count_delete(struct counts_ingest *c, bool ok)
+{
+    metric_inc(c->metrics, c->deletes[ok ? COUNT_SUCCESS : COUNT_FAILURE]);
+}
+
+struct mono
+count_selection_begin(const struct counts_ingest *c)
+{
+    return c->clock && c->metrics ? c->clock() : (struct mono){0};
+}
+
+void
+count_selection(struct counts_ingest *c, enum retention r, bool ok,
+                struct mono began)
+{
+    unsigned i = r == RETENTION_PERMANENT;
+
+    metric_inc(c->metrics, c->selections[i][!ok]);
+    metric_inc(c->metrics, c->source[!ok]);
+    if (c->clock && c->metrics) {
+        int64_t took = mono_sub(c->clock(), began).ns;
+
+        metric_observe(c->metrics, c->selection_took[i], took);
+        metric_observe(c->metrics, c->selection_took2, took);
+    }
+}
