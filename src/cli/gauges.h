@@ -28,8 +28,8 @@ struct gauges_conf {
 
 struct gauges;
 
-/* What CONF names must live as long as the exposition may be asked for. NULL: no
- * memory. */
+/* What CONF names must live as long as the exposition may be asked for. NULL:
+ * no memory. */
 struct gauges *gauges_open(const struct gauges_conf *conf);
 void gauges_close(struct gauges **g);
 

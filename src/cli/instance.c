@@ -1,6 +1,6 @@
 /* instance.c - DATA_DIR/server.json: {"url", "pid"} of the server that runs on
- * the folder, so that client commands need only the folder. Written whole or not
- * at all; removed at an orderly end. SPDX-License-Identifier: Apache-2.0 */
+ * the folder, so that client commands need only the folder. Written whole or
+ * not at all; removed at an orderly end. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/server.h"
 #include "base/buf.h"
 #include "wire/json.h"

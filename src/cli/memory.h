@@ -1,8 +1,8 @@
 /* memory.h - how much memory there is for us, and how much of it is in use.
  *
  * The limit of the control group counts when there is one (version 2, then 1),
- * else the machine. File pages are not use: a file server fills whatever it gets
- * with them, and the kernel takes them back when somebody wants memory.
+ * else the machine. File pages are not use: a file server fills whatever it
+ * gets with them, and the kernel takes them back when somebody wants memory.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_MEMORY_H
 #define CLI_MEMORY_H

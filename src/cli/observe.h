@@ -13,14 +13,12 @@ struct health;
 struct observe;
 
 struct observe *observe_open(const struct conf *c, struct metrics *m,
-                             struct log *l, struct health *h,
-                             unsigned n_loops);
+                             struct log *l, struct health *h, unsigned n_loops);
 void observe_close(struct observe **o);
 
 /* For http_conf and http_server_open(). */
 struct http_observer *observe_observer(struct observe *o);
-void observe_client(void *arg, struct exchange *x,
-                    const struct sockaddr *peer);
+void observe_client(void *arg, struct exchange *x, const struct sockaddr *peer);
 /* For join_conf: the request is in progress from now on. */
 void observe_routed(void *arg, struct exchange *x);
 

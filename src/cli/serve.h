@@ -1,4 +1,5 @@
-/* serve.h - the table of server commands. SPDX-License-Identifier: Apache-2.0 */
+/* serve.h - the table of server commands. SPDX-License-Identifier: Apache-2.0
+ * */
 #ifndef CLI_SERVE_H
 #define CLI_SERVE_H
 

@@ -1,7 +1,7 @@
 /* server.c - `artstore server`: every role in one process (D02).
  *
- * Opens what does I/O (loops, disks, databases, keys, the HTTP server), hands it
- * to join/, and then waits for signals on the main thread:
+ * Opens what does I/O (loops, disks, databases, keys, the HTTP server), hands
+ * it to join/, and then waits for signals on the main thread:
  *
  *     SIGTERM, SIGINT   drain: finish what is under way, then stop; exit 0
  *     SIGHUP            read keys and certificates again

@@ -7,15 +7,16 @@
 
 struct conf;
 
-/* Runs until SIGTERM or SIGINT and a drain; prints "ready URL" as the first line
- * of stdout. Returns the exit status. */
+/* Runs until SIGTERM or SIGINT and a drain; prints "ready URL" as the first
+ * line of stdout. Returns the exit status. */
 int server_run(struct conf *conf);
 
-/* DATA_DIR/server.json: where the running server is, for the client commands. */
+/* DATA_DIR/server.json: where the running server is, for the client commands.
+ * */
 struct instance;
-enum err instance_write(struct instance **out, const char *data_dir,
-                        const char *url, const char *issuer,
-                        const char *audience, struct fault *f);
+enum err
+instance_write(struct instance **out, const char *data_dir, const char *url,
+               const char *issuer, const char *audience, struct fault *f);
 void instance_remove(struct instance **i);
 
 #endif

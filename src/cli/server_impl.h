@@ -53,8 +53,8 @@ struct server {
 
 /* Log, metrics, health: what tells of all that follows. */
 bool server_open_observation(struct server *s);
-/* Everything else, up to and including the sockets, on which nothing is accepted
- * yet. *F names what failed. */
+/* Everything else, up to and including the sockets, on which nothing is
+ * accepted yet. *F names what failed. */
 enum err server_open(struct server *s, struct fault *f);
 /* Says in the log how long the certificate is good for. */
 void server_tls_log(struct server *s);

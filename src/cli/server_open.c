@@ -64,8 +64,8 @@ path_in(const struct server *s, const char *path, char *out, size_t cap)
     return n > 0 && (size_t)n < cap;
 }
 
-/* A certificate that has ended is presented all the same: clients refuse it, and
- * a server that does not start would help nobody. */
+/* A certificate that has ended is presented all the same: clients refuse it,
+ * and a server that does not start would help nobody. */
 void
 server_tls_log(struct server *s)
 {
@@ -285,6 +285,8 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
         .ingest =
             {
                 .file_max = c->max_file_size_mb * MIB,
+                .replay_window = c->upload_replay_window,
+                .replay_budget = c->replay_budget,
                 .retention = (enum retention)c->retention_default,
                 .ttl_days = c->ttl_default_days,
                 .attempts = (unsigned)c->storage_element_max_retries,

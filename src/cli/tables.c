@@ -1,4 +1,5 @@
-/* tables.c - every command of the program. SPDX-License-Identifier: Apache-2.0 */
+/* tables.c - every command of the program. SPDX-License-Identifier: Apache-2.0
+ * */
 #include "cli/client.h"
 #include "cli/serve.h"
 

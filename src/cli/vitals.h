@@ -34,8 +34,8 @@ struct vitals_conf {
 struct vitals *vitals_open(const struct vitals_conf *conf);
 void vitals_close(struct vitals **v);
 
-/* The first look, and the thread. The loops run, or will soon. False: there is no
- * thread. */
+/* The first look, and the thread. The loops run, or will soon. False: there is
+ * no thread. */
 bool vitals_start(struct vitals *v);
 /* On each loop's thread: no sign of it is expected any more. */
 void vitals_leave(struct vitals *v, struct loop *l);

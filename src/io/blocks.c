@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHUNK_SIZE (2 * MIB)
+#define CHUNK_SIZE   (2 * MIB)
 #define CHUNK_BLOCKS (CHUNK_SIZE / BLOCK_SIZE)
-#define IDLE_CHUNKS 8 /* 16 MiB */
-#define HUNGRY_MAX 256 /* loops; more are never made */
+#define IDLE_CHUNKS  8   /* 16 MiB */
+#define HUNGRY_MAX   256 /* loops; more are never made */
 
 struct chunk {
     uint8_t *mem; /* NULL: not mapped */

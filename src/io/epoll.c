@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS 256
+#define EVENTS  256
 #define FDS_MAX (1 << 20)
 
 /* What waits on one descriptor. */
@@ -164,9 +164,9 @@ try_sendv(struct net_op *op)
 {
     while (op->n_iov) {
         struct msghdr m = {.msg_iov = op->iov, .msg_iovlen = (size_t)op->n_iov};
-        ssize_t r = sendmsg(op->fd, &m,
-                            MSG_NOSIGNAL | MSG_DONTWAIT |
-                                (op->more ? MSG_MORE : 0));
+        ssize_t r =
+            sendmsg(op->fd, &m,
+                    MSG_NOSIGNAL | MSG_DONTWAIT | (op->more ? MSG_MORE : 0));
         size_t n = r > 0 ? (size_t)r : 0;
 
         if (r == -1 && errno == EINTR)
@@ -289,8 +289,8 @@ file_work(struct work *w)
         char *p = (char *)io->p + io->did;
         size_t n = io->n - io->did;
         off_t off = (off_t)(io->off + io->did);
-        ssize_t r = io->write ? pwrite(io->fd, p, n, off)
-                              : pread(io->fd, p, n, off);
+        ssize_t r =
+            io->write ? pwrite(io->fd, p, n, off) : pread(io->fd, p, n, off);
 
         if (r == -1 && errno == EINTR)
             continue;

@@ -34,8 +34,8 @@ struct http_conf {
     struct dur linger_timeout;
     uint64_t body_min_rate;  /* bytes a second; 0: none */
     uint64_t write_min_rate; /* bytes a second; 0: none */
-    uint64_t body_max; /* of a chunked body; a longer one is 413 at once */
-    uint64_t drain_max;      /* unread body that is still worth reading away */
+    uint64_t body_max;  /* of a chunked body; a longer one is 413 at once */
+    uint64_t drain_max; /* unread body that is still worth reading away */
     unsigned connections_max;
     unsigned connections_per_address;
     size_t answer_max;       /* largest answer from memory */

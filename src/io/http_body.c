@@ -1,11 +1,12 @@
 /* http_body.c - the body on its way in: pulled by the role, straight into the
  * role's memory.
  *
- * What came with the head is copied out of inbuf; the rest is received where the
- * role wants it. A chunked body is decoded where it was received: its framing
- * shrinks away and the free room at the end is filled again. So that nothing of
- * the next request is swallowed in large amounts, a chunked read asks for no
- * more than the rest of the chunk and the few bytes that must follow it.
+ * What came with the head is copied out of inbuf; the rest is received where
+ * the role wants it. A chunked body is decoded where it was received: its
+ * framing shrinks away and the free room at the end is filled again. So that
+ * nothing of the next request is swallowed in large amounts, a chunked read
+ * asks for no more than the rest of the chunk and the few bytes that must
+ * follow it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_impl.h"
 #include <string.h>

@@ -111,9 +111,9 @@ conn_no_deadline(struct conn *c)
 }
 
 /* How long the next N bytes may take, when the peer has had WAITED for BEFORE
- * bytes so far: what it was too slow before is missing now, what it was too fast
- * is not made up for. So one byte now and then wears TIMEOUT down, however the
- * bytes are cut into operations. */
+ * bytes so far: what it was too slow before is missing now, what it was too
+ * fast is not made up for. So one byte now and then wears TIMEOUT down, however
+ * the bytes are cut into operations. */
 struct dur
 conn_pace(struct dur timeout, uint64_t rate, uint64_t n, uint64_t before,
           struct dur waited)

@@ -1,5 +1,5 @@
-/* http_limit_test.c - deadlines that a byte now and then cannot put off, limits,
- * drain, and peers that vanish at every point, on both loops, plain and
+/* http_limit_test.c - deadlines that a byte now and then cannot put off,
+ * limits, drain, and peers that vanish at every point, on both loops, plain and
  * encrypted. SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_world.h"
 #include <setjmp.h>

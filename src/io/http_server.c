@@ -146,6 +146,24 @@ url_of(const struct sockaddr_storage *sa, bool tls, char *url, size_t cap)
              tls ? "https" : "http", host, port);
 }
 
+/* SO_REUSEPORT would share the port with another server of ours without a word:
+ * so whether somebody listens there is asked without it first. */
+static bool
+port_is_free(const struct addrinfo *ai)
+{
+    bool unused = true;
+    int one = 1;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd == -1)
+        return true; /* the real attempt will say why */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 || listen(fd, 1) == -1)
+        unused = errno != EADDRINUSE;
+    (void)close(fd);
+    return unused;
+}
+
 static enum err
 listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
           char *url, size_t cap, struct fault *f)
@@ -158,6 +176,9 @@ listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
         struct net_listener *ln;
         int fd;
 
+        if (i == 0 && !port_is_free(ai))
+            return fault_sys(f, EADDRINUSE,
+                             "listen (another process has the port)", address);
         if (hl->n_listeners == LISTENERS_MAX)
             return fault_set(f, ERR_TOOBIG, "listen", "at most 8 addresses");
         fd = listen_fd(ai, f, address);

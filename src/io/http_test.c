@@ -1,5 +1,6 @@
 /* http_test.c - requests and answers over real loops, plain and encrypted: what
- * goes in comes out, however it is cut. Deadlines and limits: http_limit_test.c.
+ * goes in comes out, however it is cut. Deadlines and limits:
+ * http_limit_test.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_world.h"
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* http_world.h - for tests: a whole HTTP server with a small role on real loops,
- * and a client that sends byte by byte what it is told.
+/* http_world.h - for tests: a whole HTTP server with a small role on real
+ * loops, and a client that sends byte by byte what it is told.
  *
  * The role answers by the path of the request:
  *

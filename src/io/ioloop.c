@@ -133,7 +133,8 @@ run_queues(struct ioloop *l)
     struct work *w;
     unsigned n = 0;
 
-    /* Cleared first: a post after this wakes again, a post before it is seen. */
+    /* Cleared first: a post after this wakes again, a post before it is seen.
+     * */
     atomic_store(&l->wake_sent, false);
     pthread_mutex_lock(&l->mu);
     t = l->posted;
@@ -170,8 +171,8 @@ blocks_arrived(struct loop *loop, struct task *t)
     l->hungry = false;
     while (!list_empty(&l->waiting_blocks) &&
            (k = blocks_get(l->blocks)) != NULL) {
-        struct block_wait *w = container_of(list_pop(&l->waiting_blocks),
-                                            struct block_wait, item);
+        struct block_wait *w =
+            container_of(list_pop(&l->waiting_blocks), struct block_wait, item);
 
         w->ready(loop, w, k);
     }
@@ -249,8 +250,7 @@ run_hooks(struct ioloop *l, bool idle)
 {
     bool more = false;
 
-    LIST_FOREACH(it, &l->hooks)
-    {
+    LIST_FOREACH (it, &l->hooks) {
         struct hook *h = container_of(it, struct hook, item);
 
         more |= h->run(&l->loop, h, idle);
@@ -285,13 +285,11 @@ ioloop_turn(struct ioloop *l)
     more = run_hooks(l, n == 0);
     if (l->stopping && l->in_flight == 0)
         return false;
-    l->events = l->net->wait(l,
-                             heap_first(&l->timers) ? heap_first(&l->timers)->at
-                                                    : MONO_NEVER,
-                             more || l->own != NULL);
+    l->events = l->net->wait(
+        l, heap_first(&l->timers) ? heap_first(&l->timers)->at : MONO_NEVER,
+        more || l->own != NULL);
     atomic_fetch_add_explicit(&l->stat.turns, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&l->stat.events, l->events,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&l->stat.events, l->events, memory_order_relaxed);
     return true;
 }
 

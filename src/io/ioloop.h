@@ -91,14 +91,14 @@ struct ioloop {
     struct work *finished, **finished_tail;
     struct task *own, **own_tail; /* posted by this thread to itself */
     bool stopping;
-    bool hungry;            /* registered with the pool of blocks */
+    bool hungry; /* registered with the pool of blocks */
     struct task hungry_task;
     struct task stop_task;
     unsigned events;    /* of the last wait */
     unsigned in_flight; /* work and file operations of this loop */
     const char *kind;
     void *driver; /* the driver's own state */
-    struct {     /* of this loop, for metrics; read by others without a lock */
+    struct {      /* of this loop, for metrics; read by others without a lock */
         _Atomic(uint64_t) turns, events, block_waits;
     } stat;
 };
@@ -111,9 +111,9 @@ ioloop_of(struct loop *l)
 
 /* KIND: "uring", "epoll" or "auto" (uring where the kernel lets us). On failure
  * *F names the call. The loop is driven by ioloop_run() on one thread. */
-enum err ioloop_open(struct ioloop **out, const char *kind, unsigned id,
-                     struct blocks *blocks, struct workers *workers,
-                     struct fault *f);
+enum err
+ioloop_open(struct ioloop **out, const char *kind, unsigned id,
+            struct blocks *blocks, struct workers *workers, struct fault *f);
 void ioloop_close(struct ioloop **l);
 const char *ioloop_kind(const struct ioloop *l); /* "uring", "epoll" */
 

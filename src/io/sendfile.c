@@ -57,8 +57,8 @@ struct cachestat {
     uint64_t recently_evicted;
 };
 
-/* Before that system call: one byte of every 64 KiB, without waiting. Read-ahead
- * works in larger steps, so that little is missed. */
+/* Before that system call: one byte of every 64 KiB, without waiting.
+ * Read-ahead works in larger steps, so that little is missed. */
 static bool
 probe(int fd, uint64_t off, uint64_t n)
 {

@@ -5,8 +5,8 @@
  * that come later; connections that stand keep what they began with, since each
  * holds a reference. When a reload fails nothing changes.
  *
- * OpenSSL does no I/O here: it takes ciphertext from a struct tls_wire and gives
- * ciphertext to it, so that the loops move the bytes.
+ * OpenSSL does no I/O here: it takes ciphertext from a struct tls_wire and
+ * gives ciphertext to it, so that the loops move the bytes.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_TLS_H
 #define IO_TLS_H

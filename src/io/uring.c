@@ -10,8 +10,8 @@
  * non-blocking ones instead of waiting for us; sendfile(), which is not an
  * io_uring operation, flips the mode around its calls.
  *
- * What an entry of the completion queue is about stands in the low three bits of
- * its user data; everything it may point to is aligned to eight bytes.
+ * What an entry of the completion queue is about stands in the low three bits
+ * of its user data; everything it may point to is aligned to eight bytes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/ioloop_impl.h"
 #include <errno.h>
@@ -25,7 +25,7 @@
 
 #define SQ_ENTRIES 1024
 #define CQ_ENTRIES 16384
-#define POOL_BUFS 128 /* a power of two */
+#define POOL_BUFS  128 /* a power of two */
 #define POOL_GROUP 0
 
 enum tag { TAG_NET, TAG_FILE, TAG_LISTEN, TAG_WAKE, TAG_IGNORE };
@@ -75,8 +75,8 @@ submit_sendv(struct uring *u, struct net_op *op)
 {
     struct io_uring_sqe *s = sqe_get(u);
 
-    op->msg = (struct msghdr){.msg_iov = op->iov,
-                              .msg_iovlen = (size_t)op->n_iov};
+    op->msg =
+        (struct msghdr){.msg_iov = op->iov, .msg_iovlen = (size_t)op->n_iov};
     io_uring_prep_sendmsg(
         s, op->fd, &op->msg,
         (unsigned)(MSG_NOSIGNAL | MSG_WAITALL | (op->more ? MSG_MORE : 0)));

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define WORKERS_MAX 256
-#define QUEUE_MAX 65536 /* beyond what bounded loops can submit */
+#define QUEUE_MAX   65536 /* beyond what bounded loops can submit */
 
 struct workers {
     pthread_mutex_t mu;

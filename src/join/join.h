@@ -6,8 +6,8 @@
  *     gateway   role/ingest    sees elements and registry only
  *     router    role/common    all their routes behind one port
  *
- * Roles that live together talk through in-process drivers of the same ports, so
- * the embedded server pays for no loopback HTTP.
+ * Roles that live together talk through in-process drivers of the same ports,
+ * so the embedded server pays for no loopback HTTP.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef JOIN_JOIN_H
 #define JOIN_JOIN_H
@@ -63,8 +63,8 @@ struct join_conf {
 
 /* Blocks: recovers the elements and brings the catalogue up to date. *F names
  * what failed and what to do. */
-enum err join_open(struct join **out, const struct join_conf *c,
-                   struct fault *f);
+enum err
+join_open(struct join **out, const struct join_conf *c, struct fault *f);
 struct serve_app *join_app(struct join *j);
 
 /* The periodic work, on the first loop's thread. */

@@ -1,5 +1,5 @@
-/* watch.h - what storage elements and catalogue tell of themselves: their health
- * checks (D11, ING-096, ING-097, PRD-175) and their gauges.
+/* watch.h - what storage elements and catalogue tell of themselves: their
+ * health checks (D11, ING-096, ING-097, PRD-175) and their gauges.
  *
  *   storage_elements   every second, from the elements' own snapshots
  *       unhealthy   no element takes uploads (ING-096)

@@ -28,8 +28,8 @@ struct blob_ticket; /* an admitted attempt; the driver's */
 struct blob_reader; /* an open file; the driver's */
 
 #define BLOB_SIZE_UNKNOWN UINT64_MAX
-#define BLOB_PUT_MAX BLOCK_SIZE /* largest body of one put in one piece */
-#define BLOB_PUT_BLOCKS 32      /* and in blocks: 8 MiB */
+#define BLOB_PUT_MAX      BLOCK_SIZE /* largest body of one put in one piece */
+#define BLOB_PUT_BLOCKS   32         /* and in blocks: 8 MiB */
 
 enum blob_mode {
     BLOB_EDIT,
@@ -39,10 +39,10 @@ enum blob_mode {
 };
 
 enum blob_status { /* ING-113, with hysteresis (D07) */
-    BLOB_OK,
-    BLOB_WARNING,
-    BLOB_CRITICAL,
-    BLOB_FULL,
+                   BLOB_OK,
+                   BLOB_WARNING,
+                   BLOB_CRITICAL,
+                   BLOB_FULL,
 };
 
 /* What an element knows of itself; a snapshot (STO-016...STO-027). */
@@ -51,7 +51,7 @@ struct blob_capacity {
     struct uuid element_uuid;
     char pool_id[33]; /* elements of one file system share it (D28) */
     char location[65];
-    char backend[8];  /* "local" */
+    char backend[8]; /* "local" */
     char endpoint[256];
     enum blob_mode mode;
     int priority;
@@ -173,7 +173,7 @@ struct blob_open {
 /* Facts of an open file; valid until blob_close(). */
 struct blob_info {
     const struct file_attr *attr;
-    int fd;         /* of the stored bytes, for sendfile; -1 when there is none */
+    int fd; /* of the stored bytes, for sendfile; -1 when there is none */
     uint64_t size;  /* of the stored bytes */
     uint64_t valid; /* changes when something was deleted or replaced on this
                        element: a cached reader with an older value must be
@@ -218,8 +218,8 @@ struct blob_delete {
 struct blob_list {
     struct loop *loop;
     void (*done)(struct blob_list *r);
-    struct uuid after; /* nil: from the start */
-    unsigned max;      /* rows wanted, at most 1000 */
+    struct uuid after;      /* nil: from the start */
+    unsigned max;           /* rows wanted, at most 1000 */
     struct file_attr *rows; /* result: MAX rows, the caller's memory */
     unsigned n;
     enum err err;

@@ -8,8 +8,8 @@
  *     loop_mem_advance(&l, dur_ms(1500));  timers fire on the way
  *     loop_mem_release(&l);
  *
- * Blocking work is done inline, in the turn after its submission. All calls come
- * from one thread, posts too. SPDX-License-Identifier: Apache-2.0 */
+ * Blocking work is done inline, in the turn after its submission. All calls
+ * come from one thread, posts too. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_LOOP_MEM_H
 #define PORT_LOOP_MEM_H
 
@@ -32,7 +32,8 @@ void loop_mem_init(struct loop_mem *l);
 /* Asserts that nothing was left behind: tasks, work, blocks. */
 void loop_mem_release(struct loop_mem *l);
 
-/* One turn: timers that are due, tasks, work, hooks. True when it did something. */
+/* One turn: timers that are due, tasks, work, hooks. True when it did
+ * something. */
 bool loop_mem_turn(struct loop_mem *l);
 /* Turns until nothing is left to do at this time. */
 void loop_mem_settle(struct loop_mem *l);

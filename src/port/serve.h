@@ -60,9 +60,9 @@ struct exchange {
     const struct exchange_ops *ops;
     struct loop *loop; /* changes only by exchange_move() */
     const struct http_head *head;
-    uint64_t body_left;   /* bytes still to come, or UINT64_MAX when chunked */
-    char client[46];      /* address of the client, behind trusted proxies */
-    bool tls;             /* the client's side is encrypted, as far as we know */
+    uint64_t body_left; /* bytes still to come, or UINT64_MAX when chunked */
+    char client[46];    /* address of the client, behind trusted proxies */
+    bool tls;           /* the client's side is encrypted, as far as we know */
     char request_id[129]; /* the client's when valid, else ours */
     char trace_id[33];    /* W3C trace context */
     char span_id[17];     /* this server's span */
@@ -70,7 +70,7 @@ struct exchange {
     /* For the access log and the metrics; the role sets them. */
     const char *route; /* pattern of the route, a constant */
     char user[64];     /* subject of the token */
-    const void *peer; /* the same for all exchanges of one connection */
+    const void *peer;  /* the same for all exchanges of one connection */
     void *role;        /* the role's own state of this exchange */
 };
 
@@ -87,8 +87,9 @@ exchange_read(struct exchange *x, void *p, size_t n, bool fill,
     x->ops->read(x, p, n, fill, done);
 }
 
-/* True when the whole rest of the body is in memory already; BODY is valid until
- * the exchange ends. Does not use it up. Never true for chunked bodies. */
+/* True when the whole rest of the body is in memory already; BODY is valid
+ * until the exchange ends. Does not use it up. Never true for chunked bodies.
+ * */
 static inline bool
 exchange_peek(struct exchange *x, struct slice *body)
 {
@@ -156,8 +157,8 @@ exchange_fail(struct exchange *x, int64_t n)
 }
 
 /* Hands the connection over to another loop (large uploads gather on one, so
- * that the hash lanes fill). Only before the first read and answer. ARRIVED runs
- * on TO's thread. False, and nothing done, when it cannot be moved. */
+ * that the hash lanes fill). Only before the first read and answer. ARRIVED
+ * runs on TO's thread. False, and nothing done, when it cannot be moved. */
 static inline bool
 exchange_move(struct exchange *x, struct loop *to,
               void (*arrived)(struct exchange *x))

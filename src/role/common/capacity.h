@@ -1,8 +1,8 @@
 /* capacity.h - what an element says of itself, as JSON (STO-018, AMB-021).
  *
- * Flat members with byte counts as numbers, and the same numbers once more in an
- * object `capacity`, for readers that look there. `now` is the clock of whoever
- * answers, so that a poller sees how far the two are apart (D36).
+ * Flat members with byte counts as numbers, and the same numbers once more in
+ * an object `capacity`, for readers that look there. `now` is the clock of
+ * whoever answers, so that a poller sees how far the two are apart (D36).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_COMMON_CAPACITY_H
 #define ROLE_COMMON_CAPACITY_H

@@ -1,5 +1,5 @@
-/* file.h - what is known of a file, as JSON: the same members wherever a file is
- * answered. SPDX-License-Identifier: Apache-2.0 */
+/* file.h - what is known of a file, as JSON: the same members wherever a file
+ * is answered. SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_COMMON_FILE_H
 #define ROLE_COMMON_FILE_H
 

@@ -165,8 +165,8 @@ path_of(const struct route *r, size_t i)
     return i == 0 ? r->pattern : i <= ROUTE_ALSO_MAX ? r->also[i - 1] : NULL;
 }
 
-/* Does an earlier route (or an earlier path of this one) have PATH already? Then
- * its object is written there, with all methods. */
+/* Does an earlier route (or an earlier path of this one) have PATH already?
+ * Then its object is written there, with all methods. */
 static bool
 path_is_new(const struct route_table *tables, size_t t, size_t i, size_t k,
             const char *path)

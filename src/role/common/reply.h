@@ -3,7 +3,8 @@
  * An error is {"error": code, "message": text, "request_id": id} and, where it
  * helps, "details"; with Accept: application/problem+json it is RFC 9457. Codes
  * are stable, messages are for people and name the field and the remedy. Each
- * function ends the exchange and the call. SPDX-License-Identifier: Apache-2.0 */
+ * function ends the exchange and the call. SPDX-License-Identifier: Apache-2.0
+ * */
 #ifndef ROLE_COMMON_REPLY_H
 #define ROLE_COMMON_REPLY_H
 

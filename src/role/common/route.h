@@ -1,9 +1,9 @@
 /* route.h - every endpoint, once.
  *
  * A role brings one table of routes. The server, the check of who may call, the
- * label of the metrics, /openapi.json and the test that calls each route without
- * a token all read the tables; nothing about a route is written anywhere else,
- * so what is not in a table cannot exist.
+ * label of the metrics, /openapi.json and the test that calls each route
+ * without a token all read the tables; nothing about a route is written
+ * anywhere else, so what is not in a table cannot exist.
  *
  * A pattern is a path with {names} for whole segments: "/api/files/{file_id}".
  * Other paths of the same handler stand in `also` (CNF-002). A path that is
@@ -17,7 +17,7 @@
 #include "sec/scope.h"
 
 #define ROUTE_PARAMS_MAX 3
-#define ROUTE_ALSO_MAX 4
+#define ROUTE_ALSO_MAX   4
 #define ROUTE_TABLES_MAX 8
 
 struct call;
@@ -76,23 +76,22 @@ struct log;
 struct authority; /* role/common/auth.h: verifies tokens; NULL: nobody asks */
 
 /* The tables must outlive the router. N_LOOPS: how many loops will call. */
-struct router *router_open(const struct route_table *tables, size_t n,
-                           struct authority *auth, struct log *log,
-                           unsigned n_loops);
+struct router *
+router_open(const struct route_table *tables, size_t n, struct authority *auth,
+            struct log *log, unsigned n_loops);
 void router_close(struct router **r);
 /* FN is called when the route of a request is known (x->route), before its
  * handler. Before requests come. */
-void router_observe(struct router *r,
-                    void (*fn)(void *arg, struct exchange *x), void *arg);
+void router_observe(struct router *r, void (*fn)(void *arg, struct exchange *x),
+                    void *arg);
 struct serve_app *router_app(struct router *r);
 
 /* The route of METHOD and PATH; NULL with *ALLOW the methods that the path has
  * (bits 1 << method; 0: none). PARAM gets the segments. */
-const struct route *router_find(const struct router *r, enum http_method method,
-                                struct slice path,
-                                struct slice param[ROUTE_PARAMS_MAX],
-                                const struct route_table **table,
-                                unsigned *allow);
+const struct route *
+router_find(const struct router *r, enum http_method method, struct slice path,
+            struct slice param[ROUTE_PARAMS_MAX],
+            const struct route_table **table, unsigned *allow);
 
 /* Every table, for the description and the tests. */
 const struct route_table *router_tables(const struct router *r, size_t *n);

@@ -3,10 +3,11 @@
  * The bytes go one of two ways. With VERIFY_READS every 256 KiB block is read
  * and checked against its CRC32C before any of it leaves. Without, what lies in
  * the page cache goes by sendfile; what does not is read into a block first,
- * because a sendfile that has to wait for the disk would hold up the whole loop.
+ * because a sendfile that has to wait for the disk would hold up the whole
+ * loop.
  *
- * Nothing of the answer is sent before the first bytes are there, so that a file
- * that cannot be read is an honest 500 and not a 200 that breaks off.
+ * Nothing of the answer is sent before the first bytes are there, so that a
+ * file that cannot be read is an honest 500 and not a 200 that breaks off.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "role/ingest/cache.h"
@@ -34,9 +35,9 @@ struct download {
     struct block_wait wait;
     struct block *block;
     struct http_ranges ranges;
-    uint32_t at;          /* range that is being sent */
-    uint64_t off, left;   /* of it */
-    struct buf text;      /* between the ranges of a multi-range answer */
+    uint32_t at;        /* range that is being sent */
+    uint64_t off, left; /* of it */
+    struct buf text;    /* between the ranges of a multi-range answer */
     char boundary[24];
     unsigned elements_tried; /* asked without the registry's help */
     struct registry_element elements[REGISTRY_ELEMENTS_MAX];
@@ -92,8 +93,8 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     char id[UUID_TEXT];
 
     uuid_text(&d->file_id, id);
-    log_error(d->g->conf.log, "download failed", F_STR("file_id", id),
-              F_ERR(e), F_FAULT(f), F_STR("request_id", c->x->request_id));
+    log_error(d->g->conf.log, "download failed", F_STR("file_id", id), F_ERR(e),
+              F_FAULT(f), F_STR("request_id", c->x->request_id));
     if (d->started) {
         /* Fewer bytes than promised: the connection is cut. */
         download_end(d, COUNT_FAILURE);
@@ -134,8 +135,8 @@ open_done(struct blob_open *r)
     struct download *d = container_of(r, struct download, open);
 
     if (r->err == ERR_OK) {
-        d->entry = cache_put(d->il->cache, &d->file_id, d->open_blob,
-                             r->reader);
+        d->entry =
+            cache_put(d->il->cache, &d->file_id, d->open_blob, r->reader);
         if (d->entry)
             download_serve(d);
         else

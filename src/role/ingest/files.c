@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define LIST_DEFAULT 100
-#define LIST_MAX 1000
-#define LIST_TEXT 512
+#define LIST_MAX     1000
+#define LIST_TEXT    512
 
 static bool
 id_param(struct call *c, struct uuid *id)
@@ -239,8 +239,9 @@ list_query(struct listing *q, struct slice query)
         case QUERY_END:
             return true;
         default:
-            return bad(q, "The query", "properly escaped and not longer than "
-                                       "it needs to be");
+            return bad(q, "The query",
+                       "properly escaped and not longer than "
+                       "it needs to be");
         }
     }
 }

@@ -1,9 +1,9 @@
 /* form.c - an upload whose body is multipart/form-data (RFC 7578).
  *
  * Everything around the file is scanned in a 16 KiB side buffer. Inside the
- * file's part the body is received straight into the intake's memory and scanned
- * there, so that only the first read and what is held back at a boundary's
- * possible beginning are ever copied:
+ * file's part the body is received straight into the intake's memory and
+ * scanned there, so that only the first read and what is held back at a
+ * boundary's possible beginning are ever copied:
  *
  *   SIDE    read to side, scan; the file's bytes are copied to the intake
  *   DIRECT  read to the intake's room, scan in place; the fill grows by what is
@@ -11,8 +11,8 @@
  *           the bytes that follow it
  *
  * When a block ends in such held bytes they go back to the side buffer: the
- * block must be full before it can be written, and whether it is, the next bytes
- * tell. Fields that say where the file goes come before it (D38).
+ * block must be full before it can be written, and whether it is, the next
+ * bytes tell. Fields that say where the file goes come before it (D38).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/upload.h"
 #include <stdlib.h>
@@ -71,8 +71,7 @@ file_begins(struct upload *u, const struct multipart_part *part)
                                  part->field[i].value, &u->refusal))
             return false;
     if (u->params.filename[0] == '\0' && part->filename.p &&
-        !params_set(&u->params, SLICE("filename"), part->filename,
-                    &u->refusal))
+        !params_set(&u->params, SLICE("filename"), part->filename, &u->refusal))
         return false;
     if (u->params.filename[0] == '\0')
         memcpy(u->params.filename, "unnamed", 8);
@@ -221,7 +220,9 @@ scan_left(struct upload *u)
     g = file_give(u, slice_of(f->side + f->data_at, f->data_left), &taken);
     f->data_at += taken;
     f->data_left -= taken;
-    return g == GIVE_ALL ? SCAN_MORE : g == GIVE_WAIT ? SCAN_WAIT : SCAN_REFUSED;
+    return g == GIVE_ALL    ? SCAN_MORE
+           : g == GIVE_WAIT ? SCAN_WAIT
+                            : SCAN_REFUSED;
 }
 
 static enum scan
@@ -266,8 +267,8 @@ read_side(struct upload *u)
     exchange_read(u->call->x, u->at, FORM_SIDE - f->n, false, form_read);
 }
 
-/* Inside the file with nothing but held bytes on the side: they move in front of
- * the intake's room. True when the read has begun. */
+/* Inside the file with nothing but held bytes on the side: they move in front
+ * of the intake's room. True when the read has begun. */
 static bool
 read_direct(struct upload *u)
 {
@@ -300,8 +301,8 @@ took_direct(struct upload *u, size_t n)
     enum multipart_kind kind;
 
     do {
-        kind = multipart_next(&f->scan, (char *)f->at + used, total - used,
-                              &ev);
+        kind =
+            multipart_next(&f->scan, (char *)f->at + used, total - used, &ev);
         if (kind == MULTIPART_DATA) {
             assert(ev.data.p == (const char *)f->at + data);
             data += ev.data.n;

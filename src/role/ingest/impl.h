@@ -61,13 +61,13 @@ struct uuid ingest_file_id(struct ingest_loop *il);
 
 struct place {
     enum retention retention;
-    uint64_t size; /* at least; 0 when nothing is known */
+    uint64_t size;                   /* at least; 0 when nothing is known */
     char excluded[EXCLUDED_MAX][65]; /* failed in earlier attempts (ING-118) */
     unsigned n_excluded;
 };
 
-/* The element for the next upload, or NULL with *R (503, or 507 with the list of
- * why in DETAILS, which may be NULL). */
+/* The element for the next upload, or NULL with *R (503, or 507 with the list
+ * of why in DETAILS, which may be NULL). */
 struct blob *place_choose(struct ingest *g, const struct place *p,
                           struct refusal *r, struct buf *details);
 void place_exclude(struct place *p, const char *element_id);

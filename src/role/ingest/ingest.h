@@ -19,9 +19,10 @@ struct metrics;
 struct log;
 
 struct ingest_conf {
-    uint64_t file_max;      /* bytes of one file */
-    uint64_t replay_window; /* bytes of a body that is kept until stored (D04) */
-    uint64_t replay_budget; /* of all of them */
+    uint64_t file_max; /* bytes of one file */
+    uint64_t
+        replay_window; /* bytes of a body that is kept until stored (D04) */
+    uint64_t replay_budget;   /* of all of them */
     enum retention retention; /* when the client says nothing */
     int64_t ttl_days;         /* of TEMPORARY files; 0: they stay */
     unsigned attempts;        /* elements tried for one upload */
@@ -43,8 +44,8 @@ enum err ingest_open(struct ingest **out, const struct ingest_conf *c,
                      struct loop **loops, unsigned n_loops, struct fault *f);
 /* When the loops have stopped. */
 void ingest_close(struct ingest **g);
-/* Drops what the loops keep open, so that elements can be closed. On each loop's
- * thread. */
+/* Drops what the loops keep open, so that elements can be closed. On each
+ * loop's thread. */
 void ingest_loop_quiesce(struct ingest *g, struct loop *l);
 
 struct route_table ingest_routes(struct ingest *g);

@@ -204,8 +204,8 @@ step_small_end(struct intake *s)
     }
 }
 
-/* Hash what is full (one at a time: a stream is one chain), write what is hashed
- * and admitted, in order. */
+/* Hash what is full (one at a time: a stream is one chain), write what is
+ * hashed and admitted, in order. */
 static void
 step_slots(struct intake *s)
 {
@@ -246,7 +246,7 @@ step_end(struct intake *s)
 {
     if (!s->ending || s->ended || !all_done(s))
         return;
-    if (s->final_due) { /* the body ended with a block: nothing carried the end */
+    if (s->final_due) { /* the body ended with a block: nothing carried that */
         if (!s->final_busy)
             final_hash(s, NULL, 0);
         return;
@@ -342,7 +342,7 @@ block_ready(struct loop *l, struct block_wait *w, struct block *b)
 
 void
 intake_init(struct intake *s, struct loop *l, struct lanes *lanes,
-          void (*event)(struct intake *s, enum intake_event ev))
+            void (*event)(struct intake *s, enum intake_event ev))
 {
     memset(s, 0, sizeof(*s));
     s->loop = l;
@@ -380,7 +380,7 @@ intake_hold(struct intake *s, uint64_t size)
 
 void
 intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
-         uint64_t attempt, uint64_t size_hint)
+           uint64_t attempt, uint64_t size_hint)
 {
     assert(s->ticket == NULL && !s->admitting);
     s->blob = b;

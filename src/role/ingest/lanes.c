@@ -21,7 +21,8 @@ clients_missing(const struct lanes *ln)
     return n;
 }
 
-/* WHO has a piece in the queue. Takes the place of whoever is silent longest. */
+/* WHO has a piece in the queue. Takes the place of whoever is silent longest.
+ * */
 static void
 client_ready(struct lanes *ln, const void *who)
 {

@@ -1,11 +1,11 @@
 /* lanes.h - the hash lanes of one loop.
  *
- * What has been received on any connection of the loop is queued here and hashed
- * together with what is ready elsewhere: eight streams cost as much time as two.
- * So a piece waits for company, but only for company that will come: for as many
- * clients as had a piece here a moment ago and have none now, and no longer than
- * LANES_WAIT. A client alone never waits, whatever it sends. DONE runs in the
- * batch hook or the timer, never inside lanes_add().
+ * What has been received on any connection of the loop is queued here and
+ * hashed together with what is ready elsewhere: eight streams cost as much time
+ * as two. So a piece waits for company, but only for company that will come:
+ * for as many clients as had a piece here a moment ago and have none now, and
+ * no longer than LANES_WAIT. A client alone never waits, whatever it sends.
+ * DONE runs in the batch hook or the timer, never inside lanes_add().
  *
  * Measured, CPU-seconds per GB of 1 MiB uploads on 16 connections: see the
  * commit and doc/performance.md.
@@ -22,7 +22,7 @@
 #define LANES_WAIT ((struct dur){1000000})
 /* For so long a client that fell silent is waited for: it may be between two
  * uploads, of which the first is being synced. */
-#define LANES_RECENT dur_ms(25)
+#define LANES_RECENT  dur_ms(25)
 #define LANES_CLIENTS 32 /* remembered; more are not needed to fill the lanes */
 
 struct lane_item {
@@ -30,7 +30,7 @@ struct lane_item {
     const void *p;
     size_t n;
     const void *client; /* identity of who sends; NULL: one piece is all */
-    bool final; /* the stream ends here: DIGESTS is filled */
+    bool final;         /* the stream ends here: DIGESTS is filled */
     struct hash_digests *digests;
     void (*done)(struct lane_item *it);
     struct list item; /* the lanes' */

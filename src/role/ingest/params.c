@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define TTL_DAYS_MAX 36500
-#define PAIRS_MAX 64
+#define PAIRS_MAX    64
 
 void
 refuse(struct refusal *r, int status, const char *code, const char *fmt, ...)
@@ -72,6 +72,15 @@ set_retention(struct params *p, struct slice v, struct refusal *r)
                "retention_policy is \"%.*s\"; it must be TEMPORARY or "
                "PERMANENT",
                (int)size_min(v.n, 32), v.p ? v.p : "");
+        return false;
+    }
+    if (p->placed && p->retention != t) {
+        refuse(r, 400, "retention_too_late",
+               "retention_policy %s came after the file, which is on its way "
+               "as %s already; send it before the file, in the query or in "
+               "the header X-Retention-Policy",
+               t == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY",
+               t == RETENTION_PERMANENT ? "TEMPORARY" : "PERMANENT");
         return false;
     }
     if (p->has_retention && p->retention != t) {

@@ -25,9 +25,10 @@ struct params {
     char content_type[128];
     struct buf metadata; /* JSON object text; .n == 0: none */
     enum retention retention;
-    int64_t ttl_days; /* 0: none */
+    int64_t ttl_days;          /* 0: none */
     struct digest_set digests; /* that the client expects */
     bool has_retention, has_ttl;
+    bool placed; /* the file is on its way: retention is settled */
 };
 
 void params_init(struct params *p);
@@ -38,8 +39,7 @@ void params_release(struct params *p);
 bool params_set(struct params *p, struct slice name, struct slice value,
                 struct refusal *r);
 /* Everything that the head of X says: query, then headers. */
-bool params_head(struct params *p, const struct exchange *x,
-                 struct refusal *r);
+bool params_head(struct params *p, const struct exchange *x, struct refusal *r);
 /* Content-MD5, Content-Digest, Repr-Digest; also those of a multipart part. */
 bool params_digest_field(struct params *p, struct slice name,
                          struct slice value, struct refusal *r);

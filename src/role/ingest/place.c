@@ -32,8 +32,8 @@ is_excluded(const struct place *p, const char *id)
 static void
 view_fill(struct ingest *g, const struct place *p, struct view *v)
 {
-    unsigned n = registry_elements(g->conf.registry, v->el,
-                                   REGISTRY_ELEMENTS_MAX);
+    unsigned n =
+        registry_elements(g->conf.registry, v->el, REGISTRY_ELEMENTS_MAX);
 
     v->n = n < REGISTRY_ELEMENTS_MAX ? n : REGISTRY_ELEMENTS_MAX;
     for (unsigned i = 0; i < v->n; i++) {

@@ -1,8 +1,8 @@
 /* upload.c - one upload from head to 201. The states are in upload.h.
  *
- * The order of checks is what a client would want to learn first: is the request
- * understood, is the file allowed, is there room; and only then the body, which
- * with "Expect: 100-continue" is not even sent before (D04, D26).
+ * The order of checks is what a client would want to learn first: is the
+ * request understood, is the file allowed, is there room; and only then the
+ * body, which with "Expect: 100-continue" is not even sent before (D04, D26).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/upload.h"
 #include "wire/date.h"
@@ -52,8 +52,7 @@ upload_answer_refusal(struct upload *u)
     }
     if (u->refusal.status == 503)
         exchange_header(x, SLICE("Retry-After"), SLICE("5"));
-    reply_error_details(c, u->refusal.status, u->refusal.code,
-                        u->refusal.text,
+    reply_error_details(c, u->refusal.status, u->refusal.code, u->refusal.text,
                         u->details.n ? buf_str(&u->details) : NULL);
     upload_free(u);
 }
@@ -139,8 +138,8 @@ reply_created(struct upload *u)
 static bool
 next_attempt(struct upload *u, enum err e)
 {
-    bool elsewhere = e == ERR_NOSPC || e == ERR_NOINODES ||
-                     e == ERR_READONLY || e == ERR_IO || e == ERR_BUSY;
+    bool elsewhere = e == ERR_NOSPC || e == ERR_NOINODES || e == ERR_READONLY ||
+                     e == ERR_IO || e == ERR_BUSY;
 
     if (!elsewhere || u->attempt >= u->g->conf.attempts)
         return false;
@@ -409,11 +408,11 @@ upload_hold(struct upload *u)
 bool
 upload_place(struct upload *u)
 {
-    u->place.retention = u->params.has_retention ? u->params.retention
-                                                 : u->g->conf.retention;
+    u->place.retention =
+        u->params.has_retention ? u->params.retention : u->g->conf.retention;
     /* From here on a contrary word is a contradiction (D38). */
     u->params.retention = u->place.retention;
-    u->params.has_retention = true;
+    u->params.has_retention = u->params.placed = true;
     u->place.size = u->known == BLOB_SIZE_UNKNOWN ? 0 : u->known;
     u->blob = place_choose(u->g, &u->place, &u->refusal, &u->details);
     if (u->blob == NULL) {
@@ -450,8 +449,8 @@ upload_arrived(struct exchange *x)
     upload_start(((struct call *)x->role)->state);
 }
 
-/* Large uploads gather on one loop, so that its lanes fill: more lanes beat more
- * threads. The first loop that is not full takes it. */
+/* Large uploads gather on one loop, so that its lanes fill: more lanes beat
+ * more threads. The first loop that is not full takes it. */
 static struct loop *
 gathering_loop(struct ingest *g)
 {

@@ -20,8 +20,8 @@
 
 struct storage_api;
 
-/* NULL: no memory. The elements must outlive it; it must outlive the router that
- * has its table. */
+/* NULL: no memory. The elements must outlive it; it must outlive the router
+ * that has its table. */
 struct storage_api *
 storage_api_open(struct element *const *element, unsigned n);
 void storage_api_close(struct storage_api **a);
