@@ -90,6 +90,17 @@ def free_port():
 
 # -- where it is stored -----------------------------------------------------
 
+def unmount(path):
+    """A ring that has just ended may hold its files for a moment longer. When
+    that does not pass, the mount goes as soon as they do."""
+    for _ in range(100):
+        if subprocess.run(["umount", path],
+                          stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", "-l", path])
+
+
 class Disk:
     """A fresh file system per run: what ext4 does after mass deletions would
     otherwise be measured too. As root an image, written once in full so that
@@ -153,11 +164,7 @@ class Disk:
         if not self.mounted:
             return
         if self.loop:
-            for _ in range(50):
-                if subprocess.run(["umount", self.mounted],
-                                  stderr=subprocess.DEVNULL).returncode == 0:
-                    break
-                time.sleep(0.1)
+            unmount(self.mounted)
         shutil.rmtree(self.mounted, ignore_errors=True)
         self.mounted = None
 

@@ -249,6 +249,16 @@ def run(*words, code=0, input=None, env=None, seconds=120, cwd=None):
     return p
 
 
+def unmount(path):
+    """A ring that has just ended may hold its files for a moment longer."""
+    for _ in range(100):
+        if subprocess.run(["umount", path],
+                          stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.05)
+    subprocess.run(["umount", "-l", path])
+
+
 def error_code(r):
     """The code of an error answer, whose shape is checked (D16)."""
     body = r.json()

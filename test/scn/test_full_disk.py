@@ -57,11 +57,7 @@ def small(request, tmp_path, loop):
         s.stop()
     finally:
         s.kill()
-        for _ in range(50):
-            if subprocess.run(["umount", point],
-                              stderr=subprocess.DEVNULL).returncode == 0:
-                break
-            time.sleep(0.1)
+        store.unmount(point)
 
 
 def upload(s, data, name="f.bin", query=""):

@@ -75,11 +75,7 @@ class Disk:
 
     def release(self):
         if self.point:
-            for _ in range(100):
-                if subprocess.run(["umount", self.point],
-                                  stderr=subprocess.DEVNULL).returncode == 0:
-                    break
-                time.sleep(0.05)
+            store.unmount(self.point)
             subprocess.run(["losetup", "-d", self.loop])
             self.point = None
 
