@@ -361,10 +361,10 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     c->deadline = MONO_NEVER;
     list_push(&hl->conns, &c->item);
     (void)l;
-    if (hl->s->conf.tls == NULL)
-        conn_idle(c);
-    else if (!tls_start(c))
+    if (hl->cut || (hl->s->conf.tls && !tls_start(c)))
         conn_close(c);
+    else if (hl->s->conf.tls == NULL)
+        conn_idle(c);
 }
 
 static void
@@ -779,6 +779,8 @@ move_arrived(struct loop *l, struct task *t)
     x->x.loop = &c->hl->l->loop;
     if (c->hl->draining)
         x->keep = false;
+    if (c->hl->cut) /* sent off by a loop that did not drain yet */
+        x->broken = true;
     x->arrived(&x->x);
 }
 

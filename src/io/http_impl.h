@@ -156,6 +156,7 @@ struct http_loop {
     struct timer drain_timer;
     struct task start_task, drain_task;
     bool draining;
+    bool cut; /* the grace is over */
 };
 
 struct http_server {

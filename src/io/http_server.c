@@ -255,6 +255,7 @@ drain_timeout(struct loop *l, struct timer *t)
     struct http_loop *hl = container_of(t, struct http_loop, drain_timer);
 
     (void)l;
+    hl->cut = true;
     LIST_FOREACH_SAFE (it, next, &hl->conns) {
         struct conn *c = container_of(it, struct conn, item);
 
