@@ -68,6 +68,7 @@ test_sizes(void **state)
         {B, "a block"},
         {B + 1, "two blocks"},
         {3 * B, "whole blocks"},
+        {32 * B, "the most that one call takes"},
         {64 * B, "the most that attr.json holds checksums of"},
         {64 * B + 5, "checksums in a file of their own"},
     };
@@ -78,13 +79,14 @@ test_sizes(void **state)
             uint64_t n = row[i].size;
             enum err e = ERR_OK;
 
-            if (round == 0 && n <= BLOB_PUT_MAX)
+            if (round == 0 && n <= BLOB_PUT_BLOCKS * B)
                 e = story_put(&s, 3 * i, n, NULL);
             if (round == 0 && e == ERR_OK)
                 e = story_upload(&s, 3 * i + 1, n, true, NULL);
             if (round == 0 && e == ERR_OK)
                 e = story_upload(&s, 3 * i + 2, n, false, NULL);
-            for (unsigned k = n > BLOB_PUT_MAX; k < 3 && e == ERR_OK; k++) {
+            for (unsigned k = n > BLOB_PUT_BLOCKS * B; k < 3 && e == ERR_OK;
+                 k++) {
                 e = story_check(&s, 3 * i + k, n, true);
                 if (e == ERR_OK)
                     e = story_check(&s, 3 * i + k, n, false);

@@ -52,26 +52,50 @@ told(struct blob_story *s, bool done, enum err err, const struct fault *f)
     return err;
 }
 
+/* The body as blocks, as a gateway keeps it. */
+static unsigned
+make_blocks(struct blob_story *s, unsigned i, uint64_t size,
+            struct block *b[BLOB_PUT_BLOCKS])
+{
+    unsigned n = 0;
+
+    for (uint64_t off = 0; off < size; off += BLOCK_SIZE) {
+        b[n] = loop_block_get(&s->loop->loop);
+        assert(b[n]);
+        b[n]->len = (uint32_t)u64_min(BLOCK_SIZE, size - off);
+        story_fill(i, off, b[n++]->data,
+                   (size_t)u64_min(BLOCK_SIZE, size - off));
+    }
+    return n;
+}
+
 enum err
 story_put(struct blob_story *s, unsigned i, uint64_t size,
           struct file_attr *out)
 {
-    void *p = aligned_alloc(BLOCK_ALIGN, BLOCK_SIZE);
-    bool done = false;
+    struct block *b[BLOB_PUT_BLOCKS];
+    bool done = false, many = size > BLOB_PUT_MAX;
     struct file_attr a;
     struct blob_put r = {
         .loop = &s->loop->loop, .done = flag_put, .attempt = 1, .attr = &a};
+    unsigned n;
 
-    assert(p && size <= BLOB_PUT_MAX);
+    assert(size <= BLOB_PUT_BLOCKS * BLOCK_SIZE);
+    n = make_blocks(s, i, size ? size : 1, b);
     story_attr(&a, i, size);
-    story_fill(i, 0, p, (size_t)size);
-    r.data = p;
-    r.aligned = true;
     r.priv = &done;
+    if (many) {
+        r.blocks = b;
+        r.n_blocks = n;
+    } else {
+        r.data = b[0]->data;
+        r.aligned = true;
+    }
     s->blob->ops->put(s->blob, &r);
     assert(!done);
     loop_mem_settle(s->loop);
-    free(p);
+    while (n)
+        loop_block_put(&s->loop->loop, b[--n]);
     if (out)
         *out = a;
     return told(s, done, r.err, &r.fault);

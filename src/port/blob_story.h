@@ -20,7 +20,8 @@ void story_attr(struct file_attr *a, unsigned i, uint64_t size);
 uint8_t story_byte(unsigned i, uint64_t off);
 void story_fill(unsigned i, uint64_t off, void *p, size_t n);
 
-/* In one call (size <= BLOB_PUT_MAX). OUT (may be NULL) gets what the element
+/* In one call; as blocks when it is more than BLOB_PUT_MAX, and at most
+ * BLOB_PUT_BLOCKS of them. OUT (may be NULL) gets what the element
  * made of the attributes. */
 enum err story_put(struct blob_story *s, unsigned i, uint64_t size,
                    struct file_attr *out);

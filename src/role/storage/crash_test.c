@@ -532,6 +532,7 @@ test_upload(void **state)
     upload(1, 1000, true);
     upload(2, 2 * BLOCK_SIZE + 77, false);
     give_up(3, 900);
+    put(4, 2 * BLOCK_SIZE + 5);
     end("uploads in blocks", 80);
 }
 

@@ -192,6 +192,245 @@ test_clean_point(void **state)
     rig_release(&rig);
 }
 
+static void
+put_done(struct blob_put *r)
+{
+    *(bool *)r->priv = true;
+}
+
+/* File I, expiring at AT. */
+static void
+put_until(unsigned i, struct wall at, enum retention retention)
+{
+    uint8_t byte = story_byte(i, 0);
+    bool done = false;
+    struct file_attr a;
+    struct blob_put r = {.loop = &rig.loop.loop,
+                         .done = put_done,
+                         .attempt = 1,
+                         .attr = &a,
+                         .data = &byte,
+                         .priv = &done};
+
+    story_attr(&a, i, 1);
+    a.expires_at = at;
+    a.retention = retention;
+    element_blob(rig.element)->ops->put(element_blob(rig.element), &r);
+    loop_mem_settle(&rig.loop);
+    assert_true(done);
+    OK(r.err);
+}
+
+static void
+stop_periodic(void)
+{
+    bool stopped = false;
+
+    element_stop(rig.element, set_flag, &stopped);
+    loop_mem_settle(&rig.loop);
+    assert_true(stopped);
+}
+
+static bool
+see_expiry(void *arg, const struct index_change *c)
+{
+    *(unsigned *)arg += c->op == INDEX_EXPIRE;
+    return true;
+}
+
+/* STO-043: TEMPORARY files past their time go, in mode edit only. */
+static void
+test_expiry(void **state)
+{
+    struct wall t;
+    unsigned expired = 0;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    t = rig.loop.loop.wall;
+    for (unsigned i = 0; i < 300; i++) /* more than one sweep */
+        put_until(i, (struct wall){t.ms + 1000}, RETENTION_TEMPORARY);
+    put_until(500, (struct wall){t.ms + 1000}, RETENTION_PERMANENT);
+    put_until(501, (struct wall){t.ms + 600000}, RETENTION_TEMPORARY);
+    put_until(502, (struct wall){0}, RETENTION_TEMPORARY);
+    element_set_mode(rig.element, BLOB_RW);
+    element_start(rig.element, &rig.loop.loop);
+    loop_mem_advance(&rig.loop, dur_s(130));
+    assert_int_equal(story_count(&rig.story, 100), 303); /* not in rw */
+    element_set_mode(rig.element, BLOB_EDIT);
+    loop_mem_advance(&rig.loop, dur_s(65));
+    assert_int_equal(story_count(&rig.story, 100), 47); /* 256 at a time */
+    loop_mem_advance(&rig.loop, dur_s(65));
+    assert_int_equal(story_count(&rig.story, 100), 3);
+    IS(ERR_NOENT, story_check(&rig.story, 7, 1, true));
+    OK(element_changes(rig.element, 0, 10000, see_expiry, &expired, NULL));
+    assert_int_equal(expired, 300);
+    loop_mem_advance(&rig.loop, dur_s(600));
+    assert_int_equal(story_count(&rig.story, 100), 2);
+    stop_periodic();
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 2);
+    rig_release(&rig);
+}
+
+/* A clock that leaps a year ahead does not take everything with it. */
+static void
+test_clock_jump(void **state)
+{
+    struct wall t;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    t = rig.loop.loop.wall;
+    put_until(1, (struct wall){t.ms + 3600000}, RETENTION_TEMPORARY);
+    element_start(rig.element, &rig.loop.loop);
+    loop_mem_advance(&rig.loop, dur_s(70));
+    rig.loop.loop.wall.ms += (int64_t)365 * 86400000;
+    loop_mem_advance(&rig.loop, dur_s(300));
+    OK(story_check(&rig.story, 1, 1, true));
+    rig.loop.loop.wall.ms -= (int64_t)365 * 86400000; /* somebody saw it */
+    loop_mem_advance(&rig.loop, dur_s(3000));
+    OK(story_check(&rig.story, 1, 1, true));
+    loop_mem_advance(&rig.loop, dur_s(3600)); /* an honest hour */
+    IS(ERR_NOENT, story_check(&rig.story, 1, 1, true));
+    stop_periodic();
+    rig_close(&rig);
+    rig_release(&rig);
+}
+
+/* D24: a sync that failed ends all writing until a restart; reading goes on. */
+static void
+test_poison(void **state)
+{
+    struct blob_capacity c;
+    enum err e = ERR_OK;
+    unsigned i = 10;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    OK(story_put(&rig.story, 1, 100, NULL));
+    assert_null(element_trouble(rig.element));
+    /* Only the sync of the next put: tmpfile, write ... come before it. */
+    for (uint64_t n = 1; rig.disk.last != DISK_SYNC && n < 50; n++) {
+        rig.disk.fail.calls = 0;
+        rig.disk.fail.at = n;
+        e = story_put(&rig.story, i++, 100, NULL);
+    }
+    rig.disk.fail.at = 0;
+    assert_int_equal(rig.disk.last, DISK_SYNC);
+    assert_int_equal(e, ERR_IO);
+    assert_non_null(element_trouble(rig.element));
+    IS(ERR_READONLY, story_put(&rig.story, 50, 100, NULL));
+    IS(ERR_READONLY, story_upload(&rig.story, 51, 100, true, NULL));
+    IS(ERR_READONLY, story_delete(&rig.story, 1));
+    OK(story_check(&rig.story, 1, 100, true));
+    rig.story.blob->ops->capacity(rig.story.blob, &c);
+    assert_false(c.writable);
+    assert_int_equal(strncmp(c.health, "unhealthy: ", 11), 0);
+    rig_close(&rig);
+    OK(rig_open(&rig));
+    assert_int_equal(rig.report.buckets, 1); /* it was looked at */
+    OK(story_put(&rig.story, 52, 100, NULL));
+    OK(story_check(&rig.story, 1, 100, true));
+    rig_close(&rig);
+    (void)rig_audit(&rig);
+    rig_release(&rig);
+}
+
+/* More dirty buckets than the superblock has names for: all are looked at. */
+static void
+test_many_buckets(void **state)
+{
+    const unsigned n = 1100;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        OK(story_put(&rig.story, i, 10, NULL));
+        loop_mem_advance(&rig.loop, dur_s(86400));
+    }
+    rig_kill(&rig);
+    OK(rig_open(&rig));
+    assert_int_equal(rig.report.buckets, n);
+    assert_int_equal(rig.report.files, n);
+    rig_close(&rig);
+    OK(rig_open(&rig));
+    assert_int_equal(rig.report.buckets, 0);
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), n);
+    rig_release(&rig);
+}
+
+/* The index is lost: the next start makes it anew with `storage rebuild`. */
+static void
+test_rebuild(void **state)
+{
+    struct element_report rep;
+    struct fault f;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    for (unsigned i = 0; i < 100; i++)
+        OK(story_put(&rig.story, i, i, NULL));
+    OK(story_upload(&rig.story, 200, 66 * BLOCK_SIZE, true, NULL));
+    OK(story_delete(&rig.story, 5));
+    IS(ERR_BUSY,
+       element_rebuild(rig.rec, rig.mem, NULL, true, false, &rep, &f));
+    rig_close(&rig);
+    rig.mem->ops->close(rig.mem);
+    rig.mem = index_mem_new(0);
+    rig.index.inner = rig.mem;
+    OK(element_rebuild(rig.rec, rig.mem, NULL, true, false, &rep, &f));
+    assert_int_equal(rep.extra, 100); /* the index knows none of them */
+    OK(element_rebuild(rig.rec, rig.mem, NULL, false, false, &rep, &f));
+    assert_int_equal(rep.files, 100);
+    OK(element_rebuild(rig.rec, rig.mem, NULL, true, true, &rep, &f));
+    assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
+    OK(rig_open(&rig));
+    for (unsigned i = 0; i < 100; i++)
+        IS(i == 5 ? ERR_NOENT : ERR_OK, story_check(&rig.story, i, i, true));
+    IS(ERR_CONFLICT, story_put(&rig.story, 5, 5, NULL)); /* still dead */
+    OK(story_put(&rig.story, 300, 5, NULL));             /* numbers go on */
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 101);
+    rig_release(&rig);
+}
+
+/* Damage that an unclean start meets is told and kept, never swept away. */
+static void
+test_quarantine(void **state)
+{
+    struct file_attr a, b;
+    char path[512];
+    struct fault f;
+    int dir;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    OK(story_put(&rig.story, 1, 100, &a));
+    OK(story_put(&rig.story, 2, 100, &b));
+    OK(story_put(&rig.story, 3, 100, NULL));
+    snprintf(path, sizeof(path), "data/2023/11/14/0001/%s.attr.json",
+             a.storage_filename);
+    assert_true(disk_rec_damage(rig.rec, path, 50));
+    OK(disk_open(rig.rec, DISK_ROOT, "data/2023/11/14/0001", DISK_DIR, &dir,
+                 &f));
+    OK(disk_unlink(rig.rec, dir, b.storage_filename, &f));
+    disk_close(rig.rec, &dir);
+    rig_kill(&rig);
+    OK(rig_open(&rig));
+    assert_int_equal(rig.report.damaged, 2);
+    assert_int_equal(rig.report.files, 1);
+    IS(ERR_NOENT, story_check(&rig.story, 1, 100, true));
+    OK(story_check(&rig.story, 3, 100, true));
+    snprintf(path, sizeof(path), "quarantine/%s", a.storage_filename);
+    OK(disk_open(rig.rec, DISK_ROOT, path, 0, &dir, &f));
+    disk_close(rig.rec, &dir);
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 1);
+    rig_release(&rig);
+}
+
 int
 main(void)
 {
@@ -203,10 +442,11 @@ main(void)
                               .set_mode = c_mode,
                               .damage = c_damage};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_status),
-        cmocka_unit_test(test_clean_point),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_status),   cmocka_unit_test(test_clean_point),
+        cmocka_unit_test(test_expiry),   cmocka_unit_test(test_clock_jump),
+        cmocka_unit_test(test_poison),   cmocka_unit_test(test_many_buckets),
+        cmocka_unit_test(test_rebuild),  cmocka_unit_test(test_quarantine),
     };
     int failed = blob_contract_run(&c);
 
