@@ -24,7 +24,7 @@ build-fuzz/build.ninja:
 	    -Db_sanitize=address,undefined $(WERROR)
 
 check: all ## seconds: units, purity, layers, format, fuzz corpora
-	@meson test -C build --no-rebuild -q --print-errorlogs \
+	@meson test -C build --no-rebuild -q --print-errorlogs -t 3 \
 	    --suite unit --suite tree --suite corpus
 
 lint: all ## clang-tidy and cppcheck
