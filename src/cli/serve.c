@@ -13,8 +13,8 @@
 
 extern char **environ;
 
-static enum err
-read_file(void *ctx, const char *path, struct buf *out, struct fault *f)
+enum err
+serve_read_file(void *ctx, const char *path, struct buf *out, struct fault *f)
 {
     FILE *in = fopen(path, "re");
     char chunk[4096];
@@ -41,7 +41,7 @@ input_of(enum conf_role role, int argc, char **argv)
         .argv = (const char *const *)(argv + 1),
         .argc = (size_t)(argc - 1),
         .envp = (const char *const *)environ,
-        .read = read_file,
+        .read = serve_read_file,
     };
 }
 

@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/server_impl.h"
 #include "obs/log.h"
+#include "obs/metric.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,10 +191,15 @@ server_reload(struct server *s)
 {
     struct fault f = {0};
     bool changed = false;
+    enum err e;
 
     tls_reload(s);
-
-    if (keys_reload(s->keys, &changed, &f) != ERR_OK)
+    e = keys_reload(s->keys, &changed, &f);
+    metric_inc(s->metrics, metric_series(s->metrics, M_AUTH_KEY_RELOADS,
+                                         e != ERR_OK ? "failed"
+                                         : changed   ? "changed"
+                                                     : "unchanged"));
+    if (e != ERR_OK)
         log_error(s->log, "reload failed; what was read before stays",
                   F_FAULT(&f));
     else

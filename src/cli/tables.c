@@ -2,9 +2,11 @@
  * */
 #include "cli/client.h"
 #include "cli/serve.h"
+#include "cli/storage.h"
 
 const struct cli_command *const cli_tables[] = {
     server_commands,
+    storage_commands,
     client_commands,
     NULL,
 };

@@ -39,10 +39,9 @@ struct join {
 
 /* The installation's id: made once, kept with the catalogue, written into every
  * superblock, so that a foreign disk is not taken for ours (D31). */
-static enum err
-installation_id(struct join *j, struct uuid *id, struct fault *f)
+enum err
+join_installation(struct meta *m, bool make, struct uuid *id, struct fault *f)
 {
-    struct meta *m = j->conf.meta;
     char text[UUID_TEXT];
     uint8_t random[16];
     struct buf b;
@@ -52,7 +51,7 @@ installation_id(struct join *j, struct uuid *id, struct fault *f)
     e = m->ops->setting_get(m, "installation_id", &b, f);
     if (e == ERR_OK && !uuid_parse(buf_slice(&b), id))
         e = fault_set(f, ERR_CORRUPT, "read", "installation_id");
-    if (e == ERR_NOENT) {
+    if (e == ERR_NOENT && make) {
         sec_random(random, sizeof(random));
         *id = uuid_v4(random);
         e = m->ops->setting_put(m, "installation_id",
@@ -73,14 +72,15 @@ pool_for(struct join *j, uint64_t device)
     return NULL;
 }
 
-static enum err
-element_make(struct join *j, const struct join_element *s,
-             const struct uuid *installation, struct fault *f)
+enum err
+join_element_make(const struct join_element *s, const struct uuid *installation,
+                  const struct hash_kernels *hash, struct wall now,
+                  struct fault *f)
 {
     struct element_birth birth = {.installation_id = *installation,
                                   .label = s->element_id,
                                   .mode = s->mode,
-                                  .now = j->conf.now};
+                                  .now = now};
     char pool[17];
     uint8_t random[16];
 
@@ -90,7 +90,7 @@ element_make(struct join *j, const struct join_element *s,
         pool[i] = "0123456789abcdef"[s->device >> (60 - 4 * i) & 15];
     pool[16] = '\0';
     birth.pool_id = pool;
-    return element_init(s->disk, &birth, j->conf.ingest.hash, f);
+    return element_init(s->disk, &birth, hash, f);
 }
 
 static void
@@ -180,7 +180,8 @@ element_join(struct join *j, const struct join_element *s,
         return fault_set(f, ERR_NOMEM, "allocate", "element");
     j->n++;
     if (s->fresh)
-        e = element_make(j, s, installation, f);
+        e = join_element_make(s, installation, j->conf.ingest.hash, j->conf.now,
+                              f);
     if (e == ERR_OK)
         e = element_open(&k->element, &c, s->disk, s->index, k->pool, &report,
                          f);
@@ -261,7 +262,7 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
         return fault_set(f, ERR_NOMEM, "allocate", "join");
     assert(c->n_elements <= ELEMENTS_MAX);
     j->conf = *c;
-    e = installation_id(j, &installation, f);
+    e = join_installation(c->meta, true, &installation, f);
     if (e == ERR_OK)
         e = admin_open(&j->admin, c->meta, f);
     for (unsigned i = 0; i < c->n_elements && e == ERR_OK; i++) {

@@ -61,6 +61,17 @@ struct join_conf {
                                    NULL */
 };
 
+/* Blocks. The installation's id out of M; MAKE: a new one when there is none,
+ * else that is ERR_NOENT. */
+enum err
+join_installation(struct meta *m, bool make, struct uuid *id, struct fault *f);
+/* Blocks. Makes the element of S (D31), whose index is not needed. Answers as
+ * element_init(). */
+enum err
+join_element_make(const struct join_element *s, const struct uuid *installation,
+                  const struct hash_kernels *hash, struct wall now,
+                  struct fault *f);
+
 /* Blocks: recovers the elements and brings the catalogue up to date. *F names
  * what failed and what to do. */
 enum err

@@ -18,6 +18,22 @@ ingest_file_id(struct ingest_loop *il)
     return uuid_v7(il->loop->wall, il->random + il->random_left);
 }
 
+static void
+on_scrape(struct metrics *m, void *arg)
+{
+    struct ingest *g = arg;
+    uint64_t items = 0, runs = 0;
+
+    for (unsigned i = 0; i < g->n_loops; i++) {
+        items += atomic_load(&g->loop[i].lanes.items);
+        runs += atomic_load(&g->loop[i].lanes.runs);
+    }
+    metric_set(m, metric_plain(m, M_LANES_ITEMS), (int64_t)items);
+    metric_set(m, metric_plain(m, M_LANES_RUNS), (int64_t)runs);
+    metric_set(m, metric_plain(m, M_REPLAY_BYTES),
+               (int64_t)atomic_load(&g->held));
+}
+
 enum err
 ingest_open(struct ingest **out, const struct ingest_conf *c,
             struct loop **loops, unsigned n_loops, struct fault *f)
@@ -48,6 +64,7 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
         cache_observe(il->cache, c->metrics);
         lanes_init(&il->lanes, il->loop, c->hash);
     }
+    (void)metrics_on_scrape(c->metrics, on_scrape, g);
     *out = g;
     return ERR_OK;
 }

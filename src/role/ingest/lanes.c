@@ -71,8 +71,8 @@ lanes_run(struct lanes *ln)
         n++;
     }
     ln->n -= n;
-    ln->runs++;
-    ln->items += n;
+    atomic_fetch_add_explicit(&ln->runs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&ln->items, n, memory_order_relaxed);
     clients_served(ln);
     hash_run(ln->k, job, n);
     for (unsigned i = 0; i < n; i++)

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "hash/hash.h"
 #include "port/loop.h"
+#include <stdatomic.h>
 
 /* What a lone piece of 256 KiB costs is 0.33 ms of CPU time, of which company
  * spares three quarters: worth a wait of this, not of more. */
@@ -52,8 +53,9 @@ struct lanes {
     unsigned n;         /* ready */
     struct mono oldest; /* when the first of them came */
     struct lane_client client[LANES_CLIENTS];
-    uint64_t runs; /* for the metrics: lanes in use = items / runs */
-    uint64_t items;
+    /* For the metrics, read by others: lanes in use = items / runs. */
+    _Atomic(uint64_t) runs;
+    _Atomic(uint64_t) items;
 };
 
 void lanes_init(struct lanes *ln, struct loop *l, const struct hash_kernels *k);
