@@ -1,0 +1,117 @@
+/* watch_test.c - the verdict on storage elements (ING-096).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "join/watch.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+/* One letter each: what an element is like. */
+static struct blob_capacity
+element(char kind, unsigned i)
+{
+    struct blob_capacity c = {
+        .mode = BLOB_EDIT, .total = 10000, .used = 1000, .writable = true};
+    const char *health = "healthy";
+
+    switch (kind) {
+    case 'e': /* edit */
+        break;
+    case 'w': /* rw */
+        c.mode = BLOB_RW;
+        break;
+    case 'r': /* ro */
+        c.mode = BLOB_RO;
+        c.writable = false;
+        break;
+    case 'F': /* edit, full */
+        c.status = BLOB_FULL;
+        c.used = 9876;
+        break;
+    case 'W': /* edit, warning: takes files as before (ING-113) */
+        c.status = BLOB_WARNING;
+        break;
+    case 'x': /* edit, after a failed sync */
+    case 'X': /* the same in rw */
+        c.mode = kind == 'x' ? BLOB_EDIT : BLOB_RW;
+        c.writable = false;
+        health = "unhealthy: sync data: it failed; restart to verify";
+        break;
+    case 'o': /* ro, full: nobody wants to write there */
+        c.mode = BLOB_RO;
+        c.status = BLOB_FULL;
+        c.writable = false;
+        break;
+    }
+    snprintf(c.health, sizeof(c.health), "%s", health);
+    snprintf(c.element_id, sizeof(c.element_id), "se-%02u", i + 1);
+    return c;
+}
+
+static const struct row {
+    const char *elements;
+    enum health_status want;
+    const char *text;
+    const char *why;
+} rows[] = {
+    {"ew", HEALTH_HEALTHY, "2 of 2 healthy", "the default"},
+    {"ewr", HEALTH_HEALTHY, "3 of 3 healthy", "ro is meant so"},
+    {"ewo", HEALTH_HEALTHY, "3 of 3 healthy", "an archive may be full"},
+    {"We", HEALTH_HEALTHY, "2 of 2 healthy", "a warning changes nothing"},
+    {"xew", HEALTH_DEGRADED, "se-01 is unhealthy: sync data", "one is out"},
+    {"eX", HEALTH_DEGRADED, "se-02 is unhealthy: sync data", "one is out"},
+    {"wF", HEALTH_DEGRADED, "se-02 is nearly full: full, 98.76 % used",
+     "full, but a delete can free it"},
+    {"F", HEALTH_DEGRADED, "se-01 is nearly full", "all are full: the same"},
+    {"ww", HEALTH_DEGRADED, "no element of mode edit", "rw without edit"},
+    {"Fx", HEALTH_DEGRADED, "se-02 is unhealthy", "the worse one is named"},
+    {"e", HEALTH_HEALTHY, "1 of 1 healthy", "edit alone is enough"},
+    {"xX", HEALTH_UNHEALTHY, "no storage element takes uploads", "all out"},
+    {"ro", HEALTH_UNHEALTHY, "no storage element takes uploads", "all ro"},
+    {"", HEALTH_UNHEALTHY, "no storage element takes uploads", "none"},
+};
+
+static void
+verdicts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct blob_capacity cap[8];
+        unsigned n = (unsigned)strlen(rows[i].elements);
+        char text[WATCH_TEXT];
+        enum health_status got;
+
+        for (unsigned k = 0; k < n; k++)
+            cap[k] = element(rows[i].elements[k], k);
+        got = watch_judge(cap, n, text);
+        if (got != rows[i].want ||
+            !slice_starts(slice_str(text), slice_str(rows[i].text)))
+            fail_msg("%s (%s): %s, %s", rows[i].elements, rows[i].why,
+                     health_name(got), text);
+    }
+}
+
+/* An id and a reason of any length stay within the text. */
+static void
+long_words(void **state)
+{
+    struct blob_capacity cap[2] = {element('x', 0), element('e', 1)};
+    char text[WATCH_TEXT];
+    (void)state;
+
+    memset(cap[0].element_id, 'i', sizeof(cap[0].element_id) - 1);
+    memset(cap[0].health, 'h', sizeof(cap[0].health) - 1);
+    assert_int_equal(watch_judge(cap, 2, text), HEALTH_DEGRADED);
+    assert_true(strlen(text) < WATCH_TEXT);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(long_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
