@@ -390,7 +390,7 @@ do_simple(struct disk_linux *l, struct disk_op *op, struct fault *f)
             errno = EBUSY;
         break;
     default:
-        assert(!"not one system call");
+        assert(0 && "not one system call");
     }
     return r == -1 ? fail(l, op, f) : ERR_OK;
 }

@@ -501,7 +501,7 @@ rec_exec(struct disk *d, struct disk_op *op, struct fault *f)
     case DISK_DO_COUNT:
         break;
     }
-    assert(!"an operation");
+    assert(0 && "an operation");
     return ERR_INVAL;
 }
 

@@ -360,7 +360,7 @@ carry_out(struct batch *b, const struct publish_op *op)
         element_poison(b->element, &b->fault);
         return ERR_OK;
     default:
-        assert(!"not an operation of a batch");
+        assert(0 && "not an operation of a batch");
         return ERR_OK;
     }
     if (err != ERR_OK)

@@ -317,7 +317,7 @@ act(struct recovery *r, enum recover_verdict v, const struct scan_file *file,
         rep->extra++;
         return ERR_OK;
     case RECOVER_VERIFY:
-        assert(!"verified already");
+        assert(0 && "verified already");
     }
     /* A tombstone brings its own change, see settle_tombs(). */
     if (err == ERR_OK && row && v != RECOVER_SETTLE)

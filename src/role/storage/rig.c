@@ -160,7 +160,7 @@ rig_audit(struct rig *r)
                 (unsigned long long)rep.extra, (unsigned long long)rep.missing,
                 (unsigned long long)rep.damaged);
         disk_rec_print(r->rec);
-        assert(!"the index is what a rebuild would make");
+        assert(0 && "the index is what a rebuild would make");
     }
     e = r->mem->ops->list(r->mem, &nil, SIZE_MAX / 2, see_row, &a, NULL);
     assert(e == ERR_OK && a.rows == rep.files);
@@ -172,7 +172,7 @@ rig_audit(struct rig *r)
     if (c.found != a.names) {
         fprintf(stderr, "audit: %u names, %u expected\n", c.found, a.names);
         disk_rec_print(r->rec);
-        assert(!"nothing lies around");
+        assert(0 && "nothing lies around");
     }
     assert(disk_rec_handles(r->rec) == 0);
     return a.rows;
