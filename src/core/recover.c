@@ -35,7 +35,7 @@ recover_decide(const struct recover_facts *f)
     if (proved(f))
         return whole(f) ? RECOVER_KEEP : RECOVER_QUARANTINE;
     if (!whole(f) || f->check == RECOVER_MISMATCH)
-        return RECOVER_REMOVE;
+        return f->index_lost ? RECOVER_QUARANTINE : RECOVER_REMOVE;
     return f->check == RECOVER_MATCH ? RECOVER_PUBLISH : RECOVER_VERIFY;
 }
 

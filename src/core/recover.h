@@ -11,6 +11,8 @@
  *   - What is not proved is verified to the last byte: complete files are
  *     synced, then published (their acknowledgement may or may not have left);
  *     all others are removed, since nobody was told of them.
+ *   - When the index was lost, a missing row proves nothing: what would have
+ *     been removed goes into quarantine then.
  *   - A tombstone wins over everything.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -43,6 +45,7 @@ struct recover_facts {
     bool need_sidecar;
     bool has_row; /* in the index */
     uint64_t row_seq;
+    bool index_lost; /* and made anew without this bucket */
     bool tomb;       /* deleted after it was stored */
     bool superseded; /* the index has a later file of this id elsewhere */
     uint64_t synced; /* the journal's promise */

@@ -102,6 +102,12 @@ report_recovery(struct join *j, const struct join_element *s,
                      F_STR("se_id", s->element_id),
                      F_U64("missing", r->missing), F_U64("damaged", r->damaged),
                      F_TYPE("storage"));
+    if (r->rebuilt)
+        log_warning(j->conf.log,
+                    "the index was lost or did not fit the files: made anew "
+                    "from their attr.json",
+                    F_STR("se_id", s->element_id), F_U64("files", r->files),
+                    F_U64("bytes", r->bytes));
     if (r->buckets)
         log_info(j->conf.log, "storage element recovered",
                  F_STR("se_id", s->element_id), F_U64("files", r->files),

@@ -30,9 +30,16 @@ superblock_encode(struct buf *out, const struct superblock *s,
     put_text(out, "created_at", date_rfc3339_ms(s->created_at, at));
     buf_printf(out,
                ",\n  \"boot\": %llu,\n  \"seq\": %llu,\n  \"synced\": %llu"
-               ",\n  \"clean\": %s,\n  \"all_dirty\": %s,\n  \"dirty\": [",
+               ",\n  \"index_seq\": %llu,\n  \"index_files\": %llu"
+               ",\n  \"index_stored\": %llu",
                (unsigned long long)s->boot, (unsigned long long)s->seq,
-               (unsigned long long)s->synced, s->clean ? "true" : "false",
+               (unsigned long long)s->synced, (unsigned long long)s->index_seq,
+               (unsigned long long)s->index_files,
+               (unsigned long long)s->index_stored);
+    buf_printf(out,
+               ",\n  \"clean\": %s,\n  \"index_lost\": %s"
+               ",\n  \"all_dirty\": %s,\n  \"dirty\": [",
+               s->clean ? "true" : "false", s->index_lost ? "true" : "false",
                s->all_dirty ? "true" : "false");
     for (uint32_t i = 0; i < s->n_dirty; i++) {
         buf_add_str(out, i ? ", " : "");
@@ -66,6 +73,15 @@ get_u64(const json_t *v, uint64_t *out)
     return true;
 }
 
+/* A number that the first superblocks did not have: 0 then. */
+static bool
+get_later(const json_t *o, const char *name, uint64_t *out)
+{
+    const json_t *v = json_object_get(o, name);
+
+    return !v || get_u64(v, out);
+}
+
 static bool
 get_dirty(struct superblock *s, const json_t *list)
 {
@@ -85,12 +101,14 @@ get_all(struct superblock *s, const json_t *o)
 {
     const json_t *at = json_object_get(o, "created_at");
     const json_t *clean = json_object_get(o, "clean");
+    const json_t *lost = json_object_get(o, "index_lost");
     const json_t *all = json_object_get(o, "all_dirty");
 
     s->clean = json_is_true(clean);
+    s->index_lost = json_is_true(lost);
     s->all_dirty = json_is_true(all);
-    return json_is_boolean(clean) && json_is_boolean(all) &&
-           json_is_string(at) &&
+    return json_is_boolean(clean) && (!lost || json_is_boolean(lost)) &&
+           json_is_boolean(all) && json_is_string(at) &&
            date_parse_rfc3339(slice_str(json_string_value(at)),
                               &s->created_at) &&
            get_uuid(json_object_get(o, "element_uuid"), &s->element_uuid) &&
@@ -103,6 +121,9 @@ get_all(struct superblock *s, const json_t *o)
            get_u64(json_object_get(o, "boot"), &s->boot) &&
            get_u64(json_object_get(o, "seq"), &s->seq) &&
            get_u64(json_object_get(o, "synced"), &s->synced) &&
+           get_later(o, "index_seq", &s->index_seq) &&
+           get_later(o, "index_files", &s->index_files) &&
+           get_later(o, "index_stored", &s->index_stored) &&
            get_dirty(s, json_object_get(o, "dirty"));
 }
 

@@ -28,7 +28,14 @@ struct superblock {
     uint64_t boot;   /* starts so far */
     uint64_t seq;    /* last number of the change log, when CLEAN */
     uint64_t synced; /* at this boot: numbers that are durable for sure */
+    /* What the index held when it was last known to be durable; exactly that
+     * when CLEAN. An index that holds less is not the one of this element, or
+     * an old one. */
+    uint64_t index_seq;
+    uint64_t index_files;
+    uint64_t index_stored;
     bool clean;
+    bool index_lost; /* being made anew; until then it proves nothing */
     bool all_dirty;
     uint32_t n_dirty;
     char dirty[SUPERBLOCK_DIRTY_MAX][SUPERBLOCK_BUCKET];

@@ -24,6 +24,10 @@ sample(uint32_t n_dirty)
                             .boot = 42,
                             .seq = (uint64_t)1 << 62,
                             .synced = 17,
+                            .index_seq = 15,
+                            .index_files = 9,
+                            .index_stored = 4096,
+                            .index_lost = n_dirty == 7,
                             .clean = n_dirty == 0,
                             .all_dirty = n_dirty == SUPERBLOCK_DIRTY_MAX,
                             .n_dirty = n_dirty};

@@ -239,7 +239,7 @@ clean(struct element *e, bool end, struct fault *f)
         return ERR_UNSUPPORTED;
     if (!collect(e, &w))
         err = fault_set(f, ERR_NOMEM, "clean point", "");
-    else if ((err = e->index->ops->sync(e->index, f)) == ERR_OK)
+    else if ((err = fit_sync(e, f)) == ERR_OK)
         err = forget_all(e, &w, end, f);
     forget_release(&w);
     return err;

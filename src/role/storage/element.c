@@ -235,7 +235,7 @@ open_folders(struct element *e, struct fault *f)
 }
 
 static enum err
-load_totals(struct element *e, struct fault *f)
+load_totals(struct element *e, struct index_totals *out, struct fault *f)
 {
     struct index_totals t;
     enum err err = e->index->ops->totals(e->index, &t, f);
@@ -248,7 +248,27 @@ load_totals(struct element *e, struct fault *f)
     e->account.stored = t.stored;
     pthread_mutex_unlock(&e->pool->mu);
     e->next_seq = u64_max(e->next_seq, t.last_seq);
+    *out = t;
     return ERR_OK;
+}
+
+/* The index whole, and in step with the folders. */
+static enum err
+mend_index(struct element *e, struct element_report *rep, struct fault *f)
+{
+    struct index_totals t;
+    enum err err = load_totals(e, &t, f);
+
+    *rep = (struct element_report){0};
+    if (err == ERR_OK && !fit_check(e->sb, &t)) {
+        rep->rebuilt = true;
+        err = rebuild_index(e, rep, f);
+    }
+    if (err == ERR_OK)
+        err = recovery_run(e, rep, f);
+    if (err == ERR_OK && rep->rebuilt)
+        err = fit_end(e, f);
+    return err == ERR_OK ? load_totals(e, &t, f) : err;
 }
 
 /* From here on a stop without element_close() is unclean. */
@@ -288,9 +308,7 @@ element_open(struct element **out, const struct element_conf *conf,
     e->next_seq = e->sb->seq;
     e->synced_seq = e->sb->synced;
     if ((err = journal_load(e, f)) != ERR_OK ||
-        (err = load_totals(e, f)) != ERR_OK ||
-        (err = recovery_run(e, report ? report : &local, f)) != ERR_OK ||
-        (err = load_totals(e, f)) != ERR_OK ||
+        (err = mend_index(e, report ? report : &local, f)) != ERR_OK ||
         (err = folder_last(e, f)) != ERR_OK ||
         (err = begin_boot(e, f)) != ERR_OK ||
         (err = journal_start(e, f)) != ERR_OK ||

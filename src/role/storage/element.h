@@ -69,6 +69,7 @@ struct element_report {
     uint64_t damaged;   /* damage: there, but not whole */
     uint64_t extra;     /* not ours: left alone */
     uint64_t buckets;   /* looked at */
+    bool rebuilt;       /* the index was lost or old: made anew (fit.c) */
 };
 
 /* Makes a new element in the folder of DISK, which must hold nothing but maybe
@@ -86,7 +87,7 @@ enum err element_init(struct disk *disk, const struct element_birth *birth,
                       const struct hash_kernels *hash, struct fault *f);
 
 /* Opens the element in the folder of DISK and, after an unclean stop, recovers
- * it. Blocks. DISK, INDEX and POOL stay the caller's and must outlive it.
+ * it; an INDEX that was lost, or is an old copy, is made anew. Blocks. DISK, INDEX and POOL stay the caller's and must outlive it.
  * REPORT may be NULL. *F says what to do:
  *   ERR_NOENT        no superblock: artstore storage init
  *   ERR_CORRUPT      the superblock is damaged
@@ -143,7 +144,9 @@ enum err element_log(struct element *e, uint64_t *first, uint64_t *last,
 
 /* Forgets the index and makes it anew from the attr.json files, or with
  * CHECK_ONLY only says how the two differ. DEEP reads all bytes against their
- * checksums. The element must not be open. Blocks, long. */
+ * checksums. The element must not be open. After an unclean stop the next start
+ * does it again, since only recovery can tell which files are whole. Blocks,
+ * long. */
 enum err
 element_rebuild(struct disk *disk, struct index *index,
                 const struct hash_kernels *hash, bool check_only, bool deep,

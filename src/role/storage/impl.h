@@ -308,8 +308,21 @@ void reader_read(struct blob *b, struct blob_read *r);
 void reader_close(struct blob_reader *rd);
 void reader_list(struct blob *b, struct blob_list *r);
 
-/* recovery.c */
+/* recovery.c: adds to *REP. */
 enum err
 recovery_run(struct element *e, struct element_report *rep, struct fault *f);
+
+/* rebuild.c: the index from the sidecars of all buckets that are not dirty. */
+enum err
+rebuild_index(struct element *e, struct element_report *rep, struct fault *f);
+
+/* fit.c: does the index belong to what the superblock tells? */
+bool fit_check(const struct superblock *sb, const struct index_totals *t);
+/* Syncs the index and notes in e->sb what it holds now. */
+enum err fit_sync(struct element *e, struct fault *f);
+/* Around a rebuild: the superblock says that it has begun; it has ended. The
+ * second leaves it to the caller to write the superblock. */
+enum err fit_begin(struct element *e, struct fault *f);
+enum err fit_end(struct element *e, struct fault *f);
 
 #endif

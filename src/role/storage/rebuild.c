@@ -13,6 +13,7 @@ struct rebuild {
     struct element_report *rep;
     bool check_only;
     bool deep;
+    bool skip_dirty;
     const char *bucket;
     int dir;
     struct index_change change[CHANGES_MAX];
@@ -142,6 +143,7 @@ rebuild_file(void *arg, const struct scan_file *file, struct fault *f)
         goto damaged;
     r->rep->files++;
     r->rep->bytes += doc.attr.stored_size;
+    e->next_seq = u64_max(e->next_seq, doc.attr.seq);
     err = r->check_only ? compare(r, &doc, f) : take(r, &doc, f);
     goto out;
 damaged:
@@ -169,12 +171,23 @@ row_has_file(void *arg, const struct index_row *row)
     return true;
 }
 
+static bool
+is_dirty(const struct superblock *sb, const char *bucket)
+{
+    for (uint32_t i = 0; i < sb->n_dirty; i++)
+        if (strcmp(sb->dirty[i], bucket) == 0)
+            return true;
+    return sb->all_dirty;
+}
+
 static enum err
 rebuild_bucket(void *arg, const char *bucket, struct fault *f)
 {
     struct rebuild *r = arg;
     enum err err;
 
+    if (r->skip_dirty && is_dirty(r->e->sb, bucket))
+        return ERR_OK;
     r->bucket = bucket;
     r->rep->buckets++;
     err = disk_open(r->e->disk, r->e->data, bucket, DISK_DIR, &r->dir, f);
@@ -190,7 +203,7 @@ rebuild_all(struct rebuild *r, struct fault *f)
     struct index *x = r->e->index;
     enum err err = ERR_OK;
 
-    if (!r->check_only)
+    if (!r->check_only && (err = fit_begin(r->e, f)) == ERR_OK)
         err = x->ops->reset(x, f);
     if (err == ERR_OK)
         err = scan_buckets(r->e->disk, r->e->data, rebuild_bucket, r, f);
@@ -200,6 +213,44 @@ rebuild_all(struct rebuild *r, struct fault *f)
         err = x->ops->list(x, &(struct uuid){{0}}, SIZE_MAX / 2, row_has_file,
                            r, f);
     return err;
+}
+
+static void
+drop_changes(struct rebuild *r)
+{
+    for (size_t i = 0; i < r->n_change; i++)
+        free((void *)(uintptr_t)r->change[i].row.attr.metadata);
+}
+
+enum err
+rebuild_index(struct element *e, struct element_report *rep, struct fault *f)
+{
+    struct rebuild *r = calloc(1, sizeof(*r));
+    enum err err;
+
+    if (!r)
+        return fault_set(f, ERR_NOMEM, "rebuild", "");
+    *r = (struct rebuild){
+        .e = e, .rep = rep, .skip_dirty = true, .dir = DISK_NONE};
+    err = rebuild_all(r, f);
+    drop_changes(r);
+    free(r);
+    return err;
+}
+
+/* The index is whole only after a clean stop; else the superblock goes on
+ * saying that it is not. */
+static enum err
+rebuild_end(struct element *e, struct fault *f)
+{
+    enum err err;
+
+    if (!e->sb->clean)
+        return ERR_OK;
+    if ((err = fit_end(e, f)) != ERR_OK)
+        return err;
+    e->sb->seq = e->sb->synced = e->next_seq;
+    return boot_write_superblock(e->disk, e->sb, e->hash, f);
 }
 
 enum err
@@ -227,11 +278,13 @@ element_rebuild(struct disk *disk, struct index *index,
     if ((err = boot_superblock(e->sb, disk, e->hash, f)) == ERR_OK &&
         (err = boot_lock(disk, &e->lock, f)) == ERR_OK &&
         (err = disk_open(disk, DISK_ROOT, "data", DISK_DIR, &e->data, f)) ==
-            ERR_OK &&
-        (err = journal_load(e, f)) == ERR_OK)
-        err = rebuild_all(r, f);
-    for (size_t i = 0; i < r->n_change; i++)
-        free((void *)(uintptr_t)r->change[i].row.attr.metadata);
+            ERR_OK) {
+        e->next_seq = e->sb->seq;
+        err = journal_load(e, f);
+    }
+    if (err == ERR_OK && (err = rebuild_all(r, f)) == ERR_OK && !check_only)
+        err = rebuild_end(e, f);
+    drop_changes(r);
 out:
     if (e)
         element_free(e);

@@ -330,7 +330,8 @@ recover_file(void *arg, const struct scan_file *file, struct fault *f)
 {
     struct recovery *r = arg;
     struct recover_facts facts = {.has_sidecar = file->has_sidecar,
-                                  .synced = r->e->synced_seq};
+                                  .synced = r->e->synced_seq,
+                                  .index_lost = r->e->sb->index_lost};
     struct row_key *row = find_row(r, file->name);
     struct attr_doc doc = {0};
     enum recover_verdict v;
@@ -545,7 +546,6 @@ recovery_run(struct element *e, struct element_report *rep, struct fault *f)
     struct recovery *r;
     enum err err;
 
-    *rep = (struct element_report){0};
     if (e->sb->clean)
         return ERR_OK;
     if (!(r = calloc(1, sizeof(*r))))
@@ -559,7 +559,7 @@ recovery_run(struct element *e, struct element_report *rep, struct fault *f)
         (err = tell_gone(r, f)) == ERR_OK && e->index->ops->sync) {
         /* Nothing is dirty any more; the tombstones are unpinned by the first
          * clean point. */
-        err = e->index->ops->sync(e->index, f);
+        err = fit_sync(e, f);
         if (err == ERR_OK) {
             e->sb->n_dirty = 0;
             e->sb->all_dirty = false;
