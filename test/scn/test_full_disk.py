@@ -193,7 +193,9 @@ def test_full_behind_its_back(small):
             pass
     for size in (10, 100 * KIB, 5 * MIB):
         r = upload(s, pattern(size))
-        assert r.status_code in (507, 503), (size, r.status_code, r.text)
+        # The last mebibyte may still hold a small one.
+        assert r.status_code in (507, 503) or (
+            size < MIB and r.status_code == 201), (size, r.status_code, r.text)
     assert s.get(f).content == b"before"
     assert s.leftovers() == []
     r = s.http("DELETE", "/api/files/" + f)

@@ -70,8 +70,8 @@ def metrics(server):
     out = {}
     for line in r.text.splitlines():
         if line and not line.startswith("#"):
-            m = re.match(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (\S+)$',
-                         line)
+            m = re.match(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)'
+                         r'(\{(?:[^"}]|"[^"]*")*\})? (\S+)$', line)
             assert m, line
             float(m.group(3).replace("+Inf", "inf"))
             key = m.group(1) + (m.group(2) or "")
