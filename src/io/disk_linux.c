@@ -128,6 +128,7 @@ do_open(struct disk_linux *l, struct disk_op *op, struct fault *f)
 {
     int flags = op->flags & DISK_WRITE ? O_RDWR : O_RDONLY;
 
+    assert(op->name);
     if (op->flags & DISK_DIR)
         flags = O_RDONLY | O_DIRECTORY;
     op->fd = open_beneath(fd_of(l, op->dir), op->name, flags | O_NOCTTY);
@@ -141,6 +142,7 @@ do_open(struct disk_linux *l, struct disk_op *op, struct fault *f)
 static enum err
 do_create(struct disk_linux *l, struct disk_op *op, struct fault *f)
 {
+    assert(op->name);
     op->fd =
         openat(fd_of(l, op->dir), op->name,
                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
@@ -275,6 +277,7 @@ do_link(struct disk_linux *l, struct disk_op *op, struct fault *f)
     int dir = fd_of(l, op->dir);
     char path[40];
 
+    assert(op->name);
     if (linkat(op->fd, "", dir, op->name, AT_EMPTY_PATH) == 0)
         return ERR_OK;
     if (errno == ENOENT || errno == EPERM || errno == EINVAL) {
@@ -363,6 +366,7 @@ do_simple(struct disk_linux *l, struct disk_op *op, struct fault *f)
 
     switch (op->what) {
     case DISK_MKDIR:
+        assert(op->name);
         r = mkdirat(fd_of(l, op->dir), op->name, DIR_MODE);
         break;
     case DISK_CLOSE:
@@ -372,13 +376,16 @@ do_simple(struct disk_linux *l, struct disk_op *op, struct fault *f)
         r = ftruncate(fd_of(l, op->fd), (off_t)op->off);
         break;
     case DISK_RENAME:
+        assert(op->name && op->name2);
         r = renameat(fd_of(l, op->dir), op->name, fd_of(l, op->dir2),
                      op->name2);
         break;
     case DISK_UNLINK:
+        assert(op->name);
         r = unlinkat(fd_of(l, op->dir), op->name, 0);
         break;
     case DISK_RMDIR:
+        assert(op->name);
         r = unlinkat(fd_of(l, op->dir), op->name, AT_REMOVEDIR);
         break;
     case DISK_WRITEBACK:

@@ -10,7 +10,7 @@
 static const char *
 temp_name(const struct commit_item *it, enum publish_name which, char out[32])
 {
-    snprintf(out, 32, "%llu.%u", (unsigned long long)it->seq, which);
+    snprintf(out, 32, "%llu.%u", (unsigned long long)it->seq, (unsigned)which);
     return out;
 }
 
@@ -438,10 +438,10 @@ batch_before(struct batch *b)
     }
     if (wants_folder(b)) {
         err = folder_use(e, b->bucket, &b->folder, &f);
-        if (err != ERR_OK)
-            settle_all(b, err, &f);
-        else
+        if (b->folder)
             b->dir = b->folder->fd;
+        else
+            settle_all(b, err, &f);
     }
     make_program(b);
     for (;;) {

@@ -98,13 +98,13 @@ journal_load(struct element *e, struct fault *f)
     uint64_t damaged = 0;
     enum err err;
 
+    if (!r)
+        return fault_set(f, ERR_NOMEM, "journal", "");
     buf_init(&text, JOURNAL_MAX);
     err = disk_read_file(e->disk, DISK_ROOT, "journal", &text, f);
     if (err == ERR_NOENT)
         err = ERR_OK;
     rest = buf_slice(&text);
-    if (!r)
-        err = fault_set(f, ERR_NOMEM, "journal", "");
     while (err == ERR_OK && journal_next(&rest, r, &damaged, e->hash)) {
         if (r->seq > e->next_seq)
             e->next_seq = r->seq;

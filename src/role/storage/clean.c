@@ -156,14 +156,14 @@ shorten_dirty(struct element *e, const struct forget *w, bool end,
               struct fault *f)
 {
     struct superblock *sb = e->sb, *next = malloc(sizeof(*next));
-    enum err err = next ? ERR_OK : fault_set(f, ERR_NOMEM, "clean", "");
+    enum err err = ERR_OK;
 
+    if (!next)
+        return fault_set(f, ERR_NOMEM, "clean", "");
     pthread_mutex_lock(&e->folder_mu);
-    if (err == ERR_OK) {
-        *next = *sb;
-        next->n_dirty = 0;
-        next->all_dirty = false;
-    }
+    *next = *sb;
+    next->n_dirty = 0;
+    next->all_dirty = false;
     for (uint32_t i = 0; err == ERR_OK && i < sb->n_dirty; i++) {
         if (!end && is_kept(e, w, sb->dirty[i]))
             memcpy(next->dirty[next->n_dirty++], sb->dirty[i],

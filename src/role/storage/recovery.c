@@ -296,6 +296,7 @@ act(struct recovery *r, enum recover_verdict v, const struct scan_file *file,
     switch (v) {
     case RECOVER_KEEP:
     case RECOVER_PUBLISH:
+        assert(doc); /* it was read to come to this verdict */
         rep->files++;
         rep->bytes += doc->attr.stored_size;
         rep->published += v == RECOVER_PUBLISH;

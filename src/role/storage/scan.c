@@ -46,7 +46,10 @@ add_name(void *arg, const char *name, bool is_dir)
 static int
 by_name(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+
+    assert(x && y);
+    return strcmp(x, y);
 }
 
 static void
