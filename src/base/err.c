@@ -18,23 +18,29 @@ static const struct {
 #undef X
 };
 
+/* TEXT says it better than that of the code. */
 static const struct {
     int sys;
     enum err code;
     const char *name;
+    const char *text;
 } errnos[] = {
-#define E(sys, code)    \
-    {                   \
-        sys, code, #sys \
+#define E(sys, code)          \
+    {                         \
+        sys, code, #sys, NULL \
+    }
+#define T(sys, code, text)    \
+    {                         \
+        sys, code, #sys, text \
     }
     E(ENOENT, ERR_NOENT),
-    E(ENOTDIR, ERR_NOENT),
+    T(ENOTDIR, ERR_NOENT, "part of the path is not a folder"),
     E(ENXIO, ERR_NOENT),
     E(ENODEV, ERR_NOENT),
     E(ESRCH, ERR_NOENT),
     E(EEXIST, ERR_EXISTS),
     E(ENOTEMPTY, ERR_EXISTS),
-    E(EADDRINUSE, ERR_BUSY),
+    T(EADDRINUSE, ERR_BUSY, "the address is in use already"),
     E(EBUSY, ERR_BUSY),
     E(ETXTBSY, ERR_BUSY),
     E(EDEADLK, ERR_BUSY),
@@ -62,8 +68,8 @@ static const struct {
     E(ECANCELED, ERR_CANCELED),
     E(ENOMEM, ERR_NOMEM),
     E(ENOBUFS, ERR_NOMEM),
-    E(EMFILE, ERR_NOMEM),
-    E(ENFILE, ERR_NOMEM),
+    T(EMFILE, ERR_NOMEM, "this process has too many files open"),
+    T(ENFILE, ERR_NOMEM, "the system has too many files open"),
     E(ENOSYS, ERR_UNSUPPORTED),
     E(EOPNOTSUPP, ERR_UNSUPPORTED),
     E(EAFNOSUPPORT, ERR_UNSUPPORTED),
@@ -75,14 +81,15 @@ static const struct {
     E(ESTALE, ERR_IO),
     E(EPIPE, ERR_IO),
     E(ECONNRESET, ERR_IO),
-    E(ECONNREFUSED, ERR_IO),
+    T(ECONNREFUSED, ERR_IO, "nobody listens there"),
     E(ECONNABORTED, ERR_IO),
-    E(EHOSTUNREACH, ERR_IO),
-    E(ENETUNREACH, ERR_IO),
+    T(EHOSTUNREACH, ERR_IO, "there is no way to that host"),
+    T(ENETUNREACH, ERR_IO, "there is no way to that network"),
     E(ENETDOWN, ERR_IO),
     E(ENOTCONN, ERR_IO),
-    E(EADDRNOTAVAIL, ERR_IO),
+    T(EADDRNOTAVAIL, ERR_IO, "this machine does not have that address"),
     E(EREMOTEIO, ERR_IO),
+#undef T
 #undef E
 };
 
@@ -109,15 +116,6 @@ err_from_errno(int sys)
     return ERR_IO;
 }
 
-static const char *
-sys_name(int sys)
-{
-    for (size_t i = 0; i < countof(errnos); i++)
-        if (errnos[i].sys == sys)
-            return errnos[i].name;
-    return NULL;
-}
-
 /* S may be NULL or lie inside DST: a fault that is set again from its own
  * text. */
 static void
@@ -136,6 +134,7 @@ fault_set(struct fault *f, enum err code, const char *op, const char *what)
     if (f) {
         f->code = code;
         f->sys = 0;
+        f->hint = NULL;
         copy_cut(f->op, sizeof(f->op), op);
         copy_cut(f->what, sizeof(f->what), what);
     }
@@ -153,19 +152,46 @@ fault_sys(struct fault *f, int sys, const char *op, const char *what)
     return code;
 }
 
+enum err
+fault_hint(struct fault *f, const char *hint)
+{
+    if (!f)
+        return ERR_OK;
+    f->hint = hint;
+    return f->code;
+}
+
+enum err
+fault_in(struct fault *f, const char *where)
+{
+    char what[sizeof(f->what) * 2 + 8];
+
+    if (!f)
+        return ERR_OK;
+    snprintf(what, sizeof(what), "%s%sin %.*s", f->what,
+             f->what[0] ? " " : "", (int)sizeof(f->what), where);
+    copy_cut(f->what, sizeof(f->what), what);
+    return f->code;
+}
+
 const char *
 fault_text(const struct fault *f, char *buf, size_t n)
 {
-    const char *name = f->sys ? sys_name(f->sys) : NULL;
+    const char *text = err_text(f->code);
     char tail[40] = "";
 
-    if (name)
-        snprintf(tail, sizeof(tail), " (%s)", name);
-    else if (f->sys)
+    if (f->sys)
         snprintf(tail, sizeof(tail), " (errno %d)", f->sys);
+    for (size_t i = 0; i < countof(errnos); i++)
+        if (f->sys && errnos[i].sys == f->sys) {
+            snprintf(tail, sizeof(tail), " (%s)", errnos[i].name);
+            text = errnos[i].text ? errnos[i].text : text;
+            break;
+        }
     if (n)
-        snprintf(buf, n, "%s%s%s%s%s%s", f->op,
+        snprintf(buf, n, "%s%s%s%s%s%s%s%s", f->op,
                  f->op[0] && f->what[0] ? " " : "", f->what,
-                 f->op[0] || f->what[0] ? ": " : "", err_text(f->code), tail);
+                 f->op[0] || f->what[0] ? ": " : "", text, tail,
+                 f->hint ? "; " : "", f->hint ? f->hint : "");
     return buf;
 }

@@ -44,12 +44,15 @@ enum err {
 };
 
 /* Where a fault began: the call and the object it was made on. Both are cut,
- * never overrun. No secret may be put into either. */
+ * never overrun; a word or two for the call. No secret may be put into either.
+ * HINT is what to do about it, if somebody knew: a string that lives forever,
+ * so that it is never cut. */
 struct fault {
     enum err code;
     int sys; /* errno, or 0 */
     char op[24];
-    char what[160];
+    char what[200];
+    const char *hint; /* or NULL */
 };
 
 const char *err_name(enum err e); /* "not_found" */
@@ -64,8 +67,15 @@ enum err
 fault_set(struct fault *f, enum err code, const char *op, const char *what);
 enum err fault_sys(struct fault *f, int sys, const char *op, const char *what);
 
-/* "open se-01/superblock: it exists already (EEXIST)" in at most N bytes with
- * the terminating zero; returns BUF. */
+/* Adds to a fault that has been set, and returns its code; ERR_OK when F is
+ * NULL. fault_in() says where WHAT is: "superblock in elements/se-01". Setting
+ * the fault again forgets both. */
+enum err fault_hint(struct fault *f, const char *hint);
+enum err fault_in(struct fault *f, const char *where);
+
+/* "open superblock in se-01: there is no such thing (ENOENT); is its disk
+ * mounted?" in at most N bytes with the terminating zero; returns BUF. */
+#define FAULT_TEXT 512 /* room for any but the longest hints */
 const char *fault_text(const struct fault *f, char *buf, size_t n);
 
 #endif

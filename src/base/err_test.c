@@ -73,6 +73,31 @@ test_fault(void **state)
 }
 
 static void
+test_hint(void **state)
+{
+    struct fault f;
+    char t[FAULT_TEXT];
+    (void)state;
+
+    fault_sys(&f, ENOENT, "open", "superblock");
+    assert_int_equal(fault_in(&f, "elements/se-01"), ERR_NOENT);
+    assert_int_equal(fault_hint(&f, "is its disk mounted?"), ERR_NOENT);
+    assert_string_equal(fault_text(&f, t, sizeof(t)),
+                        "open superblock in elements/se-01: there is no such "
+                        "thing (ENOENT); is its disk mounted?");
+    fault_set(&f, ERR_BUSY, "lock", "");
+    fault_in(&f, "se-01");
+    assert_string_equal(fault_text(&f, t, sizeof(t)),
+                        "lock in se-01: someone else has it");
+    fault_sys(&f, EADDRNOTAVAIL, "bind", "10.9.9.9:80"); /* its own words */
+    assert_string_equal(fault_text(&f, t, sizeof(t)),
+                        "bind 10.9.9.9:80: this machine does not have that "
+                        "address (EADDRNOTAVAIL)");
+    assert_int_equal(fault_hint(NULL, "x"), ERR_OK);
+    assert_int_equal(fault_in(NULL, "x"), ERR_OK);
+}
+
+static void
 test_fault_is_cut(void **state)
 {
     struct fault f;
@@ -86,15 +111,16 @@ test_fault_is_cut(void **state)
     assert_int_equal(strlen(f.what), sizeof(f.what) - 1);
     fault_set(&f, f.code, f.op, f.what); /* from its own text */
     assert_int_equal(strlen(f.what), sizeof(f.what) - 1);
+    fault_in(&f, longer);
+    assert_int_equal(strlen(f.what), sizeof(f.what) - 1);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_errno),
-        cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_errno),
+        cmocka_unit_test(test_fault),        cmocka_unit_test(test_hint),
         cmocka_unit_test(test_fault_is_cut),
     };
 

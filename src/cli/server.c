@@ -238,7 +238,7 @@ server_run(struct conf *conf)
     struct server *s = calloc(1, sizeof(*s));
     struct fault f = {0};
     sigset_t set;
-    char text[256];
+    char text[FAULT_TEXT];
     enum err e;
 
     if (s == NULL)

@@ -45,12 +45,28 @@ mono_now(void)
     return (struct mono){(int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
 }
 
+/* Only the last part of PATH is made: the rest is a mount point that is
+ * missing, or a mistake. */
 static enum err
 make_folder(const char *path, mode_t mode, struct fault *f)
 {
+    char above[PATH_MAX];
+    int sys;
+
     if (mkdir(path, mode) == 0 || errno == EEXIST)
         return ERR_OK;
-    return fault_sys(f, errno, "mkdir", path);
+    sys = errno;
+    (void)snprintf(above, sizeof(above), "%s", path);
+    for (char *p = strchr(above + 1, '/'); sys == ENOENT && p;
+         p = strchr(p + 1, '/')) {
+        *p = '\0';
+        if (access(above, F_OK) != 0) {
+            (void)fault_sys(f, sys, "find", above);
+            return fault_hint(f, "is its disk mounted? Else make it first");
+        }
+        *p = '/';
+    }
+    return fault_sys(f, sys, "mkdir", path);
 }
 
 /* PATH below DATA_DIR unless absolute. False: too long. */
@@ -151,8 +167,11 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
         return fault_set(f, ERR_TOOBIG, "open element", ce->id);
     if (s->first_start)
         e = make_folder(path, 0750, f);
-    if (e == ERR_OK && stat(path, &st) != 0)
-        e = fault_sys(f, errno, "open element (is its disk mounted?)", path);
+    if (e == ERR_OK && stat(path, &st) != 0) {
+        (void)fault_sys(f, errno, "open", path);
+        e = fault_hint(f, "is its disk mounted? For a new element make the "
+                          "folder and `artstore storage init`");
+    }
     if (e != ERR_OK)
         return e;
     memset(el, 0, sizeof(*el));
@@ -161,6 +180,7 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
     el->priority = (int)ce->priority;
     el->quota = ce->quota;
     el->device = (uint64_t)st.st_dev;
+    (void)snprintf(el->place, sizeof(el->place), "%.255s", path);
     s->n_el++;
     e = disk_linux_open(&el->disk, path, NULL, f);
     if (e != ERR_OK)
@@ -168,15 +188,21 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
     snprintf(index, sizeof(index), "%s/superblock", path);
     el->fresh = s->first_start && access(index, F_OK) != 0;
     /* Without a superblock nothing may be put there, not even an index. */
-    if (!el->fresh && access(index, F_OK) != 0)
-        return fault_set(f, ERR_NOENT,
-                         "no superblock (disk not mounted? else: artstore "
-                         "storage init)",
-                         path);
+    if (!el->fresh && access(index, F_OK) != 0) {
+        (void)fault_set(f, ERR_NOENT, "open", index);
+        return fault_hint(f, "this folder is no storage element: is its disk "
+                             "mounted? `artstore storage init` makes a new "
+                             "one");
+    }
     snprintf(index, sizeof(index), "%s/index.db", path);
     e = index_sqlite_open(&el->index, index, f);
     if (e == ERR_OK)
         index_sqlite_observe(el->index, s->metrics);
+    else
+        (void)fault_in(f, el->place);
+    if (e == ERR_CORRUPT)
+        (void)fault_hint(f, "move it away: the start makes it anew from the "
+                            "attr.json files");
     return e;
 }
 
@@ -442,10 +468,13 @@ server_open(struct server *s, struct fault *f)
     const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
     enum err e;
 
-    if (hash == NULL)
-        return fault_set(f, ERR_UNSUPPORTED,
-                         "HASH (ARTSTORE_HASH): this processor cannot run",
-                         s->conf.hash);
+    if (hash == NULL) {
+        (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
+                        s->conf.hash);
+        return fault_hint(f, "there are auto, c, avx2, avx512, sha-ni, "
+                             "avx2+sha-ni and avx512+sha-ni, as far as the "
+                             "processor can run them");
+    }
     e = open_loops(s, f);
     if (e == ERR_OK)
         e = open_data(s, f);

@@ -129,7 +129,7 @@ server_conf(const struct storage_args *a, struct conf *conf)
 static int
 fail(const char *what, const struct fault *f)
 {
-    char text[300];
+    char text[FAULT_TEXT];
 
     fprintf(stderr, "artstore storage %s: %s\n", what,
             fault_text(f, text, sizeof(text)));
@@ -207,17 +207,18 @@ installation_of(const struct conf *conf, struct uuid *id, struct fault *f)
     struct meta *meta = NULL;
     enum err e;
 
-    if (!below_data(conf, "admin.db", path) || access(path, F_OK) != 0)
-        return fault_set(f, ERR_NOENT,
-                         "no catalogue (start `artstore server` once)",
-                         conf->data_dir);
+    if (!below_data(conf, "admin.db", path) || access(path, F_OK) != 0) {
+        (void)fault_set(f, ERR_NOENT, "open", path);
+        return fault_hint(f, "start `artstore server` once");
+    }
     e = meta_sqlite_open(&meta, conf->data_dir, f);
     if (e != ERR_OK)
         return e;
     e = join_installation(meta, false, id, f);
-    if (e == ERR_NOENT)
-        (void)fault_set(f, e, "no installation (start `artstore server` once)",
-                        conf->data_dir);
+    if (e == ERR_NOENT) {
+        (void)fault_set(f, e, "read installation_id in", conf->data_dir);
+        (void)fault_hint(f, "start `artstore server` once");
+    }
     meta->ops->close(meta);
     return e;
 }
@@ -352,15 +353,21 @@ rebuild_element(const struct storage_args *a, const char *path,
     enum err e;
 
     snprintf(name, sizeof(name), "%s/superblock", path);
-    if (access(name, F_OK) != 0)
-        return fault_set(f, ERR_NOENT, "no superblock (is its disk mounted?)",
-                         path);
+    if (access(name, F_OK) != 0) {
+        (void)fault_set(f, ERR_NOENT, "open", name);
+        return fault_hint(f, "is its disk mounted?");
+    }
     e = disk_linux_open(&disk, path, NULL, f);
     snprintf(name, sizeof(name), "%s/index.db", path);
-    if (e == ERR_OK && a->check && access(name, F_OK) != 0)
-        e = fault_set(f, ERR_NOENT, "no index (rebuild without --check)", path);
-    if (e == ERR_OK)
+    if (e == ERR_OK && a->check && access(name, F_OK) != 0) {
+        (void)fault_set(f, ERR_NOENT, "open", name);
+        e = fault_hint(f, "rebuild without --check");
+    }
+    if (e == ERR_OK) {
         e = index_sqlite_open(&index, name, f);
+        if (e == ERR_CORRUPT)
+            (void)fault_hint(f, "move it away and rebuild again");
+    }
     if (e == ERR_OK)
         e = element_rebuild(disk, index, hash_here(), a->check, a->deep, r, f);
     if (e == ERR_OK && !a->check && index->ops->sync)

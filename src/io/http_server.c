@@ -114,7 +114,8 @@ listen_fd(const struct addrinfo *ai, struct fault *f, const char *address)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1) {
-        fault_sys(f, errno, "bind", address);
+        if (fault_sys(f, errno, "bind", address) == ERR_DENIED)
+            (void)fault_hint(f, "a port below 1024 needs CAP_NET_BIND_SERVICE");
     } else if (listen(fd, BACKLOG) == -1) {
         fault_sys(f, errno, "listen", address);
     } else {
@@ -176,9 +177,10 @@ listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
         struct net_listener *ln;
         int fd;
 
-        if (i == 0 && !port_is_free(ai))
-            return fault_sys(f, EADDRINUSE,
-                             "listen (another process has the port)", address);
+        if (i == 0 && !port_is_free(ai)) {
+            (void)fault_sys(f, EADDRINUSE, "listen", address);
+            return fault_hint(f, "another process has the port");
+        }
         if (hl->n_listeners == LISTENERS_MAX)
             return fault_set(f, ERR_TOOBIG, "listen", "at most 8 addresses");
         fd = listen_fd(ai, f, address);

@@ -191,6 +191,8 @@ element_join(struct join *j, const struct join_element *s,
     if (e == ERR_OK)
         e = element_open(&k->element, &c, s->disk, s->index, k->pool, &report,
                          f);
+    if (e != ERR_OK && s->place[0])
+        (void)fault_in(f, s->place);
     if (e == ERR_OK) {
         report_recovery(j, s, &report);
         e = element_attach(j, s, k->element, f);

@@ -30,6 +30,7 @@ struct join_element {
     uint64_t quota;
     struct disk *disk;
     struct index *index;
+    char place[256]; /* its folder, for messages */
     uint64_t device; /* elements of one file system share an account (D28) */
     bool fresh;      /* has no superblock yet: make one */
 };

@@ -147,7 +147,7 @@ ctx_put(struct line *l, enum log_format f, const struct trace *t)
 static void
 fault_put(struct line *l, enum log_format f, const struct fault *ft)
 {
-    char text[256];
+    char text[FAULT_TEXT];
 
     string_put(l, f, "error", slice_str(err_name(ft->code)));
     string_put(l, f, "detail", slice_str(fault_text(ft, text, sizeof(text))));

@@ -84,8 +84,10 @@ secret_settle(const char *dir, const char *token_url, struct credentials *c,
         PATH_MAX)
         return fault_set(f, ERR_INVAL, "credentials", dir);
     e = credentials_load(path, c, f);
-    if (e == ERR_OK && strcmp(c->client_id, BOOTSTRAP_CLIENT_ID) != 0)
-        e = fault_set(f, ERR_CONFLICT, "credentials of another account", path);
+    if (e == ERR_OK && strcmp(c->client_id, BOOTSTRAP_CLIENT_ID) != 0) {
+        e = fault_set(f, ERR_CONFLICT, "use", path);
+        (void)fault_hint(f, "it holds another account; move it away");
+    }
     if (e != ERR_NOENT)
         return e;
     memcpy(c->client_id, BOOTSTRAP_CLIENT_ID, sizeof(BOOTSTRAP_CLIENT_ID));

@@ -5,10 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 """
 import glob
 import os
+import subprocess
 
 import pytest
 
-from store import pattern
+from store import BIN, pattern
 
 pytestmark = pytest.mark.core
 
@@ -47,3 +48,42 @@ def test_lost_index(make_server, clean):
     assert len([line for line in s.log_lines()
                 if line.get("level") == "WARNING"
                 and "index" in line["message"]]) == 1
+
+
+def refusal(*options, cwd=None):
+    """What a server that does not start says; it must not take long."""
+    r = subprocess.run([BIN, "server", "--listen", "127.0.0.1:0", *options],
+                       capture_output=True, timeout=60, cwd=cwd, text=True,
+                       stdin=subprocess.DEVNULL, check=False)
+    assert r.returncode == 1 and r.stdout == "", (r.returncode, r.stdout)
+    return [line for line in r.stderr.splitlines()
+            if line.startswith("artstore server: ")][0]
+
+
+def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
+    """D31; no sentence is cut."""
+    s = make_server()
+    two = ("--data-dir", s.data, "--storage-elements",
+           "se-01:edit:elements/se-01,se-03:edit:elements/se-03")
+    said = refusal("--data-dir", s.data)
+    assert "elements/se-01" in said and said.endswith("stop that first"), said
+    s.stop()
+    said = refusal(*two)
+    assert "elements/se-03:" in said and "storage init" in said, said
+    os.mkdir(os.path.join(s.data, "elements", "se-03"))
+    said = refusal(*two)
+    assert "elements/se-03/superblock" in said, said
+    assert "is its disk mounted?" in said and "storage init" in said
+    with open(os.path.join(s.data, "elements/se-02/index.db"), "wb") as f:
+        f.write(b"no database at all")
+    said = refusal("--data-dir", s.data)
+    assert "elements/se-02" in said and "move it away" in said, said
+    lose_index(s, "se-02")  # as it says
+    s.start()
+    said = refusal("--data-dir", str(tmp_path / "x/y/z"))
+    assert "find %s:" % (tmp_path / "x") in said, said
+    said = refusal("--data-dir", str(tmp_path / "b"), "--hash", "fooo")
+    assert "fooo" in said and "avx512+sha-ni" in said, said
+    said = refusal("--data-dir", str(tmp_path / "c"), "--listen",
+                   "192.0.2.1:80")
+    assert "does not have that address (EADDRNOTAVAIL)" in said, said

@@ -14,19 +14,18 @@ boot_superblock(struct superblock *sb, struct disk *disk,
     buf_init(&text, SUPERBLOCK_TEXT_MAX);
     e = disk_read_file(disk, DISK_ROOT, "superblock", &text, f);
     if (e == ERR_NOENT)
-        fault_set(f, e, "superblock",
-                  "this folder is no storage element: artstore storage init "
-                  "makes one, or its disk is not mounted");
+        (void)fault_hint(f, "this folder is no storage element: is its disk "
+                            "mounted? `artstore storage init` makes a new one");
     if (e != ERR_OK)
         goto out;
     e = superblock_decode(sb, buf_slice(&text), hash);
+    if (e != ERR_OK)
+        (void)fault_set(f, e, "read", "superblock");
     if (e == ERR_CORRUPT)
-        fault_set(f, e, "superblock",
-                  "damaged; put a good copy back, or move the data away and "
-                  "artstore storage init");
+        (void)fault_hint(f, "put a good copy back, or move the data away and "
+                            "let `artstore storage init` make a new element");
     else if (e == ERR_UNSUPPORTED)
-        fault_set(f, e, "superblock",
-                  "written by a later version of artstore; use that one");
+        (void)fault_hint(f, "a later version of artstore wrote it; use that");
 out:
     buf_release(&text);
     return e;
@@ -60,8 +59,7 @@ boot_lock(struct disk *disk, int *fd, struct fault *f)
         return e;
     e = disk_lock(disk, *fd, f);
     if (e == ERR_BUSY)
-        fault_set(f, e, "lock",
-                  "another process serves this element; stop it first");
+        (void)fault_hint(f, "another process serves it; stop that first");
     if (e != ERR_OK)
         disk_close(disk, fd);
     return e;

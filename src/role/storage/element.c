@@ -199,9 +199,11 @@ check_identity(struct element *e, struct fault *f)
     const struct uuid *want = &e->conf.installation_id;
     const char *name = e->conf.element_id;
 
-    if (!uuid_is_nil(want) && !uuid_eq(want, &e->sb->installation_id))
-        return fault_set(f, ERR_CONFLICT, "superblock",
-                         "the element belongs to another installation");
+    if (!uuid_is_nil(want) && !uuid_eq(want, &e->sb->installation_id)) {
+        (void)fault_set(f, ERR_CONFLICT, "read", "superblock");
+        return fault_hint(f, "the element belongs to another installation: "
+                             "serve it with the data folder that it came from");
+    }
     snprintf(e->element_id, sizeof(e->element_id), "%s",
              name ? name : e->sb->label);
     snprintf(e->blob.element_id, sizeof(e->blob.element_id), "%s",

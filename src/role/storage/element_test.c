@@ -90,7 +90,7 @@ test_identity(void **state)
     rig_close(&rig);
     OK(disk_unlink(rig.rec, DISK_ROOT, "superblock", &f));
     IS(ERR_NOENT, rig_open(&rig));
-    assert_non_null(strstr(rig.fault.what, "storage init"));
+    assert_non_null(strstr(rig.fault.hint, "storage init"));
     OK(disk_create(rig.rec, DISK_ROOT, "holiday.jpg", &fd, &f));
     disk_close(rig.rec, &fd);
     IS(ERR_EXISTS, element_init(rig.rec, &birth, NULL, &f));
