@@ -346,3 +346,14 @@ def test_log_cannot_be_forged(make_server):
     s.stop()
     assert not any(line.startswith("FAKE") for line in
                    s.tail(1 << 20).splitlines())
+
+
+def test_openapi_refers_to_what_is_there(server):
+    """Each schema that is named exists."""
+    doc = server.http("GET", "/openapi.json").json()
+    have = set(doc["components"]["schemas"])
+    named = set(re.findall(r"#/components/schemas/(\w+)", str(doc)))
+    assert named <= have, named - have
+    for schema in doc["components"]["schemas"].values():
+        assert set(schema.get("required", [])) <= set(
+            schema.get("properties", {}))

@@ -85,11 +85,11 @@ api_audit(struct call *c, const char *actor, const char *action,
 /* ---- the table ---- */
 
 static const struct route_doc elements_docs[] = {
-    {"200", NULL, "Object", "All elements, in the order of filling"},
+    {"200", NULL, "StorageElements", "All elements, in the order of filling"},
     {0},
 };
 static const struct route_doc element_docs[] = {
-    {"200", NULL, "Object", "The element"},
+    {"200", NULL, "StorageElement", "The element"},
     {"404", NULL, "Error", "No such element"},
     {0},
 };
@@ -97,7 +97,7 @@ static const struct route_doc change_docs[] = {
     {"mode", "body", "string",
      "edit, rw, ro or ar; a mode goes forward only, in this order"},
     {"priority", "body", "integer", "Lower is filled earlier"},
-    {"200", NULL, "Object", "The element as it is now"},
+    {"200", NULL, "StorageElement", "The element as it is now"},
     {"400", NULL, "Error", "The body is not JSON"},
     {"404", NULL, "Error", "No such element"},
     {"409", NULL, "Error", "The mode would go back"},
@@ -105,14 +105,14 @@ static const struct route_doc change_docs[] = {
     {0},
 };
 static const struct route_doc capacity_docs[] = {
-    {"200", NULL, "Object", "What the element says of itself"},
+    {"200", NULL, "Capacity", "What the element says of itself"},
     {"404", NULL, "Error", "No such element"},
     {0},
 };
 static const struct route_doc available_docs[] = {
     {"mode", "query", "string", "edit or rw; both when missing"},
     {"min_free_bytes", "query", "integer", "Only those with as much room"},
-    {"200", NULL, "Object", "Elements that may be written to"},
+    {"200", NULL, "StorageElements", "Elements that may be written to"},
     {"400", NULL, "Error", "A parameter is not valid"},
     {0},
 };
@@ -122,14 +122,14 @@ static const struct route_doc token_docs[] = {
     {"client_secret", "form", "string", "Also by Authorization: Basic"},
     {"scope", "form", "string",
      "Words of read, write, delete, admin; all of the account's when missing"},
-    {"200", NULL, "Object", "The token; RFC 6749 section 5.1"},
+    {"200", NULL, "Token", "The token; RFC 6749 section 5.1"},
     {"400", NULL, "Error", "RFC 6749 section 5.2"},
     {"401", NULL, "Error", "client_id or client_secret is wrong"},
     {"429", NULL, "Error", "Too many failed attempts"},
     {0},
 };
 static const struct route_doc jwks_docs[] = {
-    {"200", NULL, "Object", "The public keys; RFC 7517"},
+    {"200", NULL, "Jwks", "The public keys; RFC 7517"},
     {0},
 };
 

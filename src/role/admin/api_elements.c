@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
 #include "role/admin/element.h"
+#include "role/common/capacity.h"
 #include "wire/date.h"
 #include "wire/json.h"
 #include "wire/query.h"
@@ -28,14 +29,6 @@ view_get(struct admin_api *api, const char *id, struct view *v)
         return false;
     b->ops->capacity(b, &v->cap);
     return true;
-}
-
-static double
-percent(uint64_t used, uint64_t total)
-{
-    double p = total ? 100.0 * (double)used / (double)total : 0.0;
-
-    return (double)(int64_t)(p * 100 + 0.5) / 100; /* STO-023: two digits */
 }
 
 /* CNF-016: of the element's own words the three of ING-112. */
@@ -81,7 +74,7 @@ put_element(struct json_writer *w, const char *key, const struct view *v)
     json_put_u64(w, "capacity_total", c->total);
     json_put_u64(w, "capacity_used", c->used);
     json_put_u64(w, "capacity_free", c->available);
-    json_put_double(w, "capacity_percent", percent(c->used, c->total));
+    json_put_double(w, "capacity_percent", capacity_percent(c->used, c->total));
     json_put_text(w, "capacity_status", admin_status_name(c->status));
     json_put_u64(w, "reserved", c->reserved);
     json_put_u64(w, "inodes_total", c->inodes_total);
@@ -142,18 +135,7 @@ api_element(struct call *c)
 
 /* ---- capacity (STO-018, ADM-020) ---- */
 
-static void
-put_numbers(struct json_writer *w, const struct blob_capacity *c)
-{
-    json_put_u64(w, "total", c->total);
-    json_put_u64(w, "used", c->used);
-    json_put_u64(w, "available", c->available);
-    json_put_double(w, "percent_used", percent(c->used, c->total));
-    json_put_u64(w, "reserved", c->reserved);
-    json_put_u64(w, "inodes_total", c->inodes_total);
-    json_put_u64(w, "inodes_available", c->inodes_available);
-}
-
+/* The element's own words under the names that Admin has for it. */
 void
 api_capacity(struct call *c)
 {
@@ -163,26 +145,14 @@ api_capacity(struct call *c)
 
     if (!of_path(c, &v))
         return;
+    (void)slice_copy(slice_str(v.record.element_id), v.cap.element_id,
+                     sizeof(v.cap.element_id));
+    (void)slice_copy(slice_str(v.record.endpoint), v.cap.endpoint,
+                     sizeof(v.cap.endpoint));
     buf_init(&b, ANSWER_MAX);
     json_begin(&w, &b);
     json_put_object(&w, NULL);
-    json_put_text(&w, "storage_id", v.record.element_id);
-    json_put_text(&w, "element_id", v.record.element_id);
-    json_put_text(&w, "mode", admin_mode_name((int)v.cap.mode));
-    put_numbers(&w, &v.cap);
-    json_put_text(&w, "capacity_status", admin_status_name(v.cap.status));
-    json_put_text(&w, "health", v.cap.health);
-    json_put_text(&w, "backend", v.cap.backend);
-    json_put_text(&w, "pool_id", v.cap.pool_id);
-    json_put_text(&w, "location", v.cap.location);
-    json_put_text(&w, "endpoint", v.record.endpoint);
-    json_put_u64(&w, "boot", v.cap.boot); /* D25 */
-    json_put_u64(&w, "seq", v.cap.seq);
-    put_time(&w, "last_update", v.cap.last_update);
-    put_time(&w, "now", c->x->loop->wall); /* D36 */
-    json_put_object(&w, "capacity");
-    put_numbers(&w, &v.cap);
-    json_end_object(&w);
+    capacity_put(&w, &v.cap, c->x->loop->wall);
     json_end_object(&w);
     reply_json(c, 200, &b);
     buf_release(&b);
