@@ -97,6 +97,7 @@ int cmd_get(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
+int cmd_storage_verify(int argc, char **argv);
 int cmd_se_ls(int argc, char **argv);
 int cmd_se_why(int argc, char **argv);
 int cmd_status(int argc, char **argv);

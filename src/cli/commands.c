@@ -73,6 +73,16 @@ const struct cli_command client_commands[] = {
                  "with retention temporary.",
     },
     {
+        .name = "storage verify",
+        .summary = "read stored files whole and compare their digests",
+        .usage = "[OPTION]... ID...",
+        .run = cmd_storage_verify,
+        .connects = true,
+        .about = "The element reads from its device, not from memory. Large "
+                 "files take long: --timeout bounds the wait. Exit status 6 "
+                 "when a file is damaged.",
+    },
+    {
         .name = "se ls",
         .summary = "list the storage elements and how full they are",
         .usage = "[OPTION]...",

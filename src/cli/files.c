@@ -322,6 +322,32 @@ rm_one(struct session *s, const struct cli_common *c, const char *id,
     return e;
 }
 
+static enum cli_exit
+verify_one(struct session *s, const struct cli_common *c, const char *id,
+           bool first)
+{
+    char path[80];
+    struct failure f;
+    const char *reason;
+    bool whole;
+    json_t *o;
+
+    (void)first;
+    snprintf(path, sizeof(path), "/api/v1/files/%s/verify", id);
+    o = http_get_json(&s->http, path, &f);
+    if (!o)
+        return session_fail("verify", id, &f);
+    whole = json_is_true(json_object_get(o, "verified"));
+    reason = member_text(o, "reason");
+    if (c->json)
+        print_json(o);
+    else if (!whole || !c->quiet)
+        printf("%s  %s%s%s\n", id, whole ? "ok" : "damaged", reason ? ": " : "",
+               reason ? reason : "");
+    json_decref(o);
+    return whole ? CLI_OK : CLI_MISMATCH;
+}
+
 /* A command of ids: one() for each. All are looked at before the first. */
 static int
 for_each_id(const char *name, int argc, char **argv,
@@ -358,6 +384,12 @@ int
 cmd_stat(int argc, char **argv)
 {
     return for_each_id("stat", argc, argv, stat_one);
+}
+
+int
+cmd_storage_verify(int argc, char **argv)
+{
+    return for_each_id("storage verify", argc, argv, verify_one);
 }
 
 int

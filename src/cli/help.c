@@ -135,7 +135,7 @@ help_all(FILE *out)
           "commands:\n",
           out);
     for (const struct cli_command *c = NULL; (c = cli_next(c)) != NULL;)
-        fprintf(out, "  %-12s %s\n", c->name, c->summary);
+        fprintf(out, "  %-15s %s\n", c->name, c->summary);
     fputs("\nexit codes:\n", out);
 #define X(name, number, text) fprintf(out, "  %-4d %s\n", number, text);
     CLI_EXIT_TABLE(X)
@@ -201,7 +201,7 @@ list_family(FILE *out, const char *word)
         if (!found)
             fprintf(out, "commands of artstore %s:\n", word);
         found = true;
-        fprintf(out, "  %-12s %s\n", c->name, c->summary);
+        fprintf(out, "  %-15s %s\n", c->name, c->summary);
     }
     return found;
 }

@@ -198,6 +198,9 @@ def test_verify(make_server, loop):
     with open(stored[0], "r+b") as f:
         f.seek(300000)
         f.write(bytes([data[300000] ^ 1]))
+    out = run(BIN, "storage", "verify", "--data-dir", s.data, j["file_id"],
+              code=6)
+    assert "damaged" in out.stdout
     v = s.http("GET", path).json()
     assert v["status"] == "damaged" and v["verified"] is False
     assert v["reason"] and v["sha256_hash"] != j["sha256_hash"]
