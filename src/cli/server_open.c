@@ -97,6 +97,12 @@ server_tls_log(struct server *s)
                  F_I64("days_left", days));
 }
 
+static const char *
+server_version(const struct conf *c)
+{
+    return c->app_version[0] ? c->app_version : ARTSTORE_VERSION;
+}
+
 bool
 server_open_observation(struct server *s)
 {
@@ -105,7 +111,7 @@ server_open_observation(struct server *s)
                           .format = (enum log_format)c->log_format,
                           .level = (enum log_level)c->log_level,
                           .service = c->app_name,
-                          .version = ARTSTORE_VERSION};
+                          .version = server_version(c)};
     uint64_t seed;
 
     sec_random(&seed, sizeof(seed));
@@ -114,7 +120,7 @@ server_open_observation(struct server *s)
     s->log = log_open(&lc);
     if (s->metrics == NULL || s->log == NULL)
         return false;
-    s->health = health_open(&(struct health_conf){.version = ARTSTORE_VERSION,
+    s->health = health_open(&(struct health_conf){.version = server_version(c),
                                                   .instance_id = "artstore",
                                                   .started = mono_now(),
                                                   .metrics = s->metrics,
@@ -331,6 +337,8 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
                    .health = s->health,
                    .metrics =
                        c->prometheus_metrics_enabled ? s->metrics : NULL},
+        .batch_max = (unsigned)c->commit_batch_max,
+        .bucket_files = (uint32_t)c->bucket_files_max,
         .location = c->datacenter_location,
         .endpoint = s->url,
         .audience = c->auth_audience,

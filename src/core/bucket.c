@@ -6,16 +6,25 @@
 #define DAY_MS ((int64_t)86400000)
 
 void
-bucket_init(struct bucket *b)
+bucket_init(struct bucket *b, uint32_t files_max)
 {
-    *b = (struct bucket){.day = -1};
+    assert(files_max > 0 && files_max <= BUCKET_FILES_MAX);
+    *b = (struct bucket){.day = -1, .files_max = files_max};
+}
+
+static void
+move(struct bucket *b, int32_t day, uint32_t number, uint32_t files)
+{
+    b->day = day;
+    b->number = number;
+    b->files = files;
 }
 
 void
 bucket_found(struct bucket *b, int32_t day, uint32_t number, uint32_t files)
 {
     if (day > b->day || (day == b->day && number > b->number))
-        *b = (struct bucket){.day = day, .number = number, .files = files};
+        move(b, day, number, files);
 }
 
 bool
@@ -24,14 +33,12 @@ bucket_take(struct bucket *b, struct wall now, uint32_t n)
     int32_t day = (int32_t)((now.ms > 0 ? now.ms : 0) / DAY_MS);
     bool moved = false;
 
-    assert(n > 0 && n <= BUCKET_FILES_MAX);
+    assert(n > 0 && n <= b->files_max);
     if (day > b->day) {
-        *b = (struct bucket){.day = day, .number = 1};
+        move(b, day, 1, 0);
         moved = true;
-    } else if (b->files + n > BUCKET_FILES_MAX &&
-               b->number < BUCKET_NUMBER_MAX) {
-        b->number++;
-        b->files = 0;
+    } else if (b->files + n > b->files_max && b->number < BUCKET_NUMBER_MAX) {
+        move(b, b->day, b->number + 1, 0);
         moved = true;
     }
     b->files += n;

@@ -19,16 +19,17 @@ struct bucket {
     int32_t day;     /* since 1970-01-01; -1: none yet */
     uint32_t number; /* 1 ... */
     uint32_t files;  /* promised to it so far */
+    uint32_t files_max;
 };
 
-/* None yet. */
-void bucket_init(struct bucket *b);
+/* None yet. FILES_MAX at most BUCKET_FILES_MAX. */
+void bucket_init(struct bucket *b, uint32_t files_max);
 /* A bucket is there with so many files (found at start). */
 void
 bucket_found(struct bucket *b, int32_t day, uint32_t number, uint32_t files);
 /* Room for N files at NOW, all in one bucket: true when B has moved to a new
  * one, which must be made before it is used. The clock going back does not move
- * it. 0 < N <= BUCKET_FILES_MAX. */
+ * it. 0 < N <= its files_max. */
 bool bucket_take(struct bucket *b, struct wall now, uint32_t n);
 /* "2026/11/21/0003"; returns OUT. */
 const char *bucket_text(const struct bucket *b, char out[BUCKET_TEXT]);

@@ -23,7 +23,7 @@ test_roll(void **state)
     unsigned moves = 0;
     (void)state;
 
-    bucket_init(&b);
+    bucket_init(&b, BUCKET_FILES_MAX);
     assert_true(bucket_take(&b, t, 1)); /* the first must be made */
     expect(&b, "2025/11/21/0001");
     for (unsigned i = 1; i < BUCKET_FILES_MAX; i++)
@@ -50,7 +50,7 @@ test_found(void **state)
     struct bucket b;
     (void)state;
 
-    bucket_init(&b);
+    bucket_init(&b, BUCKET_FILES_MAX);
     bucket_found(&b, 20000, 3, 100);
     bucket_found(&b, 20000, 2, 8000); /* an earlier one */
     bucket_found(&b, 19999, 9, 5);
@@ -60,6 +60,24 @@ test_found(void **state)
     bucket_found(&b, 20001, 1, BUCKET_FILES_MAX);
     assert_true(bucket_take(&b, (struct wall){20001 * DAY + 5}, 1));
     assert_int_equal(b.number, 2);
+}
+
+/* BUCKET_FILES_MAX is an option. */
+static void
+test_smaller(void **state)
+{
+    struct wall t = {1763683200000};
+    struct bucket b;
+    (void)state;
+
+    bucket_init(&b, 100);
+    assert_true(bucket_take(&b, t, 60));
+    assert_false(bucket_take(&b, t, 40));
+    assert_true(bucket_take(&b, t, 1));
+    expect(&b, "2025/11/21/0002");
+    bucket_found(&b, b.day, 7, 90); /* does not change it */
+    assert_true(bucket_take(&b, t, 11));
+    expect(&b, "2025/11/21/0008");
 }
 
 static void
@@ -103,6 +121,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_roll),
         cmocka_unit_test(test_found),
+        cmocka_unit_test(test_smaller),
         cmocka_unit_test(test_parse),
     };
 

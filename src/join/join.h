@@ -45,6 +45,8 @@ struct join_conf {
     size_t token_cache;
     struct ingest_conf ingest; /* registry, metrics and log are filled in */
     struct ledger_conf ledger;
+    unsigned batch_max;    /* see struct element_conf */
+    uint32_t bucket_files; /* the same */
     struct system_conf system;
     const char *location;
     const char *endpoint;

@@ -153,7 +153,7 @@ form(struct element *e)
     b->synced = b->ready = false;
     b->now = element_now(e);
     b->first_seq = e->next_seq + 1;
-    while (b->n < COMMIT_BATCH_MAX && bytes < COMMIT_BATCH_BYTES &&
+    while (b->n < e->conf.batch_max && bytes < COMMIT_BATCH_BYTES &&
            (at = list_pop(&e->queue))) {
         struct commit_item *it = container_of(at, struct commit_item, link);
 

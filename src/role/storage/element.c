@@ -157,7 +157,11 @@ element_new(const struct element_conf *conf)
     pthread_mutex_init(&e->folder_mu, NULL);
     pthread_mutex_init(&e->journal_mu, NULL);
     pthread_mutex_init(&e->mu, NULL);
-    bucket_init(&e->bucket);
+    if (!conf->batch_max || conf->batch_max > COMMIT_BATCH_MAX)
+        e->conf.batch_max = COMMIT_BATCH_MAX;
+    bucket_init(&e->bucket,
+                conf->bucket_files ? conf->bucket_files : BUCKET_FILES_MAX);
+    assert(e->bucket.files_max >= COMMIT_BATCH_MAX); /* it is not divided */
     commit_init(e);
     e->sb = calloc(1, sizeof(*e->sb));
     e->changes = calloc(RUN_MAX + UNSETTLED_MAX, sizeof(*e->changes));

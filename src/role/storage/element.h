@@ -50,8 +50,10 @@ struct element_conf {
     struct uuid installation_id; /* nil: any element will do */
     struct registry *registry;   /* fed before acknowledgements; may be NULL */
     const struct hash_kernels *hash; /* NULL: portable */
-    uint64_t journal_max; /* rewritten beyond so many bytes; 0: 8 MiB */
-    uint64_t seed;        /* random; for hash tables */
+    unsigned batch_max;    /* items committed together; 0: 64, the most */
+    uint32_t bucket_files; /* of one folder, 64 to 8,192; 0: the most */
+    uint64_t journal_max;  /* rewritten beyond so many bytes; 0: 8 MiB */
+    uint64_t seed;         /* random; for hash tables */
     struct wall now;
     struct metrics *metrics;    /* NULL: none */
     struct mono (*clock)(void); /* of worker threads, for durations; NULL:

@@ -431,6 +431,36 @@ test_quarantine(void **state)
     rig_release(&rig);
 }
 
+/* COMMIT_BATCH_MAX and BUCKET_FILES_MAX do what they say. */
+static void
+test_limits(void **state)
+{
+    struct element_stats before, after;
+    enum err errs[32];
+    (void)state;
+
+    for (unsigned n = 1; n <= 8; n *= 8) {
+        rig_init(&rig, NULL);
+        rig_close(&rig);
+        rig.batch_max = n;
+        rig.bucket_files = 64;
+        OK(rig_open(&rig));
+        element_stats(rig.element, &before);
+        story_put_many(&rig.story, 0, 32, 10, errs);
+        element_stats(rig.element, &after);
+        assert_int_equal(after.published - before.published, 32);
+        assert_in_range(after.batches - before.batches, 32 / n, 32 / n + 2);
+        for (unsigned i = 32; i < 150; i++)
+            OK(story_put(&rig.story, i, 10, NULL));
+        rig_kill(&rig);
+        OK(rig_open(&rig));
+        assert_int_equal(rig.report.files, 150);
+        assert_int_equal(rig.report.buckets, 3);
+        rig_close(&rig);
+        rig_release(&rig);
+    }
+}
+
 int
 main(void)
 {
@@ -447,6 +477,7 @@ main(void)
         cmocka_unit_test(test_expiry),   cmocka_unit_test(test_clock_jump),
         cmocka_unit_test(test_poison),   cmocka_unit_test(test_many_buckets),
         cmocka_unit_test(test_rebuild),  cmocka_unit_test(test_quarantine),
+        cmocka_unit_test(test_limits),
     };
     int failed = blob_contract_run(&c);
 

@@ -48,6 +48,8 @@ rig_open(struct rig *r)
     struct element_conf conf = {.mode = r->mode,
                                 .hash = kernels(),
                                 .journal_max = r->journal_max,
+                                .batch_max = r->batch_max,
+                                .bucket_files = r->bucket_files,
                                 .seed = 1,
                                 .now = r->loop.loop.wall};
     enum err e;

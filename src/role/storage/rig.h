@@ -24,6 +24,8 @@ struct rig {
     struct fault fault;
     enum blob_mode mode;
     uint64_t journal_max;
+    unsigned batch_max;
+    uint32_t bucket_files;
 };
 
 /* A newborn element; opened. CONF may be NULL. */
