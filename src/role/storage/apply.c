@@ -23,22 +23,18 @@ feed(struct element *e, const struct index_change *c, size_t n)
  * says no may have said it too late. Where there is no place for a delete its
  * tombstone, which stays pinned, has to do: the next start settles it. */
 static void
-keep_deletes(struct element *e, const struct index_change *c, size_t n)
+keep_deletes(struct element *e, struct index_change *c, size_t n)
 {
     if (!e->unsettled)
         e->unsettled = calloc(UNSETTLED_MAX, sizeof(*e->unsettled));
     for (size_t i = 0; i < n; i++) {
-        if (e->unsettled && e->n_unsettled < UNSETTLED_MAX) {
-            struct index_change *u = &e->unsettled[e->n_unsettled++];
-
-            *u = c[i];
-            u->row.attr.metadata = NULL;
-            if (u->op == INDEX_PUBLISH)
-                u->op = INDEX_DELETE;
-        }
-        if (c[i].op != INDEX_PUBLISH)
-            feed(e, &c[i], 1);
+        c[i].row.attr.metadata = NULL;
+        if (c[i].op == INDEX_PUBLISH)
+            c[i].op = INDEX_DELETE;
+        if (e->unsettled && e->n_unsettled < UNSETTLED_MAX)
+            e->unsettled[e->n_unsettled++] = c[i];
     }
+    feed(e, c, n);
 }
 
 /* The changes of the N batches, after what is still to be settled, in one
@@ -54,8 +50,7 @@ apply(struct element *e, struct batch *const *run, size_t n, size_t *own,
     if (u)
         memcpy(c, e->unsettled, u * sizeof(*c));
     for (size_t i = 0; i < n; i++)
-        if (batch_wants_index(run[i]))
-            k += batch_changes(run[i], c + u + k);
+        k += batch_changes(run[i], c + u + k);
     *own = k;
     if (k > 0)
         err = e->index->ops->apply(e->index, c, u + k, f);
@@ -80,7 +75,7 @@ apply_run(struct element *e, struct batch **run, size_t n)
     for (size_t i = 0; i < n; i++) {
         enum err one = err;
 
-        if (err != ERR_OK && batch_wants_index(run[i])) {
+        if (err != ERR_OK) {
             one = apply(e, &run[i], 1, &own, &f);
             if (one != ERR_OK) {
                 own = batch_changes(run[i], e->changes);

@@ -452,35 +452,28 @@ batch_before(struct batch *b)
     }
 }
 
-bool
-batch_wants_index(const struct batch *b)
-{
-    return b->op.what == PUBLISH_DO_INDEX;
-}
-
+/* Numbers grow by one, without holes: whoever follows the change log would take
+ * a hole for something lost. So a number whose item came to nothing is told
+ * too, as the delete of no file. */
 size_t
 batch_changes(const struct batch *b, struct index_change *out)
 {
-    size_t n = 0;
-
+    for (size_t i = 0; i < b->n; i++)
+        out[i] = (struct index_change){
+            .seq = b->first_seq + i, .op = INDEX_DELETE, .at = b->now};
     for (size_t i = 0; i < b->n_program; i++) {
         const struct commit_item *it = b->item[i];
+        struct index_change *c = &out[it->seq - b->first_seq];
 
         if (b->pitem[i].err != ERR_OK || b->pitem[i].kind == PUBLISH_ABORT)
             continue;
-        out[n] = (struct index_change){
-            .seq = it->seq,
-            .op = it->type == COMMIT_DELETE   ? INDEX_DELETE
-                  : it->type == COMMIT_EXPIRE ? INDEX_EXPIRE
-                                              : INDEX_PUBLISH,
-            .at = b->now,
-            .row = {.attr = it->doc.attr},
-        };
-        snprintf(out[n].row.bucket, sizeof(out[n].row.bucket), "%s",
-                 it->bucket);
-        n++;
+        c->op = it->type == COMMIT_DELETE   ? INDEX_DELETE
+                : it->type == COMMIT_EXPIRE ? INDEX_EXPIRE
+                                            : INDEX_PUBLISH;
+        c->row.attr = it->doc.attr;
+        snprintf(c->row.bucket, sizeof(c->row.bucket), "%s", it->bucket);
     }
-    return n;
+    return b->n;
 }
 
 void

@@ -321,10 +321,13 @@ judge(struct rig *r, uint64_t t, size_t k)
         fprintf(stderr, "%s\n", fault_text(&r->fault, text, sizeof(text)));
         explain(r, t, k, 0, "it does not start");
     }
-    if (r->report.missing || r->report.damaged || r->report.extra)
+    if (r->report.missing || r->report.damaged || r->report.extra ||
+        r->report.rebuilt)
         explain(r, t, k, 0, "it says that there is damage");
+    rig_check_log(r);
     for (unsigned i = 0; i < FILES_MAX; i++)
         judge_file(r, t, k, i);
+    rig_check_log(r);
     rig_close(r);
     (void)rig_audit(r);
 }

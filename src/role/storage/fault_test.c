@@ -165,6 +165,7 @@ judge(uint64_t n)
         maybe += fate[i].stored && !fate[i].dying;
     }
     assert_true(expected >= maybe);
+    rig_check_log(&rig);
     assert_int_equal(rig.report.damaged, 0);
     /* An index that commits, says that it did not, and never takes anything
      * again leaves rows of files that were taken back: a false alarm. */

@@ -264,7 +264,6 @@ void commit_delete(struct blob *b, struct blob_delete *r);
 void batch_before(struct batch *b);
 void batch_after(struct batch *b, enum err index_err, const struct fault *f);
 size_t batch_changes(const struct batch *b, struct index_change *out);
-bool batch_wants_index(const struct batch *b);
 
 /* apply.c: the index, the feed, then batch_after() of each. */
 void apply_run(struct element *e, struct batch **run, size_t n);

@@ -497,6 +497,69 @@ tell_gone(struct recovery *r, struct fault *f)
     return err == ERR_OK ? flush_changes(r, f) : err;
 }
 
+/* Numbers of what was removed are missing from the change log, and whoever
+ * follows it would take that for something lost. */
+
+struct holes {
+    struct range {
+        uint64_t first, last;
+    } * v;
+    size_t n, cap;
+    uint64_t next; /* expected */
+    bool nomem;
+};
+
+static bool
+add_hole(struct holes *h, uint64_t first, uint64_t last)
+{
+    if (h->n == h->cap) {
+        size_t cap = h->cap ? h->cap * 2 : 64;
+        struct range *grown =
+            cap > GONE_MAX ? NULL : realloc(h->v, cap * sizeof(*grown));
+
+        if (!grown)
+            return h->nomem = true, false;
+        h->v = grown;
+        h->cap = cap;
+    }
+    h->v[h->n++] = (struct range){first, last};
+    return true;
+}
+
+static bool
+see_number(void *arg, const struct index_change *c)
+{
+    struct holes *h = arg;
+    bool more = c->seq <= h->next || add_hole(h, h->next, c->seq - 1);
+
+    h->next = c->seq + 1;
+    return more;
+}
+
+static enum err
+fill_holes(struct recovery *r, struct fault *f)
+{
+    struct element *e = r->e;
+    struct holes h = {.next = e->sb->index_seq + 1};
+    enum err err = e->index->ops->changes(e->index, e->sb->index_seq,
+                                          SIZE_MAX / 2, see_number, &h, f);
+
+    if (err == ERR_OK && h.next <= e->next_seq)
+        (void)add_hole(&h, h.next, e->next_seq);
+    if (err == ERR_OK && h.nomem)
+        err = no_memory(f);
+    for (size_t i = 0; i < h.n && err == ERR_OK; i++)
+        for (uint64_t seq = h.v[i].first; seq <= h.v[i].last && err == ERR_OK;
+             seq++) {
+            r->change[r->n_change++] = (struct index_change){
+                .seq = seq, .op = INDEX_DELETE, .at = element_now(e)};
+            if (r->n_change == CHANGES_MAX)
+                err = flush_changes(r, f);
+        }
+    free(h.v);
+    return err == ERR_OK ? flush_changes(r, f) : err;
+}
+
 static bool
 remove_temp(void *arg, const char *name, bool is_dir)
 {
@@ -557,7 +620,8 @@ recovery_run(struct element *e, struct element_report *rep, struct fault *f)
     if ((err = empty_tmp(e, f)) == ERR_OK &&
         (err = recover_buckets(r, f)) == ERR_OK &&
         (err = settle_tombs(r, f)) == ERR_OK &&
-        (err = tell_gone(r, f)) == ERR_OK && e->index->ops->sync) {
+        (err = tell_gone(r, f)) == ERR_OK &&
+        (err = fill_holes(r, f)) == ERR_OK && e->index->ops->sync) {
         /* Nothing is dirty any more; the tombstones are unpinned by the first
          * clean point. */
         err = fit_sync(e, f);

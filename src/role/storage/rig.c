@@ -179,3 +179,29 @@ rig_audit(struct rig *r)
     assert(disk_rec_handles(r->rec) == 0);
     return a.rows;
 }
+
+static bool
+see_number(void *arg, const struct index_change *c)
+{
+    uint64_t *last = arg;
+
+    if (c->seq != *last + 1)
+        fprintf(stderr, "change log: %llu after %llu\n",
+                (unsigned long long)c->seq, (unsigned long long)*last);
+    assert(c->seq == *last + 1);
+    *last = c->seq;
+    return true;
+}
+
+void
+rig_check_log(struct rig *r)
+{
+    struct blob_capacity cap;
+    uint64_t last = 0;
+    enum err e =
+        element_changes(r->element, 0, SIZE_MAX / 2, see_number, &last, NULL);
+
+    assert(e == ERR_OK);
+    r->story.blob->ops->capacity(r->story.blob, &cap);
+    assert(cap.seq == last);
+}

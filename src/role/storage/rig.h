@@ -42,5 +42,7 @@ void rig_release(struct rig *r);
 /* Rows of the index; asserts that a rebuild would say the same, that no file
  * lies around, and that no handle was leaked. The element must be closed. */
 unsigned rig_audit(struct rig *r);
+/* Asserts that the change log of the open element has every number, once. */
+void rig_check_log(struct rig *r);
 
 #endif
