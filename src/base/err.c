@@ -168,8 +168,8 @@ fault_in(struct fault *f, const char *where)
 
     if (!f)
         return ERR_OK;
-    snprintf(what, sizeof(what), "%s%sin %.*s", f->what,
-             f->what[0] ? " " : "", (int)sizeof(f->what), where);
+    snprintf(what, sizeof(what), "%s%sin %.*s", f->what, f->what[0] ? " " : "",
+             (int)sizeof(f->what), where);
     copy_cut(f->what, sizeof(f->what), what);
     return f->code;
 }

@@ -33,11 +33,11 @@ dur_s(int64_t s)
     return (struct dur){s * 1000000000};
 }
 
-/* MONO_NEVER stays never. */
+/* MONO_NEVER stays never. D may be negative. */
 static inline struct mono
 mono_add(struct mono t, struct dur d)
 {
-    if (t.ns > INT64_MAX - d.ns)
+    if (t.ns == INT64_MAX || (d.ns > 0 && t.ns > INT64_MAX - d.ns))
         return MONO_NEVER;
     return (struct mono){t.ns + d.ns};
 }

@@ -415,7 +415,7 @@ open_http(struct server *s, struct fault *f)
     char address[300], url[256];
     enum err e;
 
-    hc.limits.head_max = (uint32_t)u64_min(c->http_head_max, 16 * KIB);
+    hc.limits.head_max = (uint32_t)c->http_head_max;
     s->app.begin = app_begin;
     e = http_server_open(&s->http, &hc, s->loop, s->n_loops, &s->app,
                          observe_observer(s->observe), f);

@@ -33,7 +33,7 @@ test_errors(void **state)
         {CONF_SERVER, NULL, "HEAD_TIMEOUT=0", NULL,
          "HEAD_TIMEOUT=0|10ms to 10m", "duration"},
         {CONF_SERVER, NULL, "HTTP_HEAD_MAX=1M", NULL,
-         "HTTP_HEAD_MAX=1M|1K to 256K", "size"},
+         "HTTP_HEAD_MAX=1M|1K to 16K", "size"},
         {CONF_SERVER, NULL, "MAX_FILE_SIZE_MB=1500K", NULL,
          "MAX_FILE_SIZE_MB=1500K|whole MiB", "not a whole number of the unit"},
         {CONF_SERVER, "--listen 127.0.0.1", NULL, NULL, "LISTEN=127.0.0.1|port",

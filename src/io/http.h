@@ -6,12 +6,12 @@
  *
  *     idle   between requests                       idle_timeout
  *     head   from its first byte to its end         head_timeout, absolute
- *     body   each read: body_timeout + N / body_min_rate
- *     write  each send: write_timeout + N / write_min_rate
- *            both less what the ones before were too slow
+ *     body   a read of which no byte comes for body_timeout; or all reads,
+ *            slower than body_min_rate by more than body_timeout
+ *     write  the same with write_timeout and write_min_rate
  *
- * With a minimum rate of 0 the last two are deadlines of silence: they begin
- * anew with every byte.
+ * A minimum rate of 0 leaves the deadline of silence. A piece of an answer that
+ * is under 16 KiB is given up after twice write_timeout at the latest.
  *
  * An idle plaintext connection holds a struct conn (under 512 bytes) and
  * nothing else; buffers come with the first byte of a request and go with its

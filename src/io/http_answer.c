@@ -159,14 +159,10 @@ static void
 write_deadline(struct exim *x, size_t n)
 {
     const struct http_conf *k = &x->c->hl->s->conf;
-    struct dur d = k->write_timeout;
 
     x->sending_since = x->x.loop->now;
-    if (k->write_min_rate)
-        d = conn_pace(d, k->write_min_rate, n, x->body_out, x->sending);
-    else
-        x->seen = conn_progress(x->c);
-    conn_deadline(x->c, d);
+    conn_watch(x->c, k->write_timeout, k->write_min_rate, x->body_out,
+               x->sending, n);
 }
 
 /* Sends the head, if it has not left, and the piece that is set. */

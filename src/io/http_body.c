@@ -54,18 +54,11 @@ static void
 pull_deadline(struct exim *x)
 {
     const struct http_conf *k = &x->c->hl->s->conf;
-    uint64_t want = x->pull.fill ? x->pull.n : 1;
-    struct dur d = k->body_timeout;
 
     if (x->c->state == CONN_DRAIN)
         return; /* has one for all of it */
-    if (!x->is_chunked)
-        want = u64_min(want, x->left);
-    if (k->body_min_rate)
-        d = conn_pace(d, k->body_min_rate, want, x->body_in, x->pull.waited);
-    else
-        x->seen = conn_progress(x->c);
-    conn_deadline(x->c, d);
+    conn_watch(x->c, k->body_timeout, k->body_min_rate, x->body_in,
+               x->pull.waited, SIZE_MAX);
 }
 
 static void

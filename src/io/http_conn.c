@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_impl.h"
 #include <arpa/inet.h>
-#include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,175 +14,6 @@ static void conn_idle(struct conn *c);
 static void conn_parse(struct conn *c);
 static void idle_arrived(struct ioloop *l, struct net_op *op, int res);
 static void head_arrived(struct ioloop *l, struct net_op *op, int res);
-
-/* ---- exchanges ---- */
-
-static struct exim *
-exim_get(struct conn *c)
-{
-    struct http_loop *hl = c->hl;
-    struct exim *x = hl->spare;
-
-    if (x) {
-        hl->spare = x->next;
-        hl->n_spare--;
-    } else {
-        x = calloc(1, sizeof(*x));
-        if (x == NULL)
-            return NULL;
-        buf_init(&x->head_out, 64 * KIB + hl->s->conf.answer_max);
-        buf_init(&x->extra, 32 * KIB);
-    }
-    x->c = c;
-    x->in_pos = x->in_n = 0;
-    list_init(&x->defer);
-    c->x = x;
-    return x;
-}
-
-static void
-exim_put(struct exim *x)
-{
-    struct http_loop *hl = x->c->hl;
-
-    x->c->x = NULL;
-    x->c = NULL;
-    list_remove(&x->defer);
-    if (x->head_out.cap > 64 * KIB)
-        buf_release(&x->head_out);
-    if (hl->n_spare < SPARE_MAX) {
-        x->next = hl->spare;
-        hl->spare = x;
-        hl->n_spare++;
-        return;
-    }
-    buf_release(&x->head_out);
-    buf_release(&x->extra);
-    free(x);
-}
-
-void
-exim_defer(struct exim *x)
-{
-    if (list_empty(&x->defer))
-        list_push(&x->c->hl->deferred, &x->defer);
-}
-
-void
-exim_deliver(struct http_loop *hl)
-{
-    struct list batch, *it;
-
-    list_init(&batch);
-    while ((it = list_pop(&hl->deferred)) != NULL)
-        list_push(&batch, it);
-    while ((it = list_pop(&batch)) != NULL) {
-        struct exim *x = container_of(it, struct exim, defer);
-
-        if (x->sent_due) {
-            x->sent_due = false;
-            x->sent(&x->x, x->sent_res);
-        } else if (x->pull_due) {
-            x->pull_due = false;
-            x->pull.busy = false;
-            x->pull.done(&x->x, x->pull.res);
-        }
-    }
-}
-
-/* ---- deadlines ---- */
-
-/* Most deadlines are moved before they are reached, so the timer is left where
- * it is unless it would fire too late. */
-void
-conn_deadline(struct conn *c, struct dur d)
-{
-    struct loop *l = &c->hl->l->loop;
-
-    c->deadline = mono_add(l->now, d);
-    if (c->timer.item.pos == 0 || mono_before(c->deadline, c->timer.item.at))
-        loop_timer(l, &c->timer, c->deadline);
-}
-
-static void
-conn_no_deadline(struct conn *c)
-{
-    c->deadline = MONO_NEVER;
-}
-
-/* How long the next N bytes may take, when the peer has had WAITED for BEFORE
- * bytes so far: what it was too slow before is missing now, what it was too
- * fast is not made up for. So one byte now and then wears TIMEOUT down, however
- * the bytes are cut into operations. */
-struct dur
-conn_pace(struct dur timeout, uint64_t rate, uint64_t n, uint64_t before,
-          struct dur waited)
-{
-    double ns = 1e9 / (double)rate;
-    double behind = (double)waited.ns - (double)before * ns;
-
-    timeout.ns += (int64_t)((double)n * ns - (behind > 0 ? behind : 0));
-    return timeout;
-}
-
-/* Bytes that the peer has sent and taken, as its kernel confirms. One operation
- * may be long in flight, so this tells a slow peer from a silent one. */
-uint64_t
-conn_progress(const struct conn *c)
-{
-    struct tcp_info ti;
-    socklen_t n = sizeof(ti);
-
-    memset(&ti, 0, sizeof(ti));
-    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &n) != 0)
-        return 0;
-    return ti.tcpi_bytes_acked + ti.tcpi_bytes_received;
-}
-
-/* Without a minimum rate the deadline is one of silence: any byte since it was
- * set puts it off. */
-static bool
-conn_moves(struct conn *c)
-{
-    const struct http_conf *k = &c->hl->s->conf;
-    uint64_t rate = c->out_busy ? k->write_min_rate : k->body_min_rate;
-    uint64_t now;
-
-    if (rate || c->state != CONN_ROLE || !(c->out_busy || c->in_busy))
-        return false;
-    now = conn_progress(c);
-    if (now == c->x->seen)
-        return false;
-    c->x->seen = now;
-    conn_deadline(c, c->out_busy ? k->write_timeout : k->body_timeout);
-    return true;
-}
-
-static void
-conn_fire(struct loop *l, struct timer *t)
-{
-    struct conn *c = container_of(t, struct conn, timer);
-
-    if (c->deadline.ns == INT64_MAX)
-        return;
-    if (!mono_reached(l->now, c->deadline)) {
-        loop_timer(l, t, c->deadline);
-        return;
-    }
-    if (conn_moves(c))
-        return;
-    c->timed_out = true;
-    atomic_fetch_add_explicit(&c->hl->s->timeouts, 1, memory_order_relaxed);
-    conn_no_deadline(c);
-    if (c->out_busy && c->x) {
-        conn_cancel_out(c);
-    } else if (c->state == CONN_HEAD || c->state == CONN_ROLE) {
-        if (c->in_busy)
-            conn_cancel_in(c);
-    } else {
-        conn_close(c);
-    }
-}
 
 /* ---- birth and death ---- */
 
@@ -555,7 +386,7 @@ exim_begin(struct exim *x)
     c->state = CONN_ROLE;
     c->used = true;
     c->timed_out = false;
-    conn_no_deadline(c);
+    c->deadline = MONO_NEVER;
     x->in_pos += x->head.len;
     buf_clear(&x->head_out);
     buf_clear(&x->extra);
@@ -621,7 +452,7 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
     c->state = CONN_ROLE;
     c->used = true;
     c->timed_out = false;
-    conn_no_deadline(c);
+    c->deadline = MONO_NEVER;
     buf_clear(&x->head_out);
     buf_clear(&x->extra);
     x->pull.busy = false;
@@ -808,69 +639,4 @@ conn_move(struct exchange *ex, struct loop *to,
     x->move.run = move_arrived;
     loop_post(to, &x->move);
     return true;
-}
-
-/* ---- through TLS, or straight to the socket ---- */
-
-void
-conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done)
-{
-    assert(!c->in_busy);
-    c->in_busy = true;
-    if (c->tls)
-        tls_recv(c, p, n, all, done);
-    else
-        net_recv(c->hl->l, &c->in, c->fd, p, n, all, done);
-}
-
-void
-conn_recv_pool(struct conn *c, net_done_fn *done)
-{
-    assert(!c->in_busy);
-    c->in_busy = true;
-    if (c->tls)
-        tls_recv(c, NULL, 0, false, done);
-    else
-        net_recv_pool(c->hl->l, &c->in, c->fd, done);
-}
-
-void
-conn_sendv(struct conn *c, struct net_op *op, net_done_fn *done)
-{
-    assert(!c->out_busy);
-    c->out_busy = true;
-    if (c->tls)
-        tls_sendv(c, op, done);
-    else
-        net_sendv(c->hl->l, op, c->fd, done);
-}
-
-void
-conn_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
-              size_t n, net_done_fn *done)
-{
-    assert(!c->out_busy);
-    c->out_busy = true;
-    if (c->tls)
-        tls_sendfile(c, op, file, off, n, done);
-    else
-        net_sendfile(c->hl->l, op, c->fd, file, off, n, done);
-}
-
-void
-conn_cancel_in(struct conn *c)
-{
-    if (c->tls)
-        tls_cancel_in(c);
-    else
-        net_cancel(c->hl->l, &c->in);
-}
-
-void
-conn_cancel_out(struct conn *c)
-{
-    if (c->tls)
-        tls_cancel_out(c);
-    else
-        net_cancel(c->hl->l, &c->x->out);
 }

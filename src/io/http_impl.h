@@ -1,7 +1,9 @@
 /* http_impl.h - between the http_*.c files only.
  *
  *   http_server.c   listening, limits, drain
- *   http_conn.c     a connection: idle, head, keep-alive, deadlines, closing
+ *   http_conn.c     a connection: idle, head, keep-alive, closing
+ *   http_deadline.c its deadlines
+ *   http_exchange.c an exchange's memory, results, operations
  *   http_body.c     the body on its way in
  *   http_answer.c   the answer on its way out
  *   http_tls.c      the same over TLS
@@ -89,6 +91,17 @@ struct pull {
 
 static_assert(sizeof(struct conn) < 512, "there are many of them");
 
+/* How the peer has moved in the operation that the deadline is for. */
+struct watch {
+    struct mono since;
+    struct dur timeout;
+    struct dur spare; /* timeout, less what the peer was behind before */
+    uint64_t rate;    /* bytes a second; 0: none */
+    uint64_t base;    /* bytes that had moved at its start */
+    uint64_t last;    /* ... and when the deadline was last looked at */
+    bool looked;
+};
+
 /* An exchange and all that it needs; allocated with the first byte. */
 struct exim {
     struct exchange x; /* first */
@@ -106,7 +119,7 @@ struct exim {
     struct mono sending_since;
     struct dur sending; /* in all sends of this answer */
     uint64_t left;      /* of a body with a length */
-    uint64_t seen;      /* conn_progress() when the deadline was set */
+    struct watch watch;
     int status;
     size_t in_pos; /* inbuf[in_pos..in_n) was received and not used */
     size_t in_n;
@@ -182,12 +195,17 @@ exim_of(struct exchange *x)
     return container_of(x, struct exim, x);
 }
 
+/* http_deadline.c */
+void conn_deadline(struct conn *c, struct dur d);
+/* The deadline of an operation on N bytes, when the peer has had WAITED for
+ * BEFORE bytes of the same body so far. It is over when no byte moved for
+ * TIMEOUT, or when all is slower than RATE (0: none) by more than TIMEOUT. */
+void conn_watch(struct conn *c, struct dur timeout, uint64_t rate,
+                uint64_t before, struct dur waited, size_t n);
+void conn_fire(struct loop *l, struct timer *t);
+
 /* http_conn.c */
 void conn_accepted(struct ioloop *l, struct net_listener *ln, int fd);
-void conn_deadline(struct conn *c, struct dur d);
-struct dur conn_pace(struct dur timeout, uint64_t rate, uint64_t n,
-                     uint64_t before, struct dur waited);
-uint64_t conn_progress(const struct conn *c);
 void conn_close(struct conn *c);
 void conn_finish_check(struct conn *c); /* after each end of an operation */
 void
@@ -200,9 +218,6 @@ void conn_tls_failed(struct conn *c, const char *why);
 void conn_drain_start(struct conn *c);
 bool conn_move(struct exchange *x, struct loop *to,
                void (*arrived)(struct exchange *x));
-/* Results that were known inside the role's own call are delivered later. */
-void exim_defer(struct exim *x);
-void exim_deliver(struct http_loop *hl);
 void http_server_check(struct http_server *s);
 
 /* http_body.c */
@@ -221,6 +236,12 @@ answer_error(struct exim *x, int status, const char *code, const char *text);
 void answer_sent(struct ioloop *l, struct net_op *op, int res);
 void answer_continue(struct exim *x);
 
+/* http_exchange.c */
+struct exim *exim_get(struct conn *c); /* NULL: no memory */
+void exim_put(struct exim *x);
+/* Results that were known inside the role's own call are delivered later. */
+void exim_defer(struct exim *x);
+void exim_deliver(struct http_loop *hl);
 /* Through TLS, or straight to the socket. What is canceled must be in flight
  * and still completes. */
 void conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done);

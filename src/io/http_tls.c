@@ -24,14 +24,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define RECORD             ((size_t)16 * 1024) /* of plaintext, RFC 8446 section 5.1 */
-#define RECORD_ROOM        (RECORD + 512) /* and what it takes when encrypted */
-#define RESERVE            ((size_t)4 * 1024) /* for what OpenSSL says by itself */
-#define TLS_OUT_SIZE       (4 * RECORD_ROOM + RESERVE)
-#define TLS_IN_SIZE        ((size_t)64 * 1024)
-#define FILE_PIECE         (4 * RECORD)
-#define SPARE              16 /* buffers of each kind kept by a loop */
-#define HELLO_MAX          ((size_t)32 * 1024) /* ciphertext of a whole handshake */
+/* A record: plaintext (RFC 8446 section 5.1), and what it takes encrypted. */
+#define RECORD      ((size_t)16 * 1024)
+#define RECORD_ROOM (RECORD + 512)
+/* For what OpenSSL says by itself. */
+#define RESERVE      ((size_t)4 * 1024)
+#define TLS_OUT_SIZE (4 * RECORD_ROOM + RESERVE)
+#define TLS_IN_SIZE  ((size_t)64 * 1024)
+#define FILE_PIECE   (4 * RECORD)
+#define SPARE        16 /* buffers of each kind kept by a loop */
+/* Ciphertext of a whole handshake. */
+#define HELLO_MAX          ((size_t)32 * 1024)
 #define TLS_HANDSHAKE_BYTE 0x16
 
 struct tls_in {

@@ -1,7 +1,8 @@
 /* sqlite_count.h - statements of a connection, counted and timed (PRD-047 to
  * PRD-052): by operation and table, which are read from the statement's text.
  * The time is that inside SQLite, without what happens between two rows.
- * Under the connection's lock, as all of it. SPDX-License-Identifier: Apache-2.0 */
+ * Under the connection's lock, as all of it.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_SQLITE_COUNT_H
 #define IO_SQLITE_COUNT_H
 

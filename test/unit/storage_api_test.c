@@ -1,6 +1,6 @@
-/* storage_api_test.c - routes of storage elements, each request as text, over an
- * element in memory: what each answers, and what happens when many verify or the
- * server stops. SPDX-License-Identifier: Apache-2.0 */
+/* storage_api_test.c - routes of storage elements, each request as text, over
+ * an element in memory: what each answers, and what happens when many verify or
+ * the server stops. SPDX-License-Identifier: Apache-2.0 */
 #include "exchange_mem.h"
 #include "role/storage/rig.h"
 #include "role/storage/routes.h"

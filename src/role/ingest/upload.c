@@ -40,8 +40,8 @@ upload_answer_refusal(struct upload *u)
     struct exchange *x = c->x;
 
     u->state = UPLOAD_DONE;
-    count_upload_failed(&u->g->counts, u->refusal.code ? u->refusal.code
-                                                       : "client_gone");
+    count_upload_failed(&u->g->counts,
+                        u->refusal.code ? u->refusal.code : "client_gone");
     if (u->read_error < 0) {
         int64_t n = u->read_error;
 
@@ -128,8 +128,7 @@ reply_created(struct upload *u)
     exchange_header(x, SLICE("Location"), slice_str(location));
     exchange_header(x, SLICE("X-Artstore-Durability"),
                     u->g->conf.relaxed ? SLICE("relaxed") : SLICE("strict"));
-    count_upload(&u->g->counts, u->attr.size,
-                 mono_sub(x->loop->now, x->began));
+    count_upload(&u->g->counts, u->attr.size, mono_sub(x->loop->now, x->began));
     upload_free(u);
     reply_json(c, 201, &b);
     buf_release(&b);

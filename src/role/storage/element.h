@@ -89,7 +89,8 @@ enum err element_init(struct disk *disk, const struct element_birth *birth,
                       const struct hash_kernels *hash, struct fault *f);
 
 /* Opens the element in the folder of DISK and, after an unclean stop, recovers
- * it; an INDEX that was lost, or is an old copy, is made anew. Blocks. DISK, INDEX and POOL stay the caller's and must outlive it.
+ * it; an INDEX that was lost, or is an old copy, is made anew. Blocks. DISK,
+ * INDEX and POOL stay the caller's and must outlive it.
  * REPORT may be NULL. *F says what to do:
  *   ERR_NOENT        no superblock: artstore storage init
  *   ERR_CORRUPT      the superblock is damaged

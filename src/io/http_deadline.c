@@ -1,0 +1,138 @@
+/* http_deadline.c - when a peer has had enough time.
+ *
+ * A connection has one timer, and one deadline that moves. An operation on a
+ * body is judged by what has moved in it, not by whether it is over: it may be
+ * a file of a gigabyte. The kernel is asked only when a deadline is reached,
+ * and once at the start of an operation that is large enough to be slow.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "io/http_impl.h"
+#include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
+#include <string.h>
+#include <sys/socket.h>
+
+/* Of an operation; for a smaller one a look costs more than it tells. */
+#define LOOK_MIN ((size_t)16 * 1024)
+
+/* Most deadlines are moved before they are reached, so the timer is left where
+ * it is unless it would fire too late. */
+void
+conn_deadline(struct conn *c, struct dur d)
+{
+    struct loop *l = &c->hl->l->loop;
+
+    c->deadline = mono_add(l->now, d);
+    if (c->timer.item.pos == 0 || mono_before(c->deadline, c->timer.item.at))
+        loop_timer(l, &c->timer, c->deadline);
+}
+
+/* Bytes that the peer has sent and taken, as its kernel confirms. One operation
+ * may be long in flight, so this tells a slow peer from a silent one. */
+static uint64_t
+progress(const struct conn *c)
+{
+    struct tcp_info ti;
+    socklen_t n = sizeof(ti);
+
+    memset(&ti, 0, sizeof(ti));
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &n) != 0)
+        return 0;
+    return ti.tcpi_bytes_acked + ti.tcpi_bytes_received;
+}
+
+static struct dur
+time_for(uint64_t n, uint64_t rate)
+{
+    double ns = rate ? (double)n * 1e9 / (double)rate : 0;
+
+    return (struct dur){ns < 9e18 ? (int64_t)ns : INT64_MAX / 2};
+}
+
+/* What the peer was too slow before is missing from its TIMEOUT now; what it
+ * was too fast is not made up for. So one byte now and then wears the timeout
+ * down, however the bytes are cut into operations. */
+void
+conn_watch(struct conn *c, struct dur timeout, uint64_t rate, uint64_t before,
+           struct dur waited, size_t n)
+{
+    struct watch *w = &c->x->watch;
+    int64_t behind = rate ? waited.ns - time_for(before, rate).ns : 0;
+
+    w->since = c->hl->l->loop.now;
+    w->timeout = timeout;
+    w->spare.ns = timeout.ns - (behind > 0 ? behind : 0);
+    w->rate = rate;
+    w->looked = n >= LOOK_MIN;
+    if (w->looked)
+        w->base = w->last = progress(c);
+    conn_deadline(c, w->spare);
+}
+
+/* The deadline was reached; true when the peer has moved enough since. */
+static bool
+conn_moves(struct conn *c)
+{
+    struct watch *w = &c->x->watch;
+    struct mono now = c->hl->l->loop.now;
+    uint64_t seen = progress(c);
+    struct dur left;
+
+    if (!w->looked) {
+        w->looked = true;
+        w->base = w->last = seen;
+        conn_deadline(c, w->timeout);
+        return true;
+    }
+    if (seen == w->last)
+        return false;
+    w->last = seen;
+    left = w->timeout;
+    if (w->rate) {
+        struct dur due = time_for(seen - w->base, w->rate);
+
+        due.ns += w->spare.ns - mono_sub(now, w->since).ns;
+        if (due.ns <= 0)
+            return false;
+        if (due.ns < left.ns)
+            left = due;
+    }
+    conn_deadline(c, left);
+    return true;
+}
+
+/* What the kernel still holds for a peer that does not take it goes at the
+ * close: it would stay as long as the peer likes. */
+static void
+conn_abort(const struct conn *c)
+{
+    struct linger now = {.l_onoff = 1};
+
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void
+conn_fire(struct loop *l, struct timer *t)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+
+    if (c->deadline.ns == INT64_MAX)
+        return;
+    if (!mono_reached(l->now, c->deadline)) {
+        loop_timer(l, t, c->deadline);
+        return;
+    }
+    if (c->x && (c->out_busy || (c->in_busy && c->state == CONN_ROLE)) &&
+        conn_moves(c))
+        return;
+    c->timed_out = true;
+    atomic_fetch_add_explicit(&c->hl->s->timeouts, 1, memory_order_relaxed);
+    c->deadline = MONO_NEVER;
+    if (c->out_busy && c->x) {
+        conn_abort(c);
+        conn_cancel_out(c);
+    } else if (c->state == CONN_HEAD || c->state == CONN_ROLE) {
+        if (c->in_busy)
+            conn_cancel_in(c);
+    } else {
+        conn_close(c);
+    }
+}
