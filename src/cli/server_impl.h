@@ -56,6 +56,8 @@ bool server_open_observation(struct server *s);
 /* Everything else, up to and including the sockets, on which nothing is
  * accepted yet. *F names what failed. */
 enum err server_open(struct server *s, struct fault *f);
+/* What of C the vitals go by. */
+void server_limits(const struct conf *c, struct vitals_limits *l);
 /* Says in the log how long the certificate is good for. */
 void server_tls_log(struct server *s);
 

@@ -438,14 +438,38 @@ open_http(struct server *s, struct fault *f)
     return e;
 }
 
+/* Do elements lie on the file system of DATA_DIR? */
+static bool
+shares_disk(const struct server *s)
+{
+    struct stat st;
+
+    if (stat(s->conf.data_dir, &st) != 0)
+        return false;
+    for (unsigned i = 0; i < s->n_el; i++)
+        if (s->el[i].device == (uint64_t)st.st_dev)
+            return true;
+    return false;
+}
+
+void
+server_limits(const struct conf *c, struct vitals_limits *l)
+{
+    *l = (struct vitals_limits){
+        .disk_low = (unsigned)c->health_disk_warning_percent,
+        .disk_min = (unsigned)c->health_disk_critical_percent,
+        .memory_critical = c->health_memory_critical,
+    };
+}
+
 static enum err
 open_watchers(struct server *s, struct fault *f)
 {
-    const struct vitals_conf vc = {
+    struct vitals_conf vc = {
         .health = s->health,
         .metrics = s->metrics,
         .data_dir = s->conf.data_dir,
-        .memory_critical = s->conf.health_memory_critical,
+        .shared = shares_disk(s),
         .loops = s->loops,
         .n_loops = s->n_loops,
     };
@@ -462,6 +486,7 @@ open_watchers(struct server *s, struct fault *f)
         .version = ARTSTORE_VERSION,
     };
 
+    server_limits(&s->conf, &vc.limits);
     s->vitals = vitals_open(&vc);
     s->gauges = gauges_open(&gc);
     return s->vitals && s->gauges

@@ -13,11 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PERIOD      dur_ms(1000)
-#define DISK_TICKS  5
-#define STALE       dur_ms(20000)
-#define PERCENT_MIN 10 /* PRD-177: less free is degraded ... */
-#define PERCENT_LOW 5  /* ... and this unhealthy */
+#define PERIOD     dur_ms(1000)
+#define DISK_TICKS 5
+#define STALE      dur_ms(20000)
 
 struct beat {
     struct vitals *vitals;
@@ -118,39 +116,45 @@ look_at_loops(struct vitals *v)
 /* ---- disk ---- */
 
 enum health_status
-vitals_disk(uint64_t total, uint64_t free, bool writable,
+vitals_disk(const struct vitals_room *r, const struct vitals_limits *l,
             char text[VITALS_TEXT])
 {
-    double percent = total ? 100.0 * (double)free / (double)total : 0;
+    double percent = r->total ? 100.0 * (double)r->free / (double)r->total : 0;
 
-    if (!writable) {
+    if (!r->writable) {
         snprintf(text, VITALS_TEXT, "DATA_DIR cannot be written to");
         return HEALTH_UNHEALTHY;
     }
     snprintf(text, VITALS_TEXT, "%.1f %% free (%llu MiB)", percent,
-             (unsigned long long)(free / MIB));
-    return percent < PERCENT_LOW   ? HEALTH_UNHEALTHY
-           : percent < PERCENT_MIN ? HEALTH_DEGRADED
-                                   : HEALTH_HEALTHY;
+             (unsigned long long)(r->free / MIB));
+    if (percent < l->disk_min && !r->shared)
+        return HEALTH_UNHEALTHY;
+    return percent < l->disk_low || percent < l->disk_min ? HEALTH_DEGRADED
+                                                          : HEALTH_HEALTHY;
 }
 
 static void
-look_at_disk(struct vitals *v)
+look_at_disk(struct vitals *v, const struct vitals_limits *limits)
 {
     struct mono began = mono_now();
     enum health_status s = HEALTH_UNHEALTHY;
     char text[VITALS_TEXT];
     struct statvfs st;
 
-    if (statvfs(v->conf.data_dir, &st) != 0)
+    if (statvfs(v->conf.data_dir, &st) != 0) {
         snprintf(text, sizeof(text), "DATA_DIR cannot be asked: %s",
                  strerrorname_np(errno));
-    else
-        s = vitals_disk((uint64_t)st.f_blocks * st.f_frsize,
-                        (uint64_t)st.f_bavail * st.f_frsize,
-                        !(st.f_flag & ST_RDONLY) &&
-                            access(v->conf.data_dir, W_OK) == 0,
-                        text);
+    } else {
+        const struct vitals_room r = {
+            .total = (uint64_t)st.f_blocks * st.f_frsize,
+            .free = (uint64_t)st.f_bavail * st.f_frsize,
+            .writable =
+                !(st.f_flag & ST_RDONLY) && access(v->conf.data_dir, W_OK) == 0,
+            .shared = v->conf.shared,
+        };
+
+        s = vitals_disk(&r, limits, text);
+    }
     health_set(v->conf.health, v->disk, s, text, mono_sub(mono_now(), began),
                began);
 }
@@ -192,11 +196,25 @@ look_at_memory(struct vitals *v)
 static void
 look(struct vitals *v)
 {
+    struct vitals_limits limits;
+
     look_at_loops(v);
-    if (v->ticks++ % DISK_TICKS == 0) {
-        look_at_disk(v);
-        look_at_memory(v);
-    }
+    if (v->ticks++ % DISK_TICKS)
+        return;
+    pthread_mutex_lock(&v->mu);
+    limits = v->conf.limits;
+    pthread_mutex_unlock(&v->mu);
+    look_at_disk(v, &limits);
+    look_at_memory(v);
+}
+
+void
+vitals_limit(struct vitals *v, const struct vitals_limits *l)
+{
+    pthread_mutex_lock(&v->mu);
+    v->conf.limits = *l;
+    pthread_mutex_unlock(&v->mu);
+    health_critical(v->conf.health, v->memory, l->memory_critical);
 }
 
 /* False: it is time to go. */
@@ -265,7 +283,7 @@ vitals_open(const struct vitals_conf *conf)
     v->loops = health_add(conf->health, "loops", false, STALE);
     v->disk = health_add(conf->health, "disk", true, STALE);
     v->memory =
-        health_add(conf->health, "memory", conf->memory_critical, STALE);
+        health_add(conf->health, "memory", conf->limits.memory_critical, STALE);
     for (unsigned i = 0; i < conf->n_loops; i++) {
         v->beat[i].vitals = v;
         v->beat[i].loop = conf->loops[i];

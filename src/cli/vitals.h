@@ -4,7 +4,10 @@
  *   loops    every event loop gives a sign each second; one that is silent for
  *            VITALS_STUCK makes liveness answer 503, so that a supervisor
  *            restarts the process
- *   disk     the file system of DATA_DIR: writable, and room (PRD-177)
+ *   disk     the file system of DATA_DIR: writable, and room (PRD-177). Where
+ *            storage elements lie on it as well, too little room is degraded
+ *            and not more: unhealthy would take downloads and deletes away with
+ *            the uploads, and who would then free it? (join/watch.h)
  *   memory   of the control group, else of the machine (PRD-178, D18)
  *
  * The elements look after their own file systems (join/watch.h).
@@ -25,7 +28,12 @@ struct vitals_conf {
     struct health *health;
     struct metrics *metrics;
     const char *data_dir;
-    bool memory_critical;
+    bool shared; /* storage elements lie on DATA_DIR's file system */
+    struct vitals_limits {
+        unsigned disk_low; /* percent free; less is degraded ... */
+        unsigned disk_min; /* ... and this unhealthy */
+        bool memory_critical;
+    } limits;
     struct loop **loops;
     unsigned n_loops;
 };
@@ -42,10 +50,19 @@ void vitals_leave(struct vitals *v, struct loop *l);
 /* Ends the thread; harmless when there is none. */
 void vitals_stop(struct vitals *v);
 
+/* Other limits from the next look on. Any thread. */
+void vitals_limit(struct vitals *v, const struct vitals_limits *l);
+
 /* The verdicts, apart from where the numbers come from; TEXT of VITALS_TEXT. */
 #define VITALS_TEXT 120
-enum health_status vitals_disk(uint64_t total, uint64_t free, bool writable,
-                               char text[VITALS_TEXT]);
+struct vitals_room {
+    uint64_t total, free; /* bytes */
+    bool writable;
+    bool shared;
+};
+enum health_status
+vitals_disk(const struct vitals_room *r, const struct vitals_limits *l,
+            char text[VITALS_TEXT]);
 enum health_status
 vitals_memory(uint64_t limit, uint64_t used, char text[VITALS_TEXT]);
 

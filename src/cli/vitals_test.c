@@ -12,26 +12,30 @@
 static void
 disk(void **state)
 {
+    static const struct vitals_limits limits = {.disk_low = 10, .disk_min = 5};
     static const struct {
-        uint64_t total, free;
-        bool writable;
+        struct vitals_room room; /* total, free, writable, shared */
         enum health_status want;
         const char *why;
     } rows[] = {
-        {1000, 101, true, HEALTH_HEALTHY, "over 10 %"},
-        {1000, 99, true, HEALTH_DEGRADED, "under 10 %"},
-        {1000, 50, true, HEALTH_DEGRADED, "5 % is not under 5 %"},
-        {1000, 49, true, HEALTH_UNHEALTHY, "under 5 %"},
-        {1000, 900, false, HEALTH_UNHEALTHY, "mounted read-only"},
-        {0, 0, true, HEALTH_UNHEALTHY, "a file system without size"},
+        {{1000, 101, true, false}, HEALTH_HEALTHY, "over 10 %"},
+        {{1000, 99, true, false}, HEALTH_DEGRADED, "under 10 %"},
+        {{1000, 50, true, false}, HEALTH_DEGRADED, "5 % is not under 5 %"},
+        {{1000, 49, true, false}, HEALTH_UNHEALTHY, "under 5 %"},
+        {{1000, 49, true, true}, HEALTH_DEGRADED, "who would free it?"},
+        {{1000, 0, true, true}, HEALTH_DEGRADED, "not even to the last byte"},
+        {{1000, 900, false, false}, HEALTH_UNHEALTHY, "mounted read-only"},
+        {{1000, 900, false, true}, HEALTH_UNHEALTHY, "whoever shares it"},
+        {{0, 0, true, false}, HEALTH_UNHEALTHY, "a file system without size"},
     };
+    static const struct vitals_limits never = {.disk_low = 10, .disk_min = 0};
     char text[VITALS_TEXT];
     (void)state;
 
     for (size_t i = 0; i < countof(rows); i++)
-        if (vitals_disk(rows[i].total, rows[i].free, rows[i].writable, text) !=
-            rows[i].want)
+        if (vitals_disk(&rows[i].room, &limits, text) != rows[i].want)
             fail_msg("%s: %s", rows[i].why, text);
+    assert_int_equal(vitals_disk(&rows[3].room, &never, text), HEALTH_DEGRADED);
 }
 
 static void

@@ -108,8 +108,9 @@ watch_judge(const struct blob_capacity *cap, unsigned n, char text[WATCH_TEXT])
     else if (t.edit == 0)
         snprintf(text, WATCH_TEXT, "no element of mode edit takes uploads");
     else if (t.tight)
-        snprintf(text, WATCH_TEXT, "%s is nearly full: %s, %.2f %% used",
-                 t.worst->element_id, capacity_status(t.worst->status),
+        snprintf(text, WATCH_TEXT, "%s is %s: %.2f %% used",
+                 t.worst->element_id,
+                 t.worst->status == BLOB_FULL ? "full" : "nearly full",
                  capacity_percent(t.worst->used, t.worst->total));
     else
         snprintf(text, WATCH_TEXT, "%u of %u healthy", t.healthy, n);

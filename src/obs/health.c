@@ -113,6 +113,15 @@ health_add(struct health *h, const char *name, bool critical,
     return at;
 }
 
+void
+health_critical(struct health *h, int check, bool critical)
+{
+    assert(check >= 0 && check < h->checks);
+    pthread_mutex_lock(&h->lock);
+    h->check[check].critical = critical;
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void
 change_log(struct log *l, const char *name, bool critical, enum health_status s,
            const char *message)
@@ -133,12 +142,13 @@ health_set(struct health *h, int check, enum health_status status,
     static const int64_t shown[] = {1000, 500, 0}; /* PRD-149, thousandths */
     struct slice text = slice_str(message ? message : "ok");
     struct check *c;
-    bool changed;
+    bool changed, critical;
 
     assert(check >= 0 && check < h->checks);
     assert((unsigned)status < countof(shown));
     c = &h->check[check];
     pthread_mutex_lock(&h->lock);
+    critical = c->critical;
     changed = c->known ? c->status != status : status != HEALTH_HEALTHY;
     c->known = true;
     c->status = status;
@@ -150,7 +160,7 @@ health_set(struct health *h, int check, enum health_status status,
     metric_set(h->conf.metrics, c->gauge, shown[status]);
     metric_observe(h->conf.metrics, c->duration, took.ns);
     if (changed)
-        change_log(h->conf.log, c->name, c->critical, status,
+        change_log(h->conf.log, c->name, critical, status,
                    message ? message : "ok");
 }
 

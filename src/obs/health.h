@@ -51,6 +51,9 @@ void health_close(struct health **h); /* sets *H to NULL */
 int health_add(struct health *h, const char *name, bool critical,
                struct dur stale_after);
 
+/* Whether it fails readiness, from now on. */
+void health_critical(struct health *h, int check, bool critical);
+
 /* What the check found, and how long it took. MESSAGE is copied and cut at 160
  * bytes; NULL is "ok". */
 void health_set(struct health *h, int check, enum health_status status,

@@ -179,6 +179,14 @@ def test_unknown_length_runs_out(small):
     assert r.status_code == 201, r.text
 
 
+def troubled(s):
+    """The messages of what is not healthy, in an answer that is 200."""
+    r = s.http("GET", "/health/ready", token="")
+    assert r.status_code == 200, r.text
+    return {c["name"]: c["message"] for c in r.json()["components"]
+            if c["status"] != "healthy"}
+
+
 def test_full_behind_its_back(small):
     """Somebody else fills the disk while it runs, and goes away again."""
     s = small
@@ -198,6 +206,11 @@ def test_full_behind_its_back(small):
             size < MIB and r.status_code == 201), (size, r.status_code, r.text)
     assert s.get(f).content == b"before"
     assert s.leftovers() == []
+    # Whoever looks at readiness must not take downloads and deletes away.
+    end = time.monotonic() + 20
+    while "disk" not in troubled(s):
+        assert time.monotonic() < end
+        time.sleep(0.5)
     r = s.http("DELETE", "/api/files/" + f)
     assert r.status_code in (204, 507, 503)
     os.remove(ballast)
