@@ -344,7 +344,9 @@ any_pem(EVP_PKEY *key, bool private)
     else
         assert_true(PEM_write_bio_PUBKEY(bio, key));
     n = BIO_get_mem_data(bio, &text);
-    out = strndup(text, (size_t)n);
+    out = calloc(1, (size_t)n + 1);
+    assert_non_null(out);
+    memcpy(out, text, (size_t)n);
     BIO_free(bio);
     return out;
 }
