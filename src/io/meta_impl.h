@@ -1,32 +1,47 @@
-/* meta_impl.h - what the two halves of meta_sqlite.h share.
+/* meta_impl.h - port/meta.h over two databases of db.h, the same text for
+ * SQLite and PostgreSQL.
+ *
+ *     catalogue   files, copies, feed positions: meta_catalogue.c writes,
+ *                 meta_query.c reads
+ *     admin       elements, accounts, audit, settings: meta_admin.c
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_META_IMPL_H
 #define IO_META_IMPL_H
 
-#include "base/base.h"
-#include "io/sqlite_attr.h"
+#include "io/db.h"
+#include "io/meta_attr.h"
 #include "port/meta.h"
 
-struct meta_sqlite {
+struct meta_db {
     struct meta meta;
-    struct sql *w;     /* catalogue.db */
-    struct sql *r;     /* the same to read; W itself when in memory */
-    struct sql *admin; /* admin.db */
-    uint64_t files;    /* totals, under W's lock, as committed */
-    uint64_t bytes;
-    struct uuid element; /* the one that fed last, and its number */
-    int64_t element_n;   /* 0: none */
+    struct db *catalogue;
+    struct db *admin; /* in PostgreSQL tables of the same database */
 };
 
-static inline struct meta_sqlite *
+/* In this order: the catalogue's tables come first in a common database. */
+enum meta_part { META_CATALOGUE, META_ADMIN, META_PARTS };
+extern const struct db_schema *const meta_schema[META_PARTS];
+
+/* Both databases belong to *OUT then, which ends with ops->close(), and are
+ * closed when there is no memory for it. */
+enum err meta_db_new(struct meta **out, struct db *catalogue, struct db *admin,
+                     struct fault *f);
+
+/* meta_sqlite.c: the file of one part in FOLDER, with the statements of
+ * SCHEMA, whose scripts are those of meta_schema[PART]. */
+enum err
+meta_sqlite_db(struct db **out, const char *folder, enum meta_part part,
+               const struct db_schema *schema, struct fault *f);
+
+static inline struct meta_db *
 meta_self(struct meta *m)
 {
-    return container_of(m, struct meta_sqlite, meta);
+    return container_of(m, struct meta_db, meta);
 }
 
-/* meta_catalogue.c: who writes. */
-enum err
-catalogue_open(struct meta_sqlite *s, const char *path, struct fault *f);
+/* meta_catalogue.c */
+extern const struct db_schema catalogue_schema;
 enum err catalogue_feed(struct meta *m, const struct uuid *element_uuid,
                         const char *element_id, const struct index_change *c,
                         size_t n, uint64_t position, struct fault *f);
@@ -39,47 +54,65 @@ enum err catalogue_reset(struct meta *m, struct fault *f);
 enum err catalogue_count(struct meta *m, uint64_t *files, uint64_t *bytes,
                          struct fault *f);
 
-/* meta_query.c: who reads. */
+/* meta_query.c */
 enum err catalogue_get(struct meta *m, const struct uuid *file_id,
                        struct meta_file *out, struct fault *f);
 enum err
 catalogue_list(struct meta *m, const struct meta_query *q, meta_file_fn *fn,
                void *arg, struct uuid *next, struct fault *f);
 
-/* The one table of statements of catalogue.db. */
+/* meta_statements.c: the one table of statements of the catalogue. */
 #define CATALOGUE_COLUMNS                                               \
     "file.file_id, original_filename, storage_filename, content_type,"  \
     " content_encoding, uploaded_by, size, md5, sha256, uploaded_at,"   \
     " expires_at, retention, metadata, copy.epoch, seq, state, format," \
-    " stored_size, stored_crc, element.uuid, element.element_id"
+    " stored_size, stored_crc, feed.uuid, feed.element_id"
 #define CATALOGUE_AT_COPY ATTR_FILE_N
 #define CATALOGUE_AT_UUID (ATTR_FILE_N + ATTR_COPY_N)
 #define CATALOGUE_AT_ID   (CATALOGUE_AT_UUID + 1)
 
 enum catalogue_stmt {
-    Q_ELEMENT_GET,
-    Q_ELEMENT_ADD,
-    Q_ELEMENT_MOVE,
-    Q_ELEMENT_ZERO,
+    Q_FEED_GET,
+    Q_FEED_LOCK,
+    Q_FEED_ADD,
+    Q_FEED_MOVE,
+    Q_FEED_ZERO,
     Q_FILE_ADD,
     Q_FILE_PUT,
-    Q_FILE_GET,
-    Q_FILE_DEL,
+    Q_FILE_FACTS,
+    Q_FILE_DROP,
     Q_COPY_PUT,
     Q_COPY_DEL,
-    Q_COPY_ANY,
-    Q_COPIES_DEL,
+    Q_ORPHANS_COUNT,
     Q_ORPHANS_DEL,
-    Q_TOTAL_PUT,
-    Q_TOTAL_GET,
-    Q_COUNT,
+    Q_COPIES_DEL,
+    Q_TOTAL,
     Q_GET,
     Q_RESET_FILE,
     Q_RESET_COPY,
-    Q_RESET_ELEMENT,
+    Q_RESET_FEED,
     Q_LIST,               /* [drive][descending] */
     Q_BOUND = Q_LIST + 6, /* [drive][descending] */
     Q_N = Q_BOUND + 6
 };
+
+/* meta_admin.c */
+extern const struct db_schema admin_schema;
+enum err meta_admin_element_put(struct meta *m, const struct meta_element *el,
+                                struct fault *f);
+enum err meta_admin_element_list(struct meta *m, meta_element_fn *fn, void *arg,
+                                 struct fault *f);
+enum err meta_admin_account_get(struct meta *m, const char *client_id,
+                                struct meta_account *out, struct fault *f);
+enum err meta_admin_account_put(struct meta *m, const struct meta_account *a,
+                                struct fault *f);
+enum err meta_admin_audit_add(struct meta *m, const struct meta_audit *a,
+                              size_t n, struct fault *f);
+enum err meta_admin_audit_list(struct meta *m, size_t max, meta_audit_fn *fn,
+                               void *arg, struct fault *f);
+enum err meta_admin_setting_get(struct meta *m, const char *key,
+                                struct buf *out, struct fault *f);
+enum err meta_admin_setting_put(struct meta *m, const char *key,
+                                struct slice value, struct fault *f);
 
 #endif

@@ -1,49 +1,51 @@
 /* meta_query.c - reading the catalogue: one file, or a page of files.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_impl.h"
-#include <stdio.h>
 
 #define PATTERN_MAX   512
 #define WILDCARDS_MAX 8
 
 static enum err
-file_read(struct sql *db, sqlite3_stmt *st, struct meta_file *out,
-          struct fault *f)
+file_read(struct db_tx *t, struct meta_file *out, struct fault *f)
 {
     struct file_attr *a = &out->attr;
 
-    if (attr_read_file(st, 0, a) && attr_read_copy(st, CATALOGUE_AT_COPY, a) &&
-        sql_column_uuid(st, CATALOGUE_AT_UUID, &a->element_uuid) &&
-        sql_column_text(st, CATALOGUE_AT_ID, a->element_id,
-                        sizeof(a->element_id)))
+    if (meta_read_file(t, 0, a) && meta_read_copy(t, CATALOGUE_AT_COPY, a) &&
+        db_uuid(t, CATALOGUE_AT_UUID, &a->element_uuid) &&
+        db_text(t, CATALOGUE_AT_ID, a->element_id, sizeof(a->element_id)))
         return ERR_OK;
-    return sql_corrupt(db, "row of file", f);
+    return db_corrupt(t, "row of file", f);
+}
+
+struct get {
+    const struct uuid *file_id;
+    struct meta_file *out;
+};
+
+static enum err
+get_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    struct get *g = arg;
+    enum err e = db_use(t, Q_GET, f);
+
+    if (e)
+        return e;
+    db_bind_uuid(t, 1, g->file_id);
+    if ((e = db_step(t, f)))
+        return e == ERR_END ? ERR_NOENT : e;
+    e = file_read(t, g->out, f);
+    if (!e && !attr_own(&g->out->attr))
+        e = fault_set(f, ERR_NOMEM, "catalogue get", "metadata");
+    return e;
 }
 
 enum err
 catalogue_get(struct meta *m, const struct uuid *file_id, struct meta_file *out,
               struct fault *f)
 {
-    struct meta_sqlite *s = meta_self(m);
-    sqlite3_stmt *st;
-    enum err e;
+    struct get g = {.file_id = file_id, .out = out};
 
-    sql_lock(s->r);
-    e = sql_stmt(s->r, Q_GET, &st, f);
-    if (!e) {
-        sql_bind_uuid(st, 1, file_id);
-        e = sql_step(s->r, st, f);
-    }
-    if (e == ERR_END) {
-        e = ERR_NOENT;
-    } else if (!e) {
-        e = file_read(s->r, st, out, f);
-        if (!e && !attr_own(&out->attr))
-            e = fault_set(f, ERR_NOMEM, "catalogue get", "metadata");
-        sql_reset(st);
-    }
-    sql_unlock(s->r);
-    return e;
+    return db_read(meta_self(m)->catalogue, get_fn, &g, f);
 }
 
 /* --- a page --------------------------------------------------------------- */
@@ -132,115 +134,124 @@ make_plan(struct plan *p, const struct meta_query *q)
 }
 
 static void
-bind_range(sqlite3_stmt *st, const struct plan *p, const struct meta_query *q)
+bind_range(struct db_tx *t, const struct plan *p, const struct meta_query *q)
 {
-    sql_bind_uuid(st, 1, &p->lo);
-    sql_bind_uuid(st, 2, &p->hi);
-    sql_bind_uuid(st, 3, &q->after);
+    db_bind_uuid(t, 1, &p->lo);
+    db_bind_uuid(t, 2, &p->hi);
+    db_bind_uuid(t, 3, &q->after);
     if (!any(q->element_id))
-        sql_bind_text(st, 4, q->element_id);
+        db_bind_text(t, 4, q->element_id);
     if (!any(q->user))
-        sql_bind_text(st, 14, q->user);
+        db_bind_text(t, 14, q->user);
 }
 
 /* Narrows P to META_SCAN_MAX rows; CUT when there are more. */
 static enum err
-narrow(struct sql *db, struct plan *p, const struct meta_query *q, bool *cut,
+narrow(struct db_tx *t, struct plan *p, const struct meta_query *q, bool *cut,
        struct fault *f)
 {
     struct uuid *end = q->descending ? &p->lo : &p->hi;
-    sqlite3_stmt *st;
-    enum err e = sql_stmt(db, Q_BOUND + p->way, &st, f);
+    enum err e = db_use(t, Q_BOUND + p->way, f);
 
     *cut = false;
     if (e)
         return e;
-    bind_range(st, p, q);
-    sql_bind_i64(st, 5, META_SCAN_MAX - 1);
-    e = sql_step(db, st, f);
+    bind_range(t, p, q);
+    db_bind_i64(t, 5, META_SCAN_MAX - 1);
+    e = db_step(t, f);
     if (e)
         return e == ERR_END ? ERR_OK : e;
     *cut = true;
-    if (!sql_column_uuid(st, 0, end))
-        e = sql_corrupt(db, "file_id", f);
-    sql_reset(st);
-    return e;
+    return db_uuid(t, 0, end) ? ERR_OK : db_corrupt(t, "file_id", f);
 }
 
 static void
-bind_filters(sqlite3_stmt *st, const struct plan *p, const struct meta_query *q)
+bind_filters(struct db_tx *t, const struct plan *p, const struct meta_query *q)
 {
     uint64_t size_max = q->size_max ? q->size_max : INT64_MAX;
 
     if (p->pattern[0])
-        sql_bind_text(st, 5, p->pattern);
+        db_bind_text(t, 5, p->pattern);
     if (q->retention >= 0)
-        sql_bind_i64(st, 6, q->retention);
-    sql_bind_i64(st, 7, q->from.ms);
-    sql_bind_i64(st, 8, q->to.ms ? q->to.ms : INT64_MAX);
-    sql_bind_i64(st, 9, (int64_t)u64_min(q->size_min, INT64_MAX));
-    sql_bind_i64(st, 10, (int64_t)u64_min(size_max, INT64_MAX));
+        db_bind_i64(t, 6, q->retention);
+    db_bind_i64(t, 7, q->from.ms);
+    db_bind_i64(t, 8, q->to.ms ? q->to.ms : INT64_MAX);
+    db_bind_i64(t, 9, (int64_t)u64_min(q->size_min, INT64_MAX));
+    db_bind_i64(t, 10, (int64_t)u64_min(size_max, INT64_MAX));
     if (!any(q->metadata_key)) {
-        sql_bind_text(st, 11, q->metadata_key);
-        sql_bind_text(st, 12, q->metadata_value);
+        db_bind_text(t, 11, q->metadata_key);
+        db_bind_text(t, 12, q->metadata_value);
     }
-    sql_bind_i64(st, 13, (int64_t)q->limit + 1); /* one more: is there more? */
+    db_bind_i64(t, 13, (int64_t)q->limit + 1); /* one more: is there more? */
 }
+
+struct list {
+    const struct meta_query *q;
+    struct plan plan;
+    meta_file_fn *fn;
+    void *arg;
+    struct uuid *next;
+};
 
 /* Tells at most q->limit rows; MORE when another would have followed. LAST is
  * the last that was told. */
 static enum err
-tell(struct sql *db, sqlite3_stmt *st, unsigned limit, meta_file_fn *fn,
-     void *arg, struct uuid *last, bool *more, struct fault *f)
+tell(struct db_tx *t, const struct list *l, struct uuid *last, bool *more,
+     struct fault *f)
 {
     struct meta_file file;
     enum err e;
 
     *more = false;
-    for (unsigned n = 0; (e = sql_step(db, st, f)) == ERR_OK; n++) {
-        *more = n == limit;
+    for (unsigned n = 0; (e = db_step(t, f)) == ERR_OK; n++) {
+        *more = n == l->q->limit;
         if (*more)
             break;
-        if ((e = file_read(db, st, &file, f)))
+        if ((e = file_read(t, &file, f)))
             break;
         *last = file.attr.file_id;
-        if (!fn(arg, &file)) {
+        if (!l->fn(l->arg, &file)) {
             *more = true;
             break;
         }
     }
-    sql_reset(st);
     return e == ERR_END ? ERR_OK : e;
+}
+
+static enum err
+list_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct list *l = arg;
+    struct plan p = l->plan;
+    struct uuid last = l->q->after;
+    bool cut = false, more = false;
+    enum err e = ERR_OK;
+
+    memset(l->next, 0, sizeof(*l->next));
+    if (p.row_by_row)
+        e = narrow(t, &p, l->q, &cut, f);
+    if (!e)
+        e = db_use(t, Q_LIST + p.way, f);
+    if (e)
+        return e;
+    bind_range(t, &p, l->q);
+    bind_filters(t, &p, l->q);
+    e = tell(t, l, &last, &more, f);
+    if (!e && more)
+        *l->next = last;
+    else if (!e && cut)
+        *l->next = l->q->descending ? p.lo : p.hi;
+    return e;
 }
 
 enum err
 catalogue_list(struct meta *m, const struct meta_query *q, meta_file_fn *fn,
                void *arg, struct uuid *next, struct fault *f)
 {
-    struct meta_sqlite *s = meta_self(m);
-    struct uuid last = q->after;
-    bool cut = false, more = false;
-    sqlite3_stmt *st;
-    struct plan p;
-    enum err e = ERR_OK;
+    struct list l = {.q = q, .fn = fn, .arg = arg, .next = next};
 
     memset(next, 0, sizeof(*next));
-    if (!make_plan(&p, q))
+    if (!make_plan(&l.plan, q))
         return fault_set(f, ERR_INVAL, "catalogue list", "limit or name");
-    sql_lock(s->r);
-    if (p.row_by_row)
-        e = narrow(s->r, &p, q, &cut, f);
-    if (!e)
-        e = sql_stmt(s->r, Q_LIST + p.way, &st, f);
-    if (!e) {
-        bind_range(st, &p, q);
-        bind_filters(st, &p, q);
-        e = tell(s->r, st, q->limit, fn, arg, &last, &more, f);
-    }
-    sql_unlock(s->r);
-    if (!e && more)
-        *next = last;
-    else if (!e && cut)
-        *next = q->descending ? p.lo : p.hi;
-    return e;
+    return db_read(meta_self(m)->catalogue, list_fn, &l, f);
 }

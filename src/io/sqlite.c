@@ -120,6 +120,12 @@ sql_fault(struct sql *db, int rc, const char *op, struct fault *f)
     return e;
 }
 
+const char *
+sql_name(const struct sql *db)
+{
+    return db->name;
+}
+
 enum err
 sql_corrupt(struct sql *db, const char *what, struct fault *f)
 {
@@ -516,6 +522,12 @@ void
 sql_bind_text(sqlite3_stmt *st, int i, const char *s)
 {
     bound(sqlite3_bind_text(st, i, s, -1, SQLITE_STATIC));
+}
+
+void
+sql_bind_slice(sqlite3_stmt *st, int i, struct slice s)
+{
+    bound(sqlite3_bind_text64(st, i, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void

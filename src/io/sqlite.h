@@ -16,6 +16,7 @@
 #define IO_SQLITE_H
 
 #include "base/err.h"
+#include "base/slice.h"
 #include "base/uuid.h"
 #include <sqlite3.h>
 
@@ -85,6 +86,7 @@ enum err sql_checkpoint(struct sql *db, bool *all, struct fault *f);
  * become SQL's NULL. Columns count from 1 in bind and from 0 in column, as
  * SQLite has it. */
 void sql_bind_text(sqlite3_stmt *st, int i, const char *s);
+void sql_bind_slice(sqlite3_stmt *st, int i, struct slice s); /* as text */
 void sql_bind_blob(sqlite3_stmt *st, int i, const void *p, size_t n);
 void sql_bind_i64(sqlite3_stmt *st, int i, int64_t v);
 void sql_bind_null(sqlite3_stmt *st, int i);
@@ -103,6 +105,8 @@ sql_column_uuid(sqlite3_stmt *st, int i, struct uuid *u)
     return sql_column_blob(st, i, u->b, sizeof(u->b));
 }
 
+/* What faults call it. */
+const char *sql_name(const struct sql *db);
 /* The database file says something impossible: ERR_CORRUPT. */
 enum err sql_corrupt(struct sql *db, const char *what, struct fault *f);
 

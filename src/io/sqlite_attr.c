@@ -1,14 +1,5 @@
 /* sqlite_attr.c - see sqlite_attr.h. SPDX-License-Identifier: Apache-2.0 */
 #include "io/sqlite_attr.h"
-#include <string.h>
-
-bool
-attr_fits(const struct file_attr *a)
-{
-    return a->size <= INT64_MAX && a->epoch <= INT64_MAX &&
-           a->seq <= INT64_MAX && a->stored_size <= INT64_MAX &&
-           (!a->metadata || strlen(a->metadata) <= ATTR_METADATA_MAX);
-}
 
 void
 attr_bind_file(sqlite3_stmt *st, int first, const struct file_attr *a)
@@ -84,14 +75,4 @@ attr_read_copy(sqlite3_stmt *st, int first, struct file_attr *a)
     a->stored_crc = (uint32_t)crc;
     return (state == ATTR_HELD || state == ATTR_COMMITTED) && crc >= 0 &&
            crc <= UINT32_MAX;
-}
-
-bool
-attr_own(struct file_attr *a)
-{
-    if (a->metadata)
-        a->metadata = strdup(a->metadata);
-    else
-        return true;
-    return a->metadata != NULL;
 }

@@ -248,6 +248,47 @@ test_one_transaction(void **state)
     m->ops->close(m);
 }
 
+/* One feed may tell of a file several times; it counts as if told one after
+ * the other. */
+static void
+test_one_feed(void **state)
+{
+    static const struct {
+        uint64_t file;
+        enum index_op op;
+        uint64_t size;
+    } row[] = {
+        {1, INDEX_PUBLISH, 10}, {1, INDEX_PUBLISH, 20}, /* replaced at once */
+        {2, INDEX_PUBLISH, 30}, {3, INDEX_PUBLISH, 40}, {2, INDEX_DELETE, 0},
+        {2, INDEX_DELETE, 0}, /* twice is once */
+        {1, INDEX_DELETE, 0},   {2, INDEX_PUBLISH, 50}, {3, INDEX_EXPIRE, 0},
+        {3, INDEX_PUBLISH, 60}, {3, INDEX_PUBLISH, 70},
+    };
+    struct meta *m = fresh();
+    struct index_change c[countof(row)], one;
+    (void)state;
+
+    put(m, &se2, 3, 1); /* known before, with 3001 bytes and another copy */
+    for (size_t i = 0; i < countof(row); i++) {
+        index_sample_change(&c[i], row[i].file, i + 1);
+        c[i].op = row[i].op;
+        c[i].row.attr.size = row[i].size;
+        c[i].row.attr.epoch = 2;
+    }
+    for (int i = 0; i < 2; i++) { /* and again: nothing moves */
+        feed(m, &se1, c, countof(c));
+        assert_null(where(m, 1));
+        assert_string_equal(where(m, 2), "se-01");
+        assert_string_equal(where(m, 3), "se-01");
+        count(m, 2, 50 + 70);
+    }
+    index_sample_change(&one, 3, 99);
+    one.op = INDEX_DELETE;
+    feed(m, &se1, &one, 1);
+    assert_string_equal(where(m, 3), "se-02");
+    m->ops->close(m);
+}
+
 static void
 test_feed_reset(void **state)
 {
@@ -757,6 +798,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_two_copies),
         cmocka_unit_test(test_one_transaction),
+        cmocka_unit_test(test_one_feed),
         cmocka_unit_test(test_feed_reset),
         cmocka_unit_test(test_reopen),
         cmocka_unit_test(test_filters),

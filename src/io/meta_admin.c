@@ -1,0 +1,350 @@
+/* meta_admin.c - elements, accounts, audit and settings: see port/meta.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "io/meta_impl.h"
+
+#define ELEMENTS_MAX 1024
+
+static const char *const script1[] = {
+    "CREATE TABLE element (uuid {blob} PRIMARY KEY, element_id {text} NOT NULL"
+    " UNIQUE, name {text} NOT NULL, endpoint {text} NOT NULL,"
+    " mode {int} NOT NULL, priority {int} NOT NULL, location {text} NOT NULL,"
+    " created_at {int} NOT NULL, updated_at {int} NOT NULL)",
+    "CREATE TABLE account (client_id {text} PRIMARY KEY, secret_hash {text}"
+    " NOT NULL, scopes {text} NOT NULL, name {text} NOT NULL,"
+    " created_at {int} NOT NULL, disabled {int} NOT NULL)",
+    "CREATE TABLE audit (n {serial}, at {int} NOT NULL,"
+    " actor {text} NOT NULL, action {text} NOT NULL, object {text} NOT NULL,"
+    " result {text} NOT NULL, request_id {text} NOT NULL)",
+    "CREATE TABLE setting (key {text} PRIMARY KEY, value {blob} NOT NULL)",
+    NULL,
+};
+
+static const struct db_script scripts[] = {
+    {"elements, accounts, audit, settings", script1},
+};
+
+enum {
+    A_ELEMENT_PUT,
+    A_ELEMENT_LIST,
+    A_ACCOUNT_GET,
+    A_ACCOUNT_PUT,
+    A_AUDIT_ADD,
+    A_AUDIT_LIST,
+    A_SETTING_GET,
+    A_SETTING_PUT,
+    A_N
+};
+
+static const char *const text[A_N] = {
+    [A_ELEMENT_PUT] =
+        "INSERT INTO element (uuid, element_id, name, endpoint, mode,"
+        " priority, location, created_at, updated_at)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)"
+        " ON CONFLICT (uuid) DO UPDATE SET"
+        " element_id = excluded.element_id, name = excluded.name,"
+        " endpoint = excluded.endpoint, mode = excluded.mode,"
+        " priority = excluded.priority, location = excluded.location,"
+        " updated_at = excluded.updated_at",
+    [A_ELEMENT_LIST] =
+        "SELECT uuid, element_id, name, endpoint, mode, priority, location,"
+        " created_at, updated_at FROM element ORDER BY element_id LIMIT $1",
+    [A_ACCOUNT_GET] = "SELECT client_id, secret_hash, scopes, name, created_at,"
+                      " disabled FROM account WHERE client_id = $1",
+    [A_ACCOUNT_PUT] =
+        "INSERT INTO account (client_id, secret_hash, scopes, name,"
+        " created_at, disabled) VALUES ($1,$2,$3,$4,$5,$6)"
+        " ON CONFLICT (client_id) DO UPDATE SET"
+        " secret_hash = excluded.secret_hash, scopes = excluded.scopes,"
+        " name = excluded.name, disabled = excluded.disabled",
+    [A_AUDIT_ADD] = "INSERT INTO audit (at, actor, action, object, result,"
+                    " request_id) VALUES ($1,$2,$3,$4,$5,$6)",
+    [A_AUDIT_LIST] = "SELECT at, actor, action, object, result, request_id"
+                     " FROM audit ORDER BY n DESC LIMIT $1",
+    [A_SETTING_GET] = "SELECT value FROM setting WHERE key = $1",
+    [A_SETTING_PUT] = "INSERT INTO setting (key, value) VALUES ($1,$2)"
+                      " ON CONFLICT (key) DO UPDATE SET"
+                      " value = excluded.value",
+};
+
+const struct db_schema admin_schema = {
+    .part = "admin",
+    .script = scripts,
+    .n_scripts = countof(scripts),
+    .stmt = text,
+    .n_stmts = A_N,
+};
+
+#define TEXT(t, i, dst) db_text(t, i, dst, sizeof(dst))
+
+/* --- elements ------------------------------------------------------------- */
+
+static enum err
+element_put_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct meta_element *el = *(const struct meta_element **)arg;
+    enum err e = db_use(t, A_ELEMENT_PUT, f);
+
+    if (e)
+        return e;
+    db_bind_uuid(t, 1, &el->uuid);
+    db_bind_text(t, 2, el->element_id);
+    db_bind_text(t, 3, el->name);
+    db_bind_text(t, 4, el->endpoint);
+    db_bind_i64(t, 5, el->mode);
+    db_bind_i64(t, 6, el->priority);
+    db_bind_text(t, 7, el->location);
+    db_bind_i64(t, 8, el->created_at.ms);
+    db_bind_i64(t, 9, el->updated_at.ms);
+    return db_exec(t, NULL, f);
+}
+
+enum err
+meta_admin_element_put(struct meta *m, const struct meta_element *el,
+                       struct fault *f)
+{
+    if (uuid_is_nil(&el->uuid) || !el->element_id[0])
+        return fault_set(f, ERR_INVAL, "element put", "no uuid or id");
+    return db_write(meta_self(m)->admin, element_put_fn, &el, f);
+}
+
+static bool
+element_read(struct db_tx *t, struct meta_element *el)
+{
+    memset(el, 0, sizeof(*el));
+    el->mode = (int)db_i64(t, 4);
+    el->priority = (int)db_i64(t, 5);
+    el->created_at.ms = db_i64(t, 7);
+    el->updated_at.ms = db_i64(t, 8);
+    return db_uuid(t, 0, &el->uuid) && TEXT(t, 1, el->element_id) &&
+           TEXT(t, 2, el->name) && TEXT(t, 3, el->endpoint) &&
+           TEXT(t, 6, el->location);
+}
+
+struct element_list {
+    meta_element_fn *fn;
+    void *arg;
+};
+
+static enum err
+element_list_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct element_list *l = arg;
+    struct meta_element el;
+    enum err e = db_use(t, A_ELEMENT_LIST, f);
+
+    if (e)
+        return e;
+    db_bind_i64(t, 1, ELEMENTS_MAX);
+    while ((e = db_step(t, f)) == ERR_OK) {
+        if (!element_read(t, &el))
+            e = db_corrupt(t, "row of element", f);
+        if (e || !l->fn(l->arg, &el))
+            break;
+    }
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err
+meta_admin_element_list(struct meta *m, meta_element_fn *fn, void *arg,
+                        struct fault *f)
+{
+    struct element_list l = {fn, arg};
+
+    return db_read(meta_self(m)->admin, element_list_fn, &l, f);
+}
+
+/* --- accounts ------------------------------------------------------------- */
+
+struct account_get {
+    const char *client_id;
+    struct meta_account *out;
+};
+
+static enum err
+account_get_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct account_get *g = arg;
+    struct meta_account *out = g->out;
+    enum err e = db_use(t, A_ACCOUNT_GET, f);
+
+    memset(out, 0, sizeof(*out));
+    if (e)
+        return e;
+    db_bind_text(t, 1, g->client_id);
+    if ((e = db_step(t, f)))
+        return e == ERR_END ? ERR_NOENT : e;
+    out->created_at.ms = db_i64(t, 4);
+    out->disabled = db_i64(t, 5) != 0;
+    return TEXT(t, 0, out->client_id) && TEXT(t, 1, out->secret_hash) &&
+                   TEXT(t, 2, out->scopes) && TEXT(t, 3, out->name)
+               ? ERR_OK
+               : db_corrupt(t, "row of account", f);
+}
+
+enum err
+meta_admin_account_get(struct meta *m, const char *client_id,
+                       struct meta_account *out, struct fault *f)
+{
+    struct account_get g = {client_id, out};
+
+    return db_read(meta_self(m)->admin, account_get_fn, &g, f);
+}
+
+static enum err
+account_put_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct meta_account *a = *(const struct meta_account **)arg;
+    enum err e = db_use(t, A_ACCOUNT_PUT, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, a->client_id);
+    db_bind_text(t, 2, a->secret_hash);
+    db_bind_text(t, 3, a->scopes);
+    db_bind_text(t, 4, a->name);
+    db_bind_i64(t, 5, a->created_at.ms);
+    db_bind_i64(t, 6, a->disabled);
+    return db_exec(t, NULL, f);
+}
+
+enum err
+meta_admin_account_put(struct meta *m, const struct meta_account *a,
+                       struct fault *f)
+{
+    if (!a->client_id[0])
+        return fault_set(f, ERR_INVAL, "account put", "no client_id");
+    return db_write(meta_self(m)->admin, account_put_fn, &a, f);
+}
+
+/* --- audit ---------------------------------------------------------------- */
+
+struct audit_add {
+    const struct meta_audit *a;
+    size_t n;
+};
+
+static enum err
+audit_add_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct audit_add *d = arg;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < d->n; i++) {
+        const struct meta_audit *a = &d->a[i];
+
+        if ((e = db_use(t, A_AUDIT_ADD, f)))
+            return e;
+        db_bind_i64(t, 1, a->at.ms);
+        db_bind_text(t, 2, a->actor);
+        db_bind_text(t, 3, a->action);
+        db_bind_text(t, 4, a->object);
+        db_bind_text(t, 5, a->result);
+        db_bind_text(t, 6, a->request_id);
+        if ((e = db_post(t, NULL, f)))
+            return e;
+    }
+    return db_flush(t, f);
+}
+
+enum err
+meta_admin_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
+                     struct fault *f)
+{
+    struct audit_add d = {a, n};
+
+    return n ? db_write(meta_self(m)->admin, audit_add_fn, &d, f) : ERR_OK;
+}
+
+struct audit_list {
+    size_t max;
+    meta_audit_fn *fn;
+    void *arg;
+};
+
+static enum err
+audit_list_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct audit_list *l = arg;
+    struct meta_audit a;
+    enum err e = db_use(t, A_AUDIT_LIST, f);
+
+    if (e)
+        return e;
+    db_bind_i64(t, 1, (int64_t)u64_min(l->max, INT64_MAX));
+    while ((e = db_step(t, f)) == ERR_OK) {
+        a.at.ms = db_i64(t, 0);
+        if (!TEXT(t, 1, a.actor) || !TEXT(t, 2, a.action) ||
+            !TEXT(t, 3, a.object) || !TEXT(t, 4, a.result) ||
+            !TEXT(t, 5, a.request_id))
+            e = db_corrupt(t, "row of audit", f);
+        if (e || !l->fn(l->arg, &a))
+            break;
+    }
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err
+meta_admin_audit_list(struct meta *m, size_t max, meta_audit_fn *fn, void *arg,
+                      struct fault *f)
+{
+    struct audit_list l = {max, fn, arg};
+
+    return db_read(meta_self(m)->admin, audit_list_fn, &l, f);
+}
+
+/* --- settings ------------------------------------------------------------- */
+
+struct setting {
+    const char *key;
+    struct slice value;
+    struct buf *out;
+};
+
+static enum err
+setting_get_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct setting *s = arg;
+    struct db_value v;
+    enum err e = db_use(t, A_SETTING_GET, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, s->key);
+    if ((e = db_step(t, f)))
+        return e == ERR_END ? ERR_NOENT : e;
+    v = db_column(t, 0);
+    return buf_add(s->out, v.p, v.n)
+               ? ERR_OK
+               : fault_set(f, ERR_TOOBIG, "setting get", s->key);
+}
+
+enum err
+meta_admin_setting_get(struct meta *m, const char *key, struct buf *out,
+                       struct fault *f)
+{
+    struct setting s = {.key = key, .out = out};
+
+    return db_read(meta_self(m)->admin, setting_get_fn, &s, f);
+}
+
+static enum err
+setting_put_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct setting *s = arg;
+    enum err e = db_use(t, A_SETTING_PUT, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, s->key);
+    db_bind_blob(t, 2, s->value.p, s->value.n);
+    return db_exec(t, NULL, f);
+}
+
+enum err
+meta_admin_setting_put(struct meta *m, const char *key, struct slice value,
+                       struct fault *f)
+{
+    struct setting s = {.key = key, .value = value};
+
+    return db_write(meta_self(m)->admin, setting_put_fn, &s, f);
+}
