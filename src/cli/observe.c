@@ -7,14 +7,18 @@
 #include "obs/health.h"
 #include "obs/log.h"
 #include "obs/request.h"
+#include "obs/sink.h"
 #include "obs/trace.h"
 #include "sec/random.h"
 #include "wire/forwarded.h"
 #include "wire/trace.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TICK_S 1
 
@@ -33,6 +37,9 @@ struct observe {
     uint64_t secret; /* hides client addresses (PRD-194) */
     struct timer tick;
     struct loop *home;
+    struct sink file; /* of the access log */
+    int file_fd;      /* -1: it has none */
+    uint64_t told;    /* lines lost there that were spoken of */
     unsigned n_loops;
     struct observe_loop *loop[];
 };
@@ -202,6 +209,61 @@ observe_client(void *arg, struct exchange *x, const struct sockaddr *peer)
         hex_encode(tp.trace_id, sizeof(tp.trace_id), x->trace_id);
 }
 
+/* ---- access log ---- */
+
+enum err
+observe_access_open(const char *where, int *fd, struct fault *f)
+{
+    *fd = -1;
+    if (strchr(where, '/') == NULL)
+        return ERR_OK;
+    *fd =
+        open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return *fd == -1 ? fault_sys(f, errno, "open access log", where) : ERR_OK;
+}
+
+static void
+file_close(struct observe *o)
+{
+    if (o->file_fd == -1)
+        return;
+    sink_release(&o->file);
+    close(o->file_fd);
+    o->file_fd = -1;
+}
+
+void
+observe_access(struct observe *o, const char *where, int fd)
+{
+    struct log *l = strcmp(where, "off") == 0 ? NULL : o->log;
+
+    /* To the old place with what has gathered, before that is closed. */
+    for (unsigned i = 0; i < o->n_loops; i++)
+        access_direct(&o->loop[i]->requests.access, NULL, NULL);
+    file_close(o);
+    if (fd != -1) {
+        sink_init(&o->file, fd);
+        o->file_fd = fd;
+        o->told = 0;
+    }
+    for (unsigned i = 0; i < o->n_loops; i++)
+        access_direct(&o->loop[i]->requests.access, l,
+                      fd != -1 ? &o->file : log_sink(o->log));
+}
+
+/* A file that is on a full disk, say. */
+static void
+tell_lost(struct observe *o)
+{
+    uint64_t lost = o->file_fd == -1 ? 0 : atomic_load(&o->file.dropped);
+
+    if (lost > o->told)
+        log_warning(o->log, "lines of the access log were lost",
+                    F_U64("lines", lost - o->told),
+                    F_STR("file", o->conf->access_log));
+    o->told = lost;
+}
+
 /* ---- periodic ---- */
 
 static void
@@ -210,6 +272,7 @@ tick(struct loop *l, struct timer *t)
     struct observe *o = container_of(t, struct observe, tick);
 
     log_tick(o->log);
+    tell_lost(o);
     loop_timer(l, t, mono_add(l->now, dur_s(TICK_S)));
 }
 
@@ -232,7 +295,6 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
              struct health *h, unsigned n_loops)
 {
     struct observe *o = calloc(1, sizeof(*o) + n_loops * sizeof(o->loop[0]));
-    bool access = strcmp(c->access_log, "off") != 0;
 
     if (o == NULL)
         return NULL;
@@ -242,6 +304,7 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
     o->metrics = m;
     o->log = l;
     o->health = h;
+    o->file_fd = -1;
     sec_random(&o->secret, sizeof(o->secret));
     for (; o->n_loops < n_loops; o->n_loops++) {
         struct observe_loop *ol = calloc(1, sizeof(*ol));
@@ -250,7 +313,7 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
             observe_close(&o);
             return NULL;
         }
-        requests_init(&ol->requests, m, access ? l : NULL);
+        requests_init(&ol->requests, m, NULL);
         o->loop[o->n_loops] = ol;
     }
     return o;
@@ -268,5 +331,6 @@ observe_close(struct observe **op)
         requests_flush(&o->loop[i]->requests);
         free(o->loop[i]);
     }
+    file_close(o);
     free(o);
 }

@@ -85,7 +85,7 @@ cmd_server(int argc, char **argv)
     } else {
         conf_report_print(&rep, CONF_WARNING, &b);
         print_buf(stderr, &b);
-        r = e == ERR_OK ? server_run(&conf) : CONF_EXIT;
+        r = e == ERR_OK ? server_run(&conf, &in) : CONF_EXIT;
     }
     buf_release(&b);
     conf_report_release(&rep);

@@ -4,7 +4,7 @@
  * it to join/, and then waits for signals on the main thread:
  *
  *     SIGTERM, SIGINT   drain: finish what is under way, then stop; exit 0
- *     SIGHUP            read keys and certificates again
+ *     SIGHUP            read options, keys and certificates again
  *
  * Stopping goes in the order in which things depend on each other: no new
  * connections, the last answer, files that loops keep open, elements and
@@ -158,6 +158,7 @@ server_close(struct server *s)
         if (s->el[i].disk)
             s->el[i].disk->ops->close(s->el[i].disk);
     }
+    standstill_close(&s->standstill);
     keys_close(&s->keys);
     workers_close(&s->workers);
     for (unsigned i = 0; i < s->n_loops; i++)
@@ -168,43 +169,9 @@ server_close(struct server *s)
     health_close(&s->health);
     log_close(&s->log);
     metrics_close(&s->metrics);
+    conf_release(&s->fresh);
     pthread_cond_destroy(&s->cond);
     pthread_mutex_destroy(&s->mu);
-}
-
-static void
-tls_reload(struct server *s)
-{
-    struct fault f = {0};
-
-    if (s->tls == NULL)
-        return;
-    if (tls_context_reload(s->tls, &f) != ERR_OK)
-        log_error(s->log, "Certificate not reloaded; the one before stays",
-                  F_FAULT(&f));
-    else
-        server_tls_log(s);
-}
-
-static void
-server_reload(struct server *s)
-{
-    struct fault f = {0};
-    bool changed = false;
-    enum err e;
-
-    tls_reload(s);
-    e = keys_reload(s->keys, &changed, &f);
-    metric_inc(s->metrics, metric_series(s->metrics, M_AUTH_KEY_RELOADS,
-                                         e != ERR_OK ? "failed"
-                                         : changed   ? "changed"
-                                                     : "unchanged"));
-    if (e != ERR_OK)
-        log_error(s->log, "reload failed; what was read before stays",
-                  F_FAULT(&f));
-    else
-        log_info(s->log, "Configuration reloaded",
-                 F_BOOL("keys_changed", changed));
 }
 
 static void
@@ -233,7 +200,7 @@ raise_limits(void)
 }
 
 int
-server_run(struct conf *conf)
+server_run(const struct conf *conf, const struct conf_input *input)
 {
     struct server *s = calloc(1, sizeof(*s));
     struct fault f = {0};
@@ -244,6 +211,7 @@ server_run(struct conf *conf)
     if (s == NULL)
         return 1;
     s->conf = *conf;
+    s->input = input;
     pthread_mutex_init(&s->mu, NULL);
     pthread_cond_init(&s->cond, NULL);
     raise_limits();
@@ -252,9 +220,16 @@ server_run(struct conf *conf)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    e = server_open_observation(s) ? server_open(s, &f) : ERR_NOMEM;
+    e = server_open_observation(s) ? ERR_OK
+                                   : fault_set(&f, ERR_NOMEM, "open", "log");
+    if (e == ERR_OK)
+        s->startup = startup_watch(s->conf.startup_timeout, s->log);
+    if (e == ERR_OK)
+        e = server_open(s, &f);
+    startup_step(s->startup, "starting threads");
     if (e == ERR_OK)
         e = start_threads(s, &f);
+    startup_close(&s->startup);
     if (e == ERR_OK) {
         printf("ready %s\n", s->url);
         fflush(stdout);

@@ -6,10 +6,12 @@
 #include "base/err.h"
 
 struct conf;
+struct conf_input;
 
 /* Runs until SIGTERM or SIGINT and a drain; prints "ready URL" as the first
- * line of stdout. Returns the exit status. */
-int server_run(struct conf *conf);
+ * line of stdout. CONF was read from INPUT, which is asked again on SIGHUP;
+ * both must live as long. Returns the exit status. */
+int server_run(const struct conf *conf, const struct conf_input *input);
 
 /* DATA_DIR/server.json: where the running server is, for the client commands.
  * */

@@ -6,6 +6,8 @@
 #include "cli/gauges.h"
 #include "cli/observe.h"
 #include "cli/server.h"
+#include "cli/standstill.h"
+#include "cli/startup.h"
 #include "cli/vitals.h"
 #include "conf/conf.h"
 #include "io/http.h"
@@ -19,6 +21,10 @@
 
 struct server {
     struct conf conf;
+    const struct conf_input *input; /* where CONF was read from */
+    struct conf fresh;              /* whose texts CONF has since SIGHUP */
+    struct standstill *standstill;
+    struct startup *startup; /* until it is ready */
     struct log *log;
     struct metrics *metrics;
     struct health *health;
@@ -56,9 +62,18 @@ bool server_open_observation(struct server *s);
 /* Everything else, up to and including the sockets, on which nothing is
  * accepted yet. *F names what failed. */
 enum err server_open(struct server *s, struct fault *f);
-/* What of C the vitals go by. */
-void server_limits(const struct conf *c, struct vitals_limits *l);
 /* Says in the log how long the certificate is good for. */
 void server_tls_log(struct server *s);
+
+/* ---- server_conf.c: what may change on SIGHUP ---- */
+
+void server_conf_join(const struct conf *c, struct join_conf *jc);
+void server_conf_http(const struct conf *c, struct http_conf *hc);
+void server_conf_vitals(const struct conf *c, struct vitals_limits *l);
+
+/* ---- server_reload.c ---- */
+
+/* SIGHUP: options, certificates, keys. On the main thread. */
+void server_reload(struct server *s);
 
 #endif

@@ -107,8 +107,12 @@ bool
 server_open_observation(struct server *s)
 {
     const struct conf *c = &s->conf;
+    /* Who looks at a terminal is a person, unless he says otherwise. */
+    bool person = c->source[CONF_LOG_FORMAT].layer == CONF_BY_DEFAULT &&
+                  isatty(STDERR_FILENO);
     struct log_conf lc = {.fd = STDERR_FILENO,
-                          .format = (enum log_format)c->log_format,
+                          .format = person ? LOG_TEXT
+                                           : (enum log_format)c->log_format,
                           .level = (enum log_level)c->log_level,
                           .service = c->app_name,
                           .version = server_version(c)};
@@ -131,6 +135,17 @@ server_open_observation(struct server *s)
 }
 
 /* ---- opening ---- */
+
+static enum err
+open_access_log(struct server *s, struct fault *f)
+{
+    int fd;
+    enum err e = observe_access_open(s->conf.access_log, &fd, f);
+
+    if (e == ERR_OK)
+        observe_access(s->observe, s->conf.access_log, fd);
+    return e;
+}
 
 static enum err
 open_loops(struct server *s, struct fault *f)
@@ -286,22 +301,6 @@ open_first_account(struct server *s, struct fault *f)
     return e;
 }
 
-static void
-ledger_of(const struct conf *c, struct ledger_conf *l)
-{
-    *l = (struct ledger_conf){
-        .headroom = {.bytes = c->storage_headroom_bytes,
-                     .inodes = (uint64_t)c->storage_headroom_inodes},
-        .percent = {0, (unsigned)c->capacity_warning_percent,
-                    (unsigned)c->capacity_critical_percent,
-                    (unsigned)c->capacity_full_percent},
-        .free_below = {0, c->capacity_warning_free_bytes,
-                       c->capacity_critical_free_bytes,
-                       c->capacity_full_free_bytes},
-        .hysteresis = (unsigned)c->capacity_hysteresis_percent,
-    };
-}
-
 static enum err
 open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
 {
@@ -316,15 +315,8 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
         .token_cache = 4096,
         .ingest =
             {
-                .file_max = c->max_file_size_mb * MIB,
                 .replay_window = c->upload_replay_window,
                 .replay_budget = c->replay_budget,
-                .retention = (enum retention)c->retention_default,
-                .ttl_days = c->ttl_default_days,
-                .attempts = (unsigned)c->storage_element_max_retries,
-                .fill_width = (unsigned)c->selector_fill_width,
-                .datacenter = c->selector_datacenter,
-                .verify_reads = c->verify_reads,
                 .relaxed = c->durability == CONF_RELAXED,
                 .gather_max = 32,
                 .cache_entries = 1024,
@@ -343,7 +335,6 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
         .endpoint = s->url,
         .audience = c->auth_audience,
         .issuer = c->auth_issuer,
-        .token_life = c->token_ttl,
         .log = s->log,
         .metrics = s->metrics,
         .health = s->health,
@@ -353,7 +344,7 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
         .clock = mono_now,
     };
 
-    ledger_of(c, &jc.ledger);
+    server_conf_join(c, &jc);
     s->auth.keys = s->keys;
     return join_open(&s->join, &jc, f);
 }
@@ -393,18 +384,8 @@ open_http(struct server *s, struct fault *f)
     const struct conf *c = &s->conf;
     struct http_conf hc = {
         .limits = HTTP_LIMITS_DEFAULT,
-        .head_timeout = c->head_timeout,
-        .idle_timeout = c->idle_timeout,
-        .body_timeout = c->body_timeout,
-        .write_timeout = c->write_timeout,
         .linger_timeout = dur_s(2),
-        .body_min_rate = c->body_min_rate,
-        .write_min_rate = c->write_min_rate,
-        /* The file and the form around it. */
-        .body_max = c->max_file_size_mb * MIB + MIB,
         .drain_max = 64 * KIB,
-        .connections_max = (unsigned)c->max_connections,
-        .connections_per_address = (unsigned)c->max_connections_per_address,
         .answer_max = 32 * MIB,
         .tls = s->tls,
         .client = observe_client,
@@ -415,6 +396,7 @@ open_http(struct server *s, struct fault *f)
     char address[300], url[256];
     enum err e;
 
+    server_conf_http(c, &hc);
     hc.limits.head_max = (uint32_t)c->http_head_max;
     s->app.begin = app_begin;
     e = http_server_open(&s->http, &hc, s->loop, s->n_loops, &s->app,
@@ -452,16 +434,6 @@ shares_disk(const struct server *s)
     return false;
 }
 
-void
-server_limits(const struct conf *c, struct vitals_limits *l)
-{
-    *l = (struct vitals_limits){
-        .disk_low = (unsigned)c->health_disk_warning_percent,
-        .disk_min = (unsigned)c->health_disk_critical_percent,
-        .memory_critical = c->health_memory_critical,
-    };
-}
-
 static enum err
 open_watchers(struct server *s, struct fault *f)
 {
@@ -486,10 +458,11 @@ open_watchers(struct server *s, struct fault *f)
         .version = ARTSTORE_VERSION,
     };
 
-    server_limits(&s->conf, &vc.limits);
+    server_conf_vitals(&s->conf, &vc.limits);
     s->vitals = vitals_open(&vc);
     s->gauges = gauges_open(&gc);
-    return s->vitals && s->gauges
+    s->standstill = standstill_open(s->loops, s->n_loops);
+    return s->vitals && s->gauges && s->standstill
                ? ERR_OK
                : fault_set(f, ERR_NOMEM, "allocate", "vitals");
 }
@@ -497,9 +470,21 @@ open_watchers(struct server *s, struct fault *f)
 enum err
 server_open(struct server *s, struct fault *f)
 {
+    static const struct {
+        const char *what;
+        enum err (*open)(struct server *s, struct fault *f);
+    } steps[] = {
+        {"opening the access log", open_access_log},
+        {"opening event loops", open_loops},
+        {"opening elements and catalogue", open_data},
+        {"reading keys", open_keys},
+        {"making the first account", open_first_account},
+        {"reading certificates", open_tls},
+        {"opening sockets", open_http},
+    };
     const struct hash_cpu cpu = cpu_read();
     const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
-    enum err e;
+    enum err e = ERR_OK;
 
     if (hash == NULL) {
         (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
@@ -508,19 +493,14 @@ server_open(struct server *s, struct fault *f)
                              "avx2+sha-ni and avx512+sha-ni, as far as the "
                              "processor can run them");
     }
-    e = open_loops(s, f);
-    if (e == ERR_OK)
-        e = open_data(s, f);
-    if (e == ERR_OK)
-        e = open_keys(s, f);
-    if (e == ERR_OK)
-        e = open_first_account(s, f);
-    if (e == ERR_OK)
-        e = open_tls(s, f);
-    if (e == ERR_OK)
-        e = open_http(s, f);
-    if (e == ERR_OK)
+    for (size_t i = 0; i < countof(steps) && e == ERR_OK; i++) {
+        startup_step(s->startup, steps[i].what);
+        e = steps[i].open(s, f);
+    }
+    if (e == ERR_OK) {
+        startup_step(s->startup, "recovering storage elements");
         e = open_join(s, hash, f);
+    }
     if (e == ERR_OK)
         e = open_watchers(s, f);
     if (e == ERR_OK)

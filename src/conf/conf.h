@@ -293,8 +293,11 @@ int conf_check(const struct conf_input *in, bool all, struct buf *out);
 
 /* After a reload: says in REP (notices) which options differ between OLD and
  * FRESH and take effect, and (warnings) which need a restart. Returns the
- * number of the latter. The caller then uses FRESH's RELOAD fields only. */
+ * number of the latter. PLANNED ones are not spoken of. */
 size_t conf_compare(const struct conf *old, const struct conf *fresh,
                     struct conf_report *rep);
+/* Takes FRESH's values of the options with RELOAD, and where they come from.
+ * Texts stay FRESH's, which must live until the next such call. */
+void conf_adopt(struct conf *c, const struct conf *fresh);
 
 #endif

@@ -113,7 +113,7 @@ add_option_md(int id, struct buf *out)
     add_default(id, out);
     buf_add_str(out, " · ");
     add_roles(o, out);
-    if (o->flags & CONF_F_RELOAD)
+    if ((o->flags & CONF_F_RELOAD) && !(o->flags & CONF_F_PLANNED))
         buf_add_str(out, " · read again on SIGHUP");
     if (o->flags & CONF_F_SECRET)
         buf_printf(out, " · secret, also from the file in `%s%s_FILE`",

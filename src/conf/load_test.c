@@ -286,6 +286,14 @@ test_compare(void **state)
     assert_true(told(&diff, CONF_NOTICE, "LOG_LEVEL"));
     assert_true(told(&diff, CONF_WARNING, "APP_PORT|restart"));
     conf_report_release(&diff);
+    conf_adopt(&old, &fresh);
+    assert_int_equal(old.log_level, CONF_LOG_DEBUG);
+    assert_int_equal(old.app_port, 8020);
+    assert_int_equal(old.source[CONF_LOG_LEVEL].layer, CONF_BY_ENV);
+    /* What needs a restart still does; the rest is told once. */
+    assert_int_equal(conf_compare(&old, &fresh, &diff), 1);
+    assert_int_equal(diff.n, 1);
+    conf_report_release(&diff);
     release(&old, &a);
     release(&fresh, &b);
 }

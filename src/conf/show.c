@@ -199,7 +199,8 @@ conf_compare(const struct conf *old, const struct conf *fresh,
     for (int id = 0; id < CONF_COUNT; id++) {
         const struct conf_option *o = &conf_option[id];
 
-        if (conf_value_same(o, conf_value_load(old, id),
+        if ((o->flags & CONF_F_PLANNED) ||
+            conf_value_same(o, conf_value_load(old, id),
                             conf_value_load(fresh, id)))
             continue;
         if (o->flags & CONF_F_RELOAD) {
@@ -211,4 +212,24 @@ conf_compare(const struct conf *old, const struct conf *fresh,
         }
     }
     return restart;
+}
+
+void
+conf_adopt(struct conf *c, const struct conf *fresh)
+{
+    static const size_t size[] = {
+        [CONF_BOOL] = sizeof(bool),        [CONF_INT] = sizeof(int64_t),
+        [CONF_SIZE] = sizeof(uint64_t),    [CONF_DUR] = sizeof(struct dur),
+        [CONF_ENUM] = sizeof(int),         [CONF_TEXT] = sizeof(const char *),
+        [CONF_LIST] = sizeof(const char *)};
+
+    for (int id = 0; id < CONF_COUNT; id++) {
+        const struct conf_option *o = &conf_option[id];
+
+        if (!(o->flags & CONF_F_RELOAD))
+            continue;
+        memcpy((char *)c + o->offset, (const char *)fresh + o->offset,
+               size[o->type]);
+        c->source[id] = fresh->source[id];
+    }
 }

@@ -83,6 +83,10 @@ http_server_open(struct http_server **out, const struct http_conf *c,
                  struct ioloop **loops, unsigned n_loops, struct serve_app *app,
                  struct http_observer *observer, struct fault *f);
 
+/* Other timeouts, rates, connections_max, connections_per_address and body_max
+ * from now on; the rest of C is not read. While no loop runs. */
+void http_server_adjust(struct http_server *s, const struct http_conf *c);
+
 /* ADDRESS is HOST:PORT, [V6]:PORT or :PORT; port 0 takes a free one. URL gets
  * the address that was taken, as http(s)://host:port. */
 enum err http_server_listen(struct http_server *s, const char *address,

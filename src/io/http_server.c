@@ -82,6 +82,20 @@ http_server_open(struct http_server **out, const struct http_conf *c,
     return ERR_OK;
 }
 
+void
+http_server_adjust(struct http_server *s, const struct http_conf *c)
+{
+    s->conf.head_timeout = c->head_timeout;
+    s->conf.idle_timeout = c->idle_timeout;
+    s->conf.body_timeout = c->body_timeout;
+    s->conf.write_timeout = c->write_timeout;
+    s->conf.body_min_rate = c->body_min_rate;
+    s->conf.write_min_rate = c->write_min_rate;
+    s->conf.body_max = c->body_max;
+    s->conf.connections_max = c->connections_max;
+    s->conf.connections_per_address = c->connections_per_address;
+}
+
 /* ---- listening ---- */
 
 /* HOST:PORT, [V6]:PORT, :PORT. */

@@ -294,6 +294,16 @@ join_app(struct join *j)
 }
 
 void
+join_adjust(struct join *j, const struct join_conf *c)
+{
+    ingest_adjust(j->ingest, &c->ingest);
+    admin_api_adjust(j->admin_api, c->token_life);
+    for (unsigned i = 0; i < j->n; i++)
+        if (j->el[i].owns_pool)
+            element_pool_adjust(j->el[i].pool, &c->ledger);
+}
+
+void
 join_start(struct join *j, struct loop *l)
 {
     admin_start(j->admin, l);

@@ -81,6 +81,11 @@ enum err
 join_open(struct join **out, const struct join_conf *c, struct fault *f);
 struct serve_app *join_app(struct join *j);
 
+/* Other limits of uploads and reads, thresholds and life of tokens from now on:
+ * of C only ingest (see ingest_adjust()), ledger and token_life are read. While
+ * no loop runs. */
+void join_adjust(struct join *j, const struct join_conf *c);
+
 /* The periodic work, on the first loop's thread. */
 void join_start(struct join *j, struct loop *l);
 /* From any thread, before the server drains: what takes long ends soon. */

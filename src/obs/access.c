@@ -13,14 +13,23 @@ void
 access_init(struct access *a, struct log *l)
 {
     a->log = l;
+    a->sink = l ? log_sink(l) : NULL;
     a->n = 0;
+}
+
+void
+access_direct(struct access *a, struct log *l, struct sink *s)
+{
+    access_flush(a);
+    a->log = l;
+    a->sink = s;
 }
 
 void
 access_flush(struct access *a)
 {
     if (a->n && a->log)
-        sink_write(log_sink(a->log), slice_of(a->text, a->n), 0);
+        sink_write(a->sink, slice_of(a->text, a->n), 0);
     a->n = 0;
 }
 

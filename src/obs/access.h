@@ -38,12 +38,18 @@ struct request_rec {
 };
 
 struct access {
-    struct log *log; /* not owned; NULL: no access log */
+    struct log *log;   /* not owned; NULL: no access log */
+    struct sink *sink; /* not owned; where the lines go */
     size_t n;
     char text[ACCESS_BUFFER];
 };
 
+/* The lines go where L's go. */
 void access_init(struct access *a, struct log *l);
+/* From now on to S, in the form and from the level of L; what has gathered is
+ * written to the old place first. L NULL: no access log. Called by whoever may
+ * call access_add(), or while nobody does. */
+void access_direct(struct access *a, struct log *l, struct sink *s);
 void access_add(struct access *a, const struct request_rec *r);
 void access_flush(struct access *a);
 

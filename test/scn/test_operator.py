@@ -4,10 +4,16 @@ messages that tell what to do.
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
+import json
 import os
+import pty
+import signal
 import subprocess
+import threading
+import time
 
 import pytest
+import requests
 
 from store import BIN, pattern
 
@@ -87,3 +93,213 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     said = refusal("--data-dir", str(tmp_path / "c"), "--listen",
                    "192.0.2.1:80")
     assert "does not have that address (EADDRNOTAVAIL)" in said, said
+
+
+# ---- options while it runs
+
+def said(server, message, since=0):
+    return [line for line in list(server.log_lines())[since:]
+            if line["message"] == message]
+
+
+def hang_up(server):
+    """SIGHUP; the lines of the log that it brought."""
+    before = len(list(server.log_lines()))
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while not said(server, "Keys reloaded", before):  # the last of them
+        assert time.monotonic() < end and server.alive(), server.tail()
+        time.sleep(0.05)
+    return list(server.log_lines())[before:]
+
+
+@pytest.fixture
+def with_file(make_server, tmp_path, loop):
+    """A server with a file of options that write() replaces."""
+    path = tmp_path / "artstore.env"
+
+    def write(**options):
+        path.write_text("".join("%s=%s\n" % o for o in options.items()))
+
+    write()
+    s = make_server(loop, options=["--config", str(path)])
+    s.write = write
+    return s
+
+
+def test_reload(with_file):
+    """Options with "read again on SIGHUP" in doc/options.md hold afterwards,
+    and the log says which do and which do not (CNF-007, PRD-193)."""
+    s = with_file
+    s.put(b"x" * (2 << 20))
+    s.write(LOG_LEVEL="DEBUG", MAX_FILE_SIZE_MB=1, HEAD_TIMEOUT="300ms",
+            IDLE_TIMEOUT="400ms", MAX_CONNECTIONS_PER_ADDRESS=7,
+            RETENTION_DEFAULT="PERMANENT", TOKEN_TTL=77, TTL_DEFAULT_DAYS=3,
+            HEALTH_MEMORY_CRITICAL="on", STORAGE_HEADROOM_BYTES="1G",
+            DISK_WORKERS=3)
+    free = s.http("GET", "/api/v1/storage-elements").json()[
+        "storage_elements"][0]["capacity_free"]
+    lines = hang_up(s)
+    told = [line["detail"] for line in lines
+            if line["message"] == "Configuration"]
+    assert len(told) == 11, told
+    assert "DISK_WORKERS is changed; it needs a restart" in told
+    assert "HEAD_TIMEOUT is changed" in told
+    done = [x for x in lines if x["message"] == "Configuration reloaded"][0]
+    assert (done["changed"], done["need_restart"]) == (10, 1)
+
+    r = s.http("POST", "/api/files/upload?filename=f", data=b"x" * (2 << 20))
+    assert r.status_code == 413, r.text
+    j = s.put(b"small")
+    assert s.metadata(j["file_id"])["storage_element_id"] == "se-02"
+    health = s.http("GET", "/health/ready", token="").json()
+    assert {c["name"]: c["critical"] for c in health["components"]}["memory"]
+    with open(os.path.join(s.data, "credentials.json"), encoding="ascii") as f:
+        account = json.load(f)
+    r = requests.post(s.url + "/api/v1/auth/token", data={
+        "grant_type": "client_credentials", "client_id": account["client_id"],
+        "client_secret": account["client_secret"]}, timeout=10)
+    assert r.json()["expires_in"] == 77, r.text
+    after = s.http("GET", "/api/v1/storage-elements").json()[
+        "storage_elements"][0]["capacity_free"]
+    assert free - after > 900 << 20, (free, after)
+    with s.wire() as w:  # a head that does not come to its end
+        w.send(b"GET /version HTTP/1.1\r\n")
+        assert w.answer().status == 408
+    many, seen = [s.wire() for _ in range(9)], []
+    for w in many:
+        w.send(b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
+        seen.append(w.answer().status)
+    # Those of before may linger for a moment.
+    assert 4 <= seen.count(200) <= 7 and set(seen) == {200, 503}, seen
+    for w in many:
+        w.sock.close()
+    time.sleep(0.3)
+    s.http("GET", "/health/live", token="")
+    time.sleep(0.3)
+    assert any(x.get("path") == "/health/live" for x in s.log_lines()), \
+        "probes are told at DEBUG"
+    # Back again, and the same once more changes nothing.
+    s.write()
+    hang_up(s)
+    s.put(b"x" * (2 << 20))
+    done = said(s, "Configuration reloaded")
+    assert done[-1]["changed"] == 10 and done[-1]["need_restart"] == 0
+    hang_up(s)
+    assert said(s, "Configuration reloaded")[-1]["changed"] == 0
+
+
+def test_reload_with_a_mistake(with_file):
+    """One mistake, and nothing of it holds."""
+    s = with_file
+    s.write(MAX_FILE_SIZE_MB=1, HEAD_TIMEOUT="nonsense")
+    lines = hang_up(s)
+    assert any(line["level"] == "ERROR" and "HEAD_TIMEOUT" in line["detail"]
+               for line in lines if line["message"] == "Configuration")
+    assert not [x for x in lines if x["message"] == "Configuration reloaded"]
+    s.put(b"x" * (2 << 20))
+
+
+def test_reload_under_load(with_file):
+    """No request is lost or wrong while the loops stand still."""
+    s = with_file
+    stop, bad = threading.Event(), []
+
+    def work(seed):
+        data = pattern(300 << 10, seed)
+        while not stop.is_set():
+            try:
+                if s.get(s.put(data)["file_id"]).content != data:
+                    bad.append("other bytes")
+            except Exception as e:  # pylint: disable=broad-except
+                bad.append(repr(e))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for i in range(10):
+        s.write(MAX_FILE_SIZE_MB=5 + i, SELECTOR_FILL_WIDTH=1 + i,
+                SELECTOR_DATACENTER="dc%d" % i)
+        assert [x for x in hang_up(s)
+                if x["message"] == "Configuration reloaded"]
+    stop.set()
+    for t in threads:
+        t.join()
+    assert not bad, bad[:3]
+
+
+def test_access_log_file(with_file, tmp_path):
+    """ACCESS_LOG=PATH appends there, and SIGHUP opens it anew."""
+    s = with_file
+    log = tmp_path / "access.log"
+
+    def paths(path=log):
+        time.sleep(0.3)  # lines are written when a turn of the loop ends
+        return [json.loads(line)["path"]
+                for line in path.read_text().splitlines()]
+
+    s.write(ACCESS_LOG=log)
+    hang_up(s)
+    s.http("GET", "/version?one", token="")
+    assert paths() == ["/version?one"]
+    assert not any(x.get("path") == "/version?one" for x in s.log_lines())
+    assert log.stat().st_mode & 0o777 == 0o640
+    log.rename(tmp_path / "access.log.1")
+    hang_up(s)
+    s.http("GET", "/version?two", token="")
+    assert paths() == ["/version?two"]
+    assert paths(tmp_path / "access.log.1") == ["/version?one"]
+    s.write(ACCESS_LOG="off")
+    hang_up(s)
+    s.http("GET", "/version?three", token="")
+    s.write(ACCESS_LOG=tmp_path / "no/such/folder/log")
+    assert any("no/such/folder" in x.get("detail", "") for x in hang_up(s))
+    s.write(ACCESS_LOG=log)
+    hang_up(s)
+    s.http("GET", "/version?four", token="")
+    assert paths() == ["/version?two", "/version?four"]
+    s.stop()
+    s.start()  # with the file from the first line on
+    s.http("GET", "/version?five", token="")
+    assert paths()[-1] == "/version?five"
+    assert not any(x.get("path", "").startswith("/version?f")
+                   for x in s.log_lines())
+
+
+def test_startup_timeout(tmp_path):
+    """PRD-170: a start that hangs ends; here on a key that never comes."""
+    os.mkfifo(tmp_path / "key.pem")
+    (tmp_path / "cert.pem").write_text("")
+    began = time.monotonic()
+    r = subprocess.run(
+        [BIN, "server", "--data-dir", str(tmp_path / "d"), "--listen",
+         "127.0.0.1:0", "--startup-timeout", "1", "--tls-cert-file",
+         str(tmp_path / "key.pem"), "--tls-key-file",
+         str(tmp_path / "key.pem")], capture_output=True, text=True,
+        timeout=60, check=False, stdin=subprocess.DEVNULL)
+    assert r.returncode == 1 and r.stdout == "", r
+    assert time.monotonic() - began > 0.9
+    assert "reading certificates: nothing has moved for 1 s" in r.stderr
+    assert '"level": "CRITICAL"' in r.stderr
+
+
+def test_log_on_a_terminal(tmp_path):
+    """JSON for machines, text for whoever sits there."""
+    def first_log_line(**env):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+                [BIN, "server", "--data-dir", str(tmp_path / "d"), "--listen",
+                 "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=theirs,
+                stdin=subprocess.DEVNULL, env={**os.environ, **env}) as p:
+            os.close(theirs)
+            assert p.stdout.readline().startswith(b"ready ")
+            text = ""
+            while "Starting ArtStore" not in text:
+                text += os.read(ours, 65536).decode()
+            p.terminate()
+            assert p.wait(20) == 0
+        os.close(ours)
+        return [x for x in text.splitlines() if "Starting ArtStore" in x][0]
+
+    assert not first_log_line().startswith("{")
+    assert json.loads(first_log_line(LOG_FORMAT="json"))

@@ -223,6 +223,12 @@ admin_api_open(struct admin_api **out, const struct admin_api_conf *conf,
 }
 
 void
+admin_api_adjust(struct admin_api *a, struct dur token_life)
+{
+    a->grant.life = token_life;
+}
+
+void
 admin_api_close(struct admin_api **pa)
 {
     struct admin_api *a = *pa;

@@ -35,6 +35,8 @@ struct admin_api_conf {
  * router that has its table. */
 enum err admin_api_open(struct admin_api **out,
                         const struct admin_api_conf *conf, struct fault *f);
+/* Another life of tokens from now on. While no loop runs. */
+void admin_api_adjust(struct admin_api *a, struct dur token_life);
 void admin_api_close(struct admin_api **a);
 struct route_table admin_api_routes(struct admin_api *a);
 

@@ -17,6 +17,7 @@ struct token_request {
     struct work work;
     struct mono mono;
     struct wall wall;
+    struct grant_conf conf; /* as it was when the request came */
     enum err err;
     struct fault fault;
 };
@@ -49,7 +50,7 @@ token_work(struct work *w)
             return;
         r->err = ERR_OK;
     }
-    grant_answer(&api->grant, &r->grant, found ? &account : NULL,
+    grant_answer(&r->conf, &r->grant, found ? &account : NULL,
                  slice_str(c->x->client), r->mono, r->wall, &r->out, &r->reply);
     explicit_bzero(&account, sizeof(account));
 }
@@ -91,7 +92,9 @@ token_body(struct small_body *b, struct slice body)
 {
     struct token_request *r = container_of(b, struct token_request, body);
     struct exchange *x = b->call->x;
+    const struct admin_api *api = b->call->role;
 
+    r->conf = api->grant;
     grant_parse(&r->grant, http_head_value(x->head, SLICE("Content-Type")),
                 body, http_head_value(x->head, SLICE("Authorization")));
     r->mono = x->loop->now;

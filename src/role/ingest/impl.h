@@ -41,6 +41,7 @@ struct ingest_loop {
 
 struct ingest {
     struct ingest_conf conf;
+    char datacenter[65];
     struct counts_ingest counts;
     unsigned n_loops;
     struct ingest_loop *loop;

@@ -4,6 +4,7 @@
 #include "role/ingest/cache.h"
 #include "role/ingest/impl.h"
 #include "sec/random.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,20 @@ on_scrape(struct metrics *m, void *arg)
                (int64_t)atomic_load(&g->held));
 }
 
+void
+ingest_adjust(struct ingest *g, const struct ingest_conf *c)
+{
+    (void)snprintf(g->datacenter, sizeof(g->datacenter), "%s",
+                   c->datacenter ? c->datacenter : "");
+    g->conf.datacenter = g->datacenter;
+    g->conf.file_max = c->file_max;
+    g->conf.retention = c->retention;
+    g->conf.ttl_days = c->ttl_days;
+    g->conf.attempts = c->attempts;
+    g->conf.fill_width = c->fill_width;
+    g->conf.verify_reads = c->verify_reads;
+}
+
 enum err
 ingest_open(struct ingest **out, const struct ingest_conf *c,
             struct loop **loops, unsigned n_loops, struct fault *f)
@@ -45,6 +60,7 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
     if (g == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "ingest");
     g->conf = *c;
+    ingest_adjust(g, c);
     counts_ingest_init(&g->counts, c->metrics, c->clock);
     g->loop = calloc(n_loops, sizeof(g->loop[0]));
     if (g->loop == NULL) {

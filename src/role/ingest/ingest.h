@@ -27,7 +27,7 @@ struct ingest_conf {
     int64_t ttl_days;         /* of TEMPORARY files; 0: they stay */
     unsigned attempts;        /* elements tried for one upload */
     unsigned fill_width;      /* D08 */
-    const char *datacenter;   /* preferred; "" none */
+    const char *datacenter;   /* preferred; "" none; copied */
     bool verify_reads;        /* D34 */
     bool relaxed;             /* named in every answer to an upload (D10) */
     unsigned gather_max; /* large uploads that one loop takes before the next */
@@ -42,6 +42,9 @@ struct ingest_conf {
 /* LOOPS: all that will call. Before they run. */
 enum err ingest_open(struct ingest **out, const struct ingest_conf *c,
                      struct loop **loops, unsigned n_loops, struct fault *f);
+/* Other file_max, retention, ttl_days, attempts, fill_width, datacenter and
+ * verify_reads from now on; the rest of C is not read. While no loop runs. */
+void ingest_adjust(struct ingest *g, const struct ingest_conf *c);
 /* When the loops have stopped. */
 void ingest_close(struct ingest **g);
 /* Drops what the loops keep open, so that elements can be closed. On each

@@ -27,6 +27,14 @@ element_pool_new(const struct ledger_conf *conf)
 }
 
 void
+element_pool_adjust(struct element_pool *p, const struct ledger_conf *conf)
+{
+    pthread_mutex_lock(&p->mu);
+    p->ledger.conf = *conf;
+    pthread_mutex_unlock(&p->mu);
+}
+
+void
 element_pool_free(struct element_pool **p)
 {
     if (*p) {

@@ -35,6 +35,8 @@ struct metrics;
  * (D28): whoever opens them makes one per pool_id. */
 struct element_pool;
 struct element_pool *element_pool_new(const struct ledger_conf *conf);
+/* Other thresholds and headroom from now on. Any thread. */
+void element_pool_adjust(struct element_pool *p, const struct ledger_conf *c);
 void element_pool_free(struct element_pool **p); /* after its elements */
 /* D07's and the options' defaults. */
 struct ledger_conf element_ledger_conf(void);
