@@ -3,9 +3,9 @@
  * section 6). Nothing here is the only truth of anything: all of it may vanish
  * and is made anew.
  *
- * Drivers: port/coord_mem.c (this process), later Redis; port/coord_fail.c for
- * tests. port/coord_contract.c holds each of them to this page, 100,000 random
- * operations against a naive model among it.
+ * Drivers: port/coord_mem.c (this process), io/coord_redis.c; port/coord_fail.c
+ * for tests. port/coord_contract.c holds each of them to this page, 100,000
+ * random operations against a naive model among it.
  *
  * One kind of request for all operations, so that a driver has one entry and a
  * remote one can send many at once. The caller owns and embeds it; it is
@@ -21,6 +21,10 @@
  * Keys are of one kind each; to use one as another kind is ERR_INVAL. Ceilings
  * are answers: ERR_TOOBIG for one value, ERR_NOMEM when the driver is full.
  * A key without a member left is gone. Times are whole milliseconds.
+ *
+ * A remote driver answers ERR_IO, ERR_TIMEOUT (its own, or `wait`) or
+ * ERR_DENIED when it could not learn what happened: the operation was done, or
+ * it was not. No operation waits for ever.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_COORD_H
 #define PORT_COORD_H
@@ -57,8 +61,9 @@ enum coord_op {
     COORD_ZSET_DEL,   /* key, member, guard */
     COORD_ZSET_RANGE, /* key, pairs, cap, out -> n: the first CAP */
 
-    /* To all who are subscribed; `number` is how many there were. A message is
-     * a hint: it can be lost, never doubled. */
+    /* To all who are subscribed; `number` is how many there were (a remote
+     * driver counts processes). A message is a hint: it can be lost, never
+     * doubled. */
     COORD_PUBLISH, /* key, value */
 
     /* Token bucket: BURST tokens at most, one more every PER. Takes AMOUNT, or
@@ -110,11 +115,16 @@ struct coord_request {
     uint64_t burst;
     uint64_t amount;
     uint64_t limit;
+    struct dur wait; /* for a remote store; 0: as long as the driver was told */
     /* results */
     enum err err;
     struct fault fault;
     struct dur left;
     uint64_t number;
+    /* Which life of which store answered; 0: none did. Another value than
+     * before means that the store may have forgotten what it had told: who
+     * leads sits out one TTL then (D32). */
+    uint64_t life;
     /* the driver's */
     struct task task;
     void (*passed)(struct coord_request *r);
@@ -127,8 +137,10 @@ struct coord_sub {
     struct loop *loop;
     const char *channel; /* lives as long as the subscription */
     void (*message)(struct coord_sub *s, struct slice msg);
-    uint64_t lost; /* messages dropped because too many were waiting */
-    void *node;    /* the driver's */
+    /* Messages dropped because too many were waiting; and one for each time
+     * that the way to the store was cut, since some may have been missed. */
+    uint64_t lost;
+    void *node; /* the driver's */
     void *priv;
 };
 

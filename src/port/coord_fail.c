@@ -24,6 +24,7 @@ answer_lost(struct coord_request *r)
     struct coord_fail *w = r->driver;
 
     r->done = r->passed;
+    r->life = 0;
     r->err = fail_fault(&w->fail, coord_op_name(r->op), &r->fault);
     r->done(r);
 }
@@ -41,6 +42,7 @@ f_submit(struct coord *c, struct coord_request *r)
         r->done = answer_lost;
         coord_submit(w->inner, r);
     } else {
+        r->life = 0;
         r->err = fail_fault(&w->fail, coord_op_name(r->op), &r->fault);
         r->task.run = failed;
         loop_post(r->loop, &r->task);

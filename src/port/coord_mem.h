@@ -10,9 +10,6 @@
 
 #include "port/coord.h"
 
-#define COORD_MEM_SUBS_MAX    256
-#define COORD_MEM_WAITING_MAX 256 /* messages waiting for one subscriber */
-
 /* SEED: secret, for keys that come from outside. NULL: no memory. */
 struct coord *coord_mem_open(size_t items_max, uint64_t seed);
 /* Items kept now; those that have expired leave at the next operation. */

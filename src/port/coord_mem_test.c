@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "port/coord_contract.h"
 #include "port/coord_fail.h"
+#include "port/coord_subs.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,7 +97,7 @@ nothing(struct coord_request *r)
 static void
 test_slow_subscriber(void **state)
 {
-    static struct coord_request r[COORD_MEM_WAITING_MAX + 10];
+    static struct coord_request r[COORD_SUBS_WAITING_MAX + 10];
     struct coord *c = open_mem(NULL);
     struct loop_mem loop;
     unsigned heard = 0;
@@ -114,7 +115,7 @@ test_slow_subscriber(void **state)
         coord_submit(c, &r[i]);
     }
     loop_mem_settle(&loop);
-    assert_int_equal(heard, COORD_MEM_WAITING_MAX);
+    assert_int_equal(heard, COORD_SUBS_WAITING_MAX);
     assert_int_equal(s.lost, 10);
     coord_unsubscribe(c, &s);
     c->ops->close(c);
@@ -124,7 +125,7 @@ test_slow_subscriber(void **state)
 static void
 test_many_subscribers(void **state)
 {
-    static struct coord_sub s[COORD_MEM_SUBS_MAX + 1];
+    static struct coord_sub s[COORD_SUBS_MAX + 1];
     struct coord *c = open_mem(NULL);
     struct loop_mem loop;
     (void)state;
@@ -134,7 +135,7 @@ test_many_subscribers(void **state)
         s[i] = (struct coord_sub){
             .loop = &loop.loop, .channel = "c", .message = count};
         assert_int_equal(coord_subscribe(c, &s[i]),
-                         i < COORD_MEM_SUBS_MAX ? ERR_OK : ERR_NOMEM);
+                         i < COORD_SUBS_MAX ? ERR_OK : ERR_NOMEM);
     }
     for (size_t i = 0; i < countof(s); i++)
         coord_unsubscribe(c, &s[i]);
@@ -172,8 +173,8 @@ int
 main(void)
 {
     static const struct coord_contract on[] = {
-        {"coord_mem", open_mem, NULL, 100000},
-        {"coord_fail", open_fail, NULL, 4000},
+        {.name = "coord_mem", .open = open_mem, .operations = 100000},
+        {.name = "coord_fail", .open = open_fail, .operations = 4000},
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ceiling),

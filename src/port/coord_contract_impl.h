@@ -1,0 +1,18 @@
+/* coord_contract_impl.h - between the files of coord_contract.h only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PORT_COORD_CONTRACT_IMPL_H
+#define PORT_COORD_CONTRACT_IMPL_H
+
+#include "port/coord_contract.h"
+
+extern const struct coord_contract *contract; /* that runs */
+extern const struct coord_world *contract_world;
+
+enum err contract_op(struct coord_request *r); /* to its end */
+void contract_pass(int64_t ms);
+int contract_set_up(void **state);
+int contract_tear_down(void **state);
+
+void contract_random(void **state); /* a test */
+
+#endif

@@ -1,0 +1,146 @@
+/* coord_random.c - operations at random on a driver and on coord_model.h: every
+ * answer must be the same. Part of coord_contract.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "port/coord_contract_impl.h"
+#include "base/base.h"
+#include "base/prng.h"
+#include "port/coord_model.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static const char *const keys[] = {"k0", "k1", "k2", "k3", "k4", "k5"};
+static const char *const owners[] = {"o0", "o1", "o2"};
+static const char *const members[] = {"m0", "m1", "m2", "m3", "m4"};
+
+static void
+choose(struct prng *r, const struct model *m, struct model_op *o)
+{
+    memset(o, 0, sizeof(*o));
+    do
+        o->op = (enum coord_op)prng_below(r, COORD_OPS);
+    while (o->op == COORD_PUBLISH);
+    o->key = (int)prng_below(r, MODEL_KEYS);
+    o->owner = (int)prng_below(r, MODEL_OWNERS);
+    o->member = (int)prng_below(r, MODEL_MEMBERS);
+    o->score = (int64_t)prng_below(r, 4) - 2;
+    o->ttl = (int64_t)(1 + prng_below(r, 20)) * 50000000;
+    if ((o->op == COORD_HASH_PUT || o->op == COORD_ZSET_PUT) &&
+        prng_below(r, 3) == 0)
+        o->ttl = 0;
+    o->per = 10000000 * (int64_t)(1 + prng_below(r, 3));
+    o->burst = 1 + prng_below(r, 8);
+    o->amount = prng_below(r, 10);
+    o->limit = prng_below(r, 30);
+    o->floor = prng_below(r, 10) ? 0 : (uint64_t)m->wall_ms + 5;
+    o->cap = (unsigned)prng_below(r, MODEL_MEMBERS + 1);
+    o->epoch = m->key[o->key].epoch - (prng_below(r, 5) == 0);
+    if ((o->op == COORD_HASH_PUT || o->op == COORD_ZSET_PUT ||
+         o->op == COORD_ZSET_DEL || o->op == COORD_DEL) &&
+        prng_below(r, 4) == 0) {
+        o->guarded = true;
+        o->guard_key = (int)prng_below(r, MODEL_KEYS);
+        o->epoch = m->key[o->guard_key].epoch - (prng_below(r, 5) == 0);
+        if (prng_below(r, 2))
+            o->owner = m->key[o->guard_key].owner;
+    }
+}
+
+static void
+same(const struct model_op *o, const struct coord_request *r, uint64_t seed,
+     unsigned step)
+{
+    bool ok = o->err == r->err;
+    bool numbers = o->op == COORD_BUCKET_TAKE || o->op == COORD_RESERVE;
+
+    if (ok && numbers && r->err != ERR_TOOBIG && r->err != ERR_INVAL)
+        ok = o->number == r->number;
+    if (ok && (r->err == ERR_OK || r->err == ERR_BUSY || r->err == ERR_AGAIN))
+        ok = o->left == r->left.ns;
+    if (ok && o->op == COORD_LEASE_TAKE && r->err == ERR_OK)
+        ok = o->epoch_out == r->epoch;
+    if (ok && r->err == ERR_OK &&
+        (o->op == COORD_HASH_GET || o->op == COORD_ZSET_RANGE)) {
+        ok = o->n == r->n;
+        for (unsigned i = 0; ok && i < r->n; i++) {
+            char value[24];
+
+            (void)snprintf(value, sizeof(value), "%d", (int)o->scores[i]);
+            ok = slice_eq(r->pairs[i].name, slice_str(members[o->members[i]]));
+            if (ok && o->op == COORD_HASH_GET)
+                ok = slice_eq(r->pairs[i].value, slice_str(value));
+            else if (ok)
+                ok = r->pairs[i].score == o->scores[i];
+        }
+    }
+    if (!ok)
+        fail_msg("seed %llu step %u: %s %s: %s, not %s",
+                 (unsigned long long)seed, step, coord_op_name(o->op),
+                 keys[o->key], err_name(r->err), err_name(o->err));
+}
+
+static void
+random_walk(uint64_t seed, unsigned steps)
+{
+    struct model m = {0};
+    struct prng r;
+    struct buf b;
+
+    buf_init(&b, 4096);
+    prng_init(&r, seed);
+    for (unsigned i = 0; i < steps; i++) {
+        struct coord_pair pairs[MODEL_MEMBERS], field;
+        struct coord_guard guard;
+        struct coord_request q;
+        struct model_op o;
+        char value[24];
+
+        if (prng_below(&r, 3) == 0)
+            contract_pass((int64_t)prng_below(&r, 6) * 50);
+        m.now = contract_world->now(contract->arg).ns;
+        m.wall_ms = contract_world->wall(contract->arg).ms;
+        choose(&r, &m, &o);
+        (void)snprintf(value, sizeof(value), "%d", (int)o.score);
+        field = (struct coord_pair){.name = slice_str(members[o.member]),
+                                    .value = slice_str(value)};
+        guard =
+            (struct coord_guard){keys[o.guard_key], owners[o.owner], o.epoch};
+        buf_clear(&b);
+        q = (struct coord_request){.op = o.op,
+                                   .key = keys[o.key],
+                                   .owner = owners[o.owner],
+                                   .member = members[o.member],
+                                   .guard = o.guarded ? &guard : NULL,
+                                   .pairs = &field,
+                                   .n = 1,
+                                   .cap = o.cap,
+                                   .out = &b,
+                                   .ttl = {o.ttl},
+                                   .per = {o.per},
+                                   .epoch = o.epoch,
+                                   .floor = o.floor,
+                                   .score = o.score,
+                                   .burst = o.burst,
+                                   .amount = o.amount,
+                                   .limit = o.limit};
+        if (o.op == COORD_HASH_GET || o.op == COORD_ZSET_RANGE)
+            q.pairs = pairs;
+        (void)contract_op(&q);
+        model_do(&m, &o);
+        same(&o, &q, seed, i);
+    }
+    buf_release(&b);
+}
+
+void
+contract_random(void **state)
+{
+    const unsigned steps = 2000;
+
+    for (uint64_t seed = 1; seed <= contract->operations / steps; seed++) {
+        random_walk(seed, steps);
+        (void)contract_tear_down(state);
+        (void)contract_set_up(state);
+    }
+}
