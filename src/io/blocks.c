@@ -18,7 +18,12 @@ struct chunk {
     uint8_t *mem; /* NULL: not mapped */
     struct block block[CHUNK_BLOCKS];
     unsigned used;
+    /* Which are out, one bit each. Not read from the blocks: their states are
+     * their owners' to change, without the lock. */
+    unsigned out;
 };
+
+_Static_assert(CHUNK_BLOCKS <= 32, "one bit for each");
 
 struct hunger {
     struct loop *loop;
@@ -144,8 +149,9 @@ blocks_get(struct blocks *b)
     pthread_mutex_lock(&b->mu);
     c = chunk_choose(b);
     for (size_t i = 0; c && i < CHUNK_BLOCKS; i++)
-        if (c->block[i].state == BLOCK_FREE) {
+        if (!(c->out >> i & 1)) {
             k = &c->block[i];
+            c->out |= 1u << i;
             break;
         }
     if (k) {
@@ -197,6 +203,7 @@ blocks_put(struct blocks *b, struct block *k)
     c = chunk_of(b, k);
     assert(c != NULL && c->used > 0);
     k->state = BLOCK_FREE;
+    c->out &= ~(1u << (k - c->block));
     c->used--;
     b->used--;
     if (c->used == 0 && b->n_hungry == 0)

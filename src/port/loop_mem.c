@@ -235,7 +235,8 @@ loop_mem_turn(struct loop_mem *l)
     did = run_tasks(l) || did;
     did = run_works(l) || did;
     did = run_waiting(l) || did;
-    return run_hooks(l, !did) || did;
+    did = run_hooks(l, !did) || did;
+    return did || l->first_task; /* what a hook has posted */
 }
 
 void

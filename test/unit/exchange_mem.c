@@ -2,10 +2,21 @@
 #include "exchange_mem.h"
 #include <stdio.h>
 
+/* So much of a body may be there with its head. */
+#define HEAD_ROOM ((size_t)8 * 1024)
+
 static struct exchange_mem *
 self(struct exchange *x)
 {
     return container_of(x, struct exchange_mem, exchange);
+}
+
+/* Counts one operation more. */
+static bool
+gone(struct exchange_mem *m)
+{
+    m->ops_done++;
+    return m->gone_at && m->ops_done >= m->gone_at;
 }
 
 static void
@@ -15,14 +26,17 @@ read_run(struct loop *l, struct task *t)
     size_t n = size_min(m->want, m->body_in.n);
 
     (void)l;
-    if (m->read_fail) {
-        m->reading(&m->exchange, m->read_fail);
+    if (m->piece && !m->reading_fills)
+        n = size_min(n, m->piece);
+    if (m->read_fail || gone(m)) {
+        m->reading(&m->exchange, m->read_fail ? m->read_fail : -ERR_IO);
         return;
     }
     if (n)
         memcpy(m->at, m->body_in.p, n);
     m->body_in = slice_skip(m->body_in, n);
-    m->exchange.body_left = m->body_in.n;
+    if (!m->head.chunked || m->body_in.n == 0)
+        m->exchange.body_left = m->body_in.n;
     m->reading(&m->exchange, (int64_t)n);
 }
 
@@ -31,7 +45,8 @@ m_read(struct exchange *x, void *p, size_t n, bool fill, exchange_read_fn *done)
 {
     struct exchange_mem *m = self(x);
 
-    (void)fill; /* all of it is here already */
+    assert(!m->ended && n > 0);
+    m->reading_fills = fill;
     m->at = p;
     m->want = n;
     m->reading = done;
@@ -45,7 +60,7 @@ m_peek(struct exchange *x, struct slice *body)
     struct exchange_mem *m = self(x);
 
     *body = m->body_in;
-    return !m->no_peek && !m->head.chunked;
+    return !m->no_peek && !m->head.chunked && m->body_in.n <= HEAD_ROOM;
 }
 
 static void
@@ -71,6 +86,75 @@ m_answer(struct exchange *x, int status, struct slice content_type,
 }
 
 static void
+m_start(struct exchange *x, int status, struct slice content_type,
+        uint64_t length)
+{
+    struct exchange_mem *m = self(x);
+
+    assert(!m->ended && !m->started);
+    m->started = true;
+    m->status = status;
+    m->promised = m->head.method == HTTP_HEAD ? 0 : length;
+    buf_printf(&m->headers, "Content-Type: %.*s\nContent-Length: %llu\n",
+               SLICE_ARG(content_type), (unsigned long long)length);
+}
+
+static void
+sent_run(struct loop *l, struct task *t)
+{
+    struct exchange_mem *m = container_of(t, struct exchange_mem, sent_task);
+
+    (void)l;
+    m->sending(&m->exchange, gone(m) ? ERR_IO : ERR_OK);
+}
+
+static void
+m_send(struct exchange *x, const void *p, size_t n, exchange_sent_fn *done)
+{
+    struct exchange_mem *m = self(x);
+
+    assert(m->started && !m->ended && n > 0);
+    buf_add(&m->body, p, n);
+    m->sent += n;
+    assert(m->sent <= m->promised);
+    m->sending = done;
+    m->sent_task.run = sent_run;
+    loop_post(x->loop, &m->sent_task);
+}
+
+static void
+m_end(struct exchange *x)
+{
+    struct exchange_mem *m = self(x);
+
+    assert(m->started && !m->ended);
+    m->ended = true;
+    m->cut = m->sent < m->promised;
+}
+
+static void
+move_run(struct loop *l, struct task *t)
+{
+    struct exchange_mem *m = container_of(t, struct exchange_mem, task);
+
+    m->exchange.loop = l;
+    m->arrived(&m->exchange);
+}
+
+static bool
+m_move(struct exchange *x, struct loop *to, void (*arrived)(struct exchange *x))
+{
+    struct exchange_mem *m = self(x);
+
+    if (to != m->to || to == x->loop)
+        return false;
+    m->arrived = arrived;
+    m->task.run = move_run;
+    loop_post(to, &m->task);
+    return true;
+}
+
+static void
 m_fail(struct exchange *x, int64_t n)
 {
     struct exchange_mem *m = self(x);
@@ -87,7 +171,11 @@ exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request)
         .peek = m_peek,
         .header = m_header,
         .answer = m_answer,
+        .start = m_start,
+        .send = m_send,
+        .end = m_end,
         .fail = m_fail,
+        .move = m_move,
     };
     const struct http_limits limits = {8192, 4096, 64};
     struct http_scan scan = {0};
@@ -102,13 +190,23 @@ exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request)
     x->exchange.loop = l;
     x->exchange.head = &x->head;
     x->body_in = slice_str(request + x->head.len);
-    x->exchange.body_left = x->body_in.n;
+    x->exchange.body_left = x->head.chunked ? UINT64_MAX : x->body_in.n;
     x->exchange.began = l->now;
     (void)snprintf(x->exchange.client, sizeof(x->exchange.client), "127.0.0.1");
     (void)snprintf(x->exchange.request_id, sizeof(x->exchange.request_id),
                    "req-1");
     buf_init(&x->headers, 16 * KIB);
-    buf_init(&x->body, MIB);
+    (void)snprintf(x->exchange.span_id, sizeof(x->exchange.span_id),
+                   "0123456789abcdef");
+    buf_init(&x->body, 64 * MIB);
+}
+
+void
+exchange_mem_body(struct exchange_mem *x, struct slice body)
+{
+    x->body_in = body;
+    if (!x->head.chunked)
+        x->exchange.body_left = body.n;
 }
 
 void

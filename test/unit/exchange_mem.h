@@ -21,13 +21,24 @@ struct exchange_mem {
     struct slice body_in;
     bool no_peek;      /* the body comes by reads only */
     int64_t read_fail; /* what reads answer instead; 0: they work */
+    size_t piece;      /* a read brings no more, unless it is to fill; 0: all */
+    /* The client is gone when the N-th read or send ends, counted from 1. */
+    uint64_t gone_at, ops_done;
+    struct loop *to; /* where it may be moved; NULL: it cannot */
     struct task task;
+    struct task sent_task;
+    exchange_sent_fn *sending;
+    void (*arrived)(struct exchange *x);
+    bool reading_fills;
+    bool started;
+    uint64_t promised, sent;
     exchange_read_fn *reading;
     void *at;
     size_t want;
     /* the answer */
     bool ended;
     bool failed; /* by exchange_fail() */
+    bool cut;    /* ended with fewer bytes than promised */
     int status;
     struct buf headers; /* "Name: value\n" */
     struct buf body;
@@ -35,6 +46,8 @@ struct exchange_mem {
 
 void
 exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request);
+/* The body of the request, instead of what follows its head; must live on. */
+void exchange_mem_body(struct exchange_mem *x, struct slice body);
 void exchange_mem_release(struct exchange_mem *x);
 
 #endif

@@ -67,7 +67,7 @@ struct call {
     struct caller caller;
     struct log *router_log;
     void *state;
-    unsigned loop_id; /* where it goes back to; exchange_move() leaves it */
+    unsigned loop_id; /* of the loop that ends it: set after exchange_move() */
     struct call *next;
 };
 

@@ -90,8 +90,9 @@ part_begins(struct upload *u, const struct multipart_part *part)
     if (part->filename.p || slice_eq(part->name, SLICE("file")))
         return file_begins(u, part);
     buf_clear(&f->value);
-    if (!slice_copy(part->name, f->field, sizeof(f->field)))
-        f->field[0] = '\0'; /* longer than any of ours */
+    if (!params_known(part->name) ||
+        !slice_copy(part->name, f->field, sizeof(f->field)))
+        f->field[0] = '\0'; /* of whatever length, it is passed over */
     return true;
 }
 
@@ -105,12 +106,14 @@ part_ends(struct upload *u)
         f->file_over = true;
         return true;
     }
-    if (f->value.failed) {
+    if (f->value.failed && f->field[0] != '\0') {
         refuse(&u->refusal, 400, "field_too_long",
                "The form field %s is longer than %u bytes", f->field,
                (unsigned)ATTR_METADATA_MAX);
         return false;
     }
+    if (f->field[0] == '\0')
+        return true;
     return params_set(&u->params, slice_str(f->field), buf_slice(&f->value),
                       &u->refusal);
 }
@@ -291,6 +294,24 @@ read_direct(struct upload *u)
     return true;
 }
 
+/* The next event of F->at[*USED..TOTAL) behind the file; what a field holds is
+ * kept on the way. */
+static enum multipart_kind
+next_behind(struct form *f, size_t *used, size_t total,
+            struct multipart_event *ev)
+{
+    enum multipart_kind kind;
+
+    do {
+        kind =
+            multipart_next(&f->scan, (char *)f->at + *used, total - *used, ev);
+        *used += ev->used;
+        if (kind == MULTIPART_DATA)
+            (void)buf_add_slice(&f->value, ev->data);
+    } while (kind == MULTIPART_DATA);
+    return kind;
+}
+
 /* N bytes came behind the held ones, straight into the intake's room. */
 static void
 took_direct(struct upload *u, size_t n)
@@ -309,23 +330,22 @@ took_direct(struct upload *u, size_t n)
         }
         used += ev.used;
     } while (kind == MULTIPART_DATA && used < total);
-    /* What is left is a possible boundary, or what follows the file. */
-    if (total - used > FORM_SIDE) {
-        refuse(&u->refusal, 400, "invalid_multipart",
-               "What follows the file in the form is longer than 16 KiB");
-        upload_refuse(u);
-        return;
-    }
-    memcpy(f->side, f->at + used, total - used);
-    f->pos = 0;
-    f->n = total - used;
     if (data)
         intake_took(&u->intake, data);
     if (upload_too_big(u, u->intake.size))
         return;
-    if (kind != MULTIPART_DATA && kind != MULTIPART_MORE &&
-        scan_event(u, &ev) == SCAN_REFUSED)
-        return;
+    /* What follows the file is scanned where it lies, too: behind the fill of
+     * memory that is not full and so stays the intake's. */
+    while (kind != MULTIPART_DATA && kind != MULTIPART_MORE) {
+        if (scan_event(u, &ev) == SCAN_REFUSED)
+            return;
+        kind = next_behind(f, &used, total, &ev);
+    }
+    /* What is left is a possible boundary, or the head of a part. */
+    assert(total - used <= FORM_SIDE);
+    memcpy(f->side, f->at + used, total - used);
+    f->pos = 0;
+    f->n = total - used;
     form_step(u);
 }
 
@@ -356,9 +376,9 @@ form_read(struct exchange *x, int64_t n)
     struct form *f = u->form;
 
     u->at = NULL;
-    if (u->intake.failed) {
-        upload_intake_failed(u);
-    } else if (n < 0) {
+    if (!upload_goes_on(u))
+        return;
+    if (n < 0) {
         upload_read_failed(u, n);
     } else if (n == 0) {
         form_over(u);

@@ -5,9 +5,9 @@
  *   place.c     which element
  *   upload.c    one upload from head to 201
  *   form.c      its body when it is multipart/form-data
- *   intake.c      the bytes: lanes, blocks, element
+ *   intake.c    the bytes: lanes, blocks, element
  *   cache.c     open files, per loop
- *   download.c  one download; ranges.c what of it
+ *   download.c  one download
  *   files.c     metadata, list, delete
  *   count.c     what of it is counted
  *
@@ -26,7 +26,7 @@
 #include "role/ingest/intake.h"
 #include <stdatomic.h>
 
-#define EXCLUDED_MAX 8
+#define EXCLUDED_MAX 32
 
 struct cache;
 
@@ -62,16 +62,20 @@ struct uuid ingest_file_id(struct ingest_loop *il);
 
 struct place {
     enum retention retention;
-    uint64_t size;                   /* at least; 0 when nothing is known */
-    char excluded[EXCLUDED_MAX][65]; /* failed in earlier attempts (ING-118) */
+    uint64_t size; /* at least; or BLOB_SIZE_UNKNOWN */
     unsigned n_excluded;
+    struct {
+        char element_id[65];
+        bool room;            /* it refused for lack of room, else it failed */
+    } excluded[EXCLUDED_MAX]; /* in earlier attempts (ING-118) */
 };
 
 /* The element for the next upload, or NULL with *R (503, or 507 with the list
  * of why in DETAILS, which may be NULL). */
 struct blob *place_choose(struct ingest *g, const struct place *p,
                           struct refusal *r, struct buf *details);
-void place_exclude(struct place *p, const char *element_id);
+/* ROOM: it has none, which is no failure. False: too many already. */
+bool place_exclude(struct place *p, const char *element_id, bool room);
 void selection_explain(struct call *c); /* the route behind `se why` */
 
 /* ---- upload.c, form.c ---- */

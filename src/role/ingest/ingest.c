@@ -60,6 +60,8 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
     if (g == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "ingest");
     g->conf = *c;
+    if (c->block_budget)
+        g->conf.replay_budget = u64_min(c->replay_budget, c->block_budget / 2);
     ingest_adjust(g, c);
     counts_ingest_init(&g->counts, c->metrics, c->clock);
     g->loop = calloc(n_loops, sizeof(g->loop[0]));

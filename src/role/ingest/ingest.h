@@ -22,7 +22,11 @@ struct ingest_conf {
     uint64_t file_max; /* bytes of one file */
     uint64_t
         replay_window; /* bytes of a body that is kept until stored (D04) */
-    uint64_t replay_budget;   /* of all of them */
+    uint64_t replay_budget; /* of all of them */
+    /* All memory for blocks. No more than half of it is kept for replay: bodies
+     * that keep what they have while they wait for more would else wait for
+     * each other for ever. 0: there is enough. */
+    uint64_t block_budget;
     enum retention retention; /* when the client says nothing */
     int64_t ttl_days;         /* of TEMPORARY files; 0: they stay */
     unsigned attempts;        /* elements tried for one upload */

@@ -144,10 +144,12 @@ admit_done(struct blob_admit *r)
     struct intake *s = container_of(r, struct intake, admit);
 
     s->admitting = false;
-    if (r->err == ERR_OK)
+    if (r->err == ERR_OK) {
         s->ticket = r->ticket;
-    else
+    } else if (!s->failed) {
+        s->refused = true;
         intake_fail(s, r->err, &r->fault);
+    }
     intake_step(s);
 }
 
@@ -387,6 +389,17 @@ intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
     s->file_id = *file_id;
     s->attempt = attempt;
     s->size_hint = size_hint;
+}
+
+void
+intake_again(struct intake *s, struct blob *b, uint64_t attempt)
+{
+    assert(s->failed && s->refused && !s->aborting);
+    s->failed = s->failed_told = s->refused = false;
+    s->err = ERR_OK;
+    intake_aim(s, b, &s->file_id, attempt, s->size_hint);
+    intake_admit(s);
+    intake_step(s);
 }
 
 void

@@ -14,8 +14,7 @@
  * Three ways, by what is known of the size:
  *   small   ends within its first block; hashed when it is whole
  *   held    known to fit the replay window (D04): its blocks stay here until
- * the
- *           element has answered
+ *           the element has answered
  *   stream  everything else: admitted before its first block is written
  * A small or held body goes with one blob_put and can be tried on another
  * element; a streamed one cannot.
@@ -23,9 +22,9 @@
  * Events are told in order and never inside a call of the owner:
  *   INTAKE_READY     there is room again
  *   INTAKE_ENDED     after intake_end(): all is hashed (digests) and, unless
- * small,
- *                  written; publish or intake_abort()
- *   INTAKE_FAILED    once; err and fault say why; only intake_abort() is left
+ *                    small, written; publish or intake_abort()
+ *   INTAKE_FAILED    once; err and fault say why; only intake_abort() is left,
+ *                    or, when `refused`, intake_again()
  *   INTAKE_GONE      after intake_abort(): nothing is in flight, blocks are
  * back
  * SPDX-License-Identifier: Apache-2.0 */
@@ -99,6 +98,7 @@ struct intake {
     bool final_busy;
     bool ended;
     bool failed, failed_told;
+    bool refused; /* failed, by the element's answer to the admission */
     bool aborting, abort_busy;
     bool gone;
     bool telling;
@@ -114,6 +114,10 @@ void intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
  * the answer is there (INTAKE_READY or INTAKE_FAILED). For bodies known to be
  * large. */
 void intake_admit(struct intake *s);
+/* After a failure with `refused` set: the element did not admit the body, of
+ * which every byte is still here. Asks B instead; what was failed is not. A
+ * read into the intake's room may be in flight. */
+void intake_again(struct intake *s, struct blob *b, uint64_t attempt);
 /* The whole body is at P (in memory that lives until INTAKE_GONE or the end):
  * instead of room and took. N <= BLOB_PUT_MAX. */
 void intake_give(struct intake *s, const void *p, size_t n);

@@ -105,6 +105,12 @@ set_ttl(struct params *p, struct slice v, struct refusal *r)
                (int)size_min(v.n, 32), v.p ? v.p : "", TTL_DAYS_MAX);
         return false;
     }
+    if (p->has_ttl && p->ttl_days != (int64_t)days) {
+        refuse(r, 400, "ttl_days_conflict",
+               "ttl_days was given twice, as %lld and as %llu",
+               (long long)p->ttl_days, (unsigned long long)days);
+        return false;
+    }
     p->ttl_days = (int64_t)days;
     p->has_ttl = true;
     return true;
@@ -187,28 +193,60 @@ set_checksum(struct params *p, struct slice v, struct refusal *r)
                      SLICE("checksum"), r);
 }
 
+static bool
+set_md5(struct params *p, struct slice v, struct refusal *r)
+{
+    return digest_ok(digest_parse_hex_md5(v, &p->digests), SLICE("md5"), r);
+}
+
+static bool
+set_sha256(struct params *p, struct slice v, struct refusal *r)
+{
+    return digest_ok(digest_parse_hex_sha256(v, &p->digests), SLICE("sha256"),
+                     r);
+}
+
+/* ---- by name ---- */
+
+typedef bool set_fn(struct params *p, struct slice v, struct refusal *r);
+
+static set_fn *
+setter(struct slice name)
+{
+    static const struct {
+        const char *name;
+        set_fn *set;
+    } row[] = {
+        {"filename", set_filename},
+        {"retention_policy", set_retention},
+        {"retention", set_retention},
+        {"ttl_days", set_ttl},
+        {"metadata", set_metadata},
+        {"content_type", set_content_type},
+        {"md5", set_md5},
+        {"sha256", set_sha256},
+        {"checksum", set_checksum},
+    };
+
+    for (size_t i = 0; i < countof(row); i++)
+        if (slice_eq(name, slice_str(row[i].name)))
+            return row[i].set;
+    return NULL;
+}
+
+bool
+params_known(struct slice name)
+{
+    return setter(name) != NULL;
+}
+
 bool
 params_set(struct params *p, struct slice name, struct slice value,
            struct refusal *r)
 {
-    if (slice_eq(name, SLICE("filename")))
-        return set_filename(p, value, r);
-    if (slice_eq(name, SLICE("retention_policy")) ||
-        slice_eq(name, SLICE("retention")))
-        return set_retention(p, value, r);
-    if (slice_eq(name, SLICE("ttl_days")))
-        return set_ttl(p, value, r);
-    if (slice_eq(name, SLICE("metadata")))
-        return set_metadata(p, value, r);
-    if (slice_eq(name, SLICE("content_type")))
-        return set_content_type(p, value, r);
-    if (slice_eq(name, SLICE("md5")))
-        return digest_ok(digest_parse_hex_md5(value, &p->digests), name, r);
-    if (slice_eq(name, SLICE("sha256")))
-        return digest_ok(digest_parse_hex_sha256(value, &p->digests), name, r);
-    if (slice_eq(name, SLICE("checksum")))
-        return set_checksum(p, value, r);
-    return true;
+    set_fn *set = setter(name);
+
+    return set == NULL || set(p, value, r);
 }
 
 /* ---- the head ---- */
@@ -270,12 +308,22 @@ field_of_ours(struct params *p, const struct http_field *f, bool form,
     return form || params_digest_field(p, f->name, f->value, r);
 }
 
+/* As the scanner of forms decides it: what is no form is the file as it is, and
+ * its digests are checked. */
+bool
+params_is_form(struct slice content_type)
+{
+    size_t semi = slice_find(content_type, ';');
+
+    return slice_eq_nocase(slice_trim(slice_head(content_type, semi)),
+                           SLICE("multipart/form-data"));
+}
+
 bool
 params_head(struct params *p, const struct exchange *x, struct refusal *r)
 {
     const struct http_head *h = x->head;
-    bool form = slice_starts(http_head_value(h, SLICE("Content-Type")),
-                             SLICE("multipart/"));
+    bool form = params_is_form(http_head_value(h, SLICE("Content-Type")));
 
     if (h->query.n && !params_query(p, h->query, r))
         return false;

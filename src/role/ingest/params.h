@@ -2,8 +2,9 @@
  *
  * The same names count in the query, as form fields and, for some, as headers
  * (D38): filename, retention_policy, ttl_days, metadata, content_type, md5,
- * sha256, checksum. What was said once may be repeated but not contradicted. A
- * refusal names the field, the value and what would be right.
+ * sha256, checksum. How long the file stays and what its digests are may be
+ * repeated but not contradicted; of the others the last word counts. A refusal
+ * names the field, the value and what would be right.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_INGEST_PARAMS_H
 #define ROLE_INGEST_PARAMS_H
@@ -38,8 +39,12 @@ void params_release(struct params *p);
  * browsers carry fields of their own. */
 bool params_set(struct params *p, struct slice name, struct slice value,
                 struct refusal *r);
+/* Is NAME one of ours? */
+bool params_known(struct slice name);
 /* Everything that the head of X says: query, then headers. */
 bool params_head(struct params *p, const struct exchange *x, struct refusal *r);
+/* Does a body of this type hold the file among other things? */
+bool params_is_form(struct slice content_type);
 /* Content-MD5, Content-Digest, Repr-Digest; also those of a multipart part. */
 bool params_digest_field(struct params *p, struct slice name,
                          struct slice value, struct refusal *r);

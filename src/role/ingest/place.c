@@ -12,6 +12,9 @@
 
 #define UNKNOWN_NEED ((uint64_t)64 * MIB) /* D28 */
 
+_Static_assert(BLOB_SIZE_UNKNOWN == SELECT_SIZE_UNKNOWN,
+               "the size of a place is handed on as it is");
+
 struct view {
     struct registry_element el[REGISTRY_ELEMENTS_MAX];
     struct blob_capacity cap[REGISTRY_ELEMENTS_MAX];
@@ -20,13 +23,13 @@ struct view {
     unsigned n;
 };
 
-static bool
-is_excluded(const struct place *p, const char *id)
+static enum select_excluded
+excluded(const struct place *p, const char *id)
 {
     for (unsigned i = 0; i < p->n_excluded; i++)
-        if (strcmp(p->excluded[i], id) == 0)
-            return true;
-    return false;
+        if (strcmp(p->excluded[i].element_id, id) == 0)
+            return p->excluded[i].room ? SELECT_REFUSED : SELECT_FAILED;
+    return SELECT_NOT_EXCLUDED;
 }
 
 static void
@@ -50,8 +53,7 @@ view_fill(struct ingest *g, const struct place *p, struct view *v)
             .inodes_total = c->inodes_total,
             .inodes_available = c->inodes_available,
             .unwritable = !c->writable && v->el[i].mode <= BLOB_RW,
-            .excluded = is_excluded(p, c->element_id) ? SELECT_FAILED
-                                                      : SELECT_NOT_EXCLUDED,
+            .excluded = excluded(p, c->element_id),
         };
     }
 }
@@ -161,12 +163,18 @@ place_choose(struct ingest *g, const struct place *p, struct refusal *r,
     return NULL;
 }
 
-void
-place_exclude(struct place *p, const char *element_id)
+bool
+place_exclude(struct place *p, const char *element_id, bool room)
 {
-    if (p->n_excluded == EXCLUDED_MAX)
-        return;
-    (void)slice_copy(slice_str(element_id), p->excluded[p->n_excluded++], 65);
+    unsigned i = p->n_excluded;
+
+    if (i == EXCLUDED_MAX)
+        return false;
+    (void)slice_copy(slice_str(element_id), p->excluded[i].element_id,
+                     sizeof(p->excluded[i].element_id));
+    p->excluded[i].room = room;
+    p->n_excluded++;
+    return true;
 }
 
 /* GET /api/v1/selection/explain?size=&retention_policy= */

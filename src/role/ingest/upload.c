@@ -23,8 +23,7 @@ upload_free(struct upload *u)
 {
     if (u->large)
         atomic_fetch_sub_explicit(&u->il->large, 1, memory_order_relaxed);
-    if (u->held)
-        atomic_fetch_sub(&u->g->held, u->known);
+    atomic_fetch_sub(&u->g->held, u->held);
     form_close(u);
     intake_release(&u->intake);
     params_release(&u->params);
@@ -99,6 +98,10 @@ refuse_element(struct upload *u, enum err e, const struct fault *f)
     case ERR_NOMEM:
         refuse(r, 503, "overloaded", "The server has no memory to spare");
         break;
+    case ERR_AGAIN:
+        refuse(r, 503, "overloaded",
+               "Storage element %s has too many uploads under way", id);
+        break;
     default:
         refuse(r, 503, "storage_error",
                "Storage element %s could not store the file; nothing was kept",
@@ -134,15 +137,51 @@ reply_created(struct upload *u)
     buf_release(&b);
 }
 
+/* May another element be asked, now that this one answered E? One that has no
+ * room or takes nothing at the moment has not failed: only failures use up the
+ * attempts (D28). */
 static bool
-next_attempt(struct upload *u, enum err e)
+may_try_again(struct upload *u, enum err e)
 {
-    bool elsewhere = e == ERR_NOSPC || e == ERR_NOINODES || e == ERR_READONLY ||
-                     e == ERR_IO || e == ERR_BUSY;
-
-    if (!elsewhere || u->attempt >= u->g->conf.attempts)
+    switch (e) {
+    case ERR_NOSPC:
+    case ERR_NOINODES:
+        return place_exclude(&u->place, u->blob->element_id, true);
+    case ERR_READONLY:
+    case ERR_AGAIN:
+        return place_exclude(&u->place, u->blob->element_id, false);
+    case ERR_IO:
+    case ERR_BUSY:
+        return ++u->failures < u->g->conf.attempts &&
+               place_exclude(&u->place, u->blob->element_id, false);
+    default:
         return false;
-    place_exclude(&u->place, u->blob->element_id);
+    }
+}
+
+/* Aims at another element with a body that is still all here. False: none, and
+ * u->refusal says why. */
+static bool
+upload_elsewhere(struct upload *u, enum err e, const struct fault *f)
+{
+    bool room = e == ERR_NOSPC || e == ERR_NOINODES;
+    struct refusal none_left = {0};
+    struct blob *b;
+
+    refuse_element(u, e, f);
+    if (!may_try_again(u, e))
+        return false;
+    b = place_choose(u->g, &u->place, &none_left, &u->details);
+    if (b == NULL) {
+        /* 507 is said of all elements, with why for each (D06); else the cause
+         * is told, not that nothing else was left. */
+        if (room)
+            u->refusal = none_left;
+        return false;
+    }
+    u->refusal = (struct refusal){0};
+    u->blob = b;
+    u->attempt++;
     return true;
 }
 
@@ -150,27 +189,14 @@ static void
 put_done(struct blob_put *r)
 {
     struct upload *u = container_of(r, struct upload, put);
-    struct refusal first;
 
-    if (r->err == ERR_OK) {
+    u->place.size = u->intake.size; /* by now it is known */
+    if (r->err == ERR_OK)
         reply_created(u);
-        return;
-    }
-    refuse_element(u, r->err, &r->fault);
-    first = u->refusal;
-    if (next_attempt(u, r->err)) {
-        struct blob *b = place_choose(u->g, &u->place, &u->refusal, NULL);
-
-        if (b) {
-            u->refusal = (struct refusal){0};
-            u->blob = b;
-            u->attempt++;
-            upload_commit(u);
-            return;
-        }
-        u->refusal = first; /* the cause, not that nothing else was left */
-    }
-    upload_refuse(u);
+    else if (upload_elsewhere(u, r->err, &r->fault))
+        upload_commit(u);
+    else
+        upload_refuse(u);
 }
 
 static void
@@ -255,13 +281,32 @@ digests_match(struct upload *u)
     return which == NULL;
 }
 
-/* After a read that was in flight when the intake failed. */
-void
-upload_intake_failed(struct upload *u)
+/* The intake has failed. When it was the admission that was refused, nothing
+ * has left this process and another element may take it. */
+static bool
+intake_mended(struct upload *u)
 {
-    if (u->refusal.status == 0)
-        refuse_element(u, u->intake.err, &u->intake.fault);
+    struct intake *s = &u->intake;
+
+    if (u->refusal.status)
+        return false; /* it was settled before */
+    if (!s->refused) {
+        refuse_element(u, s->err, &s->fault);
+        return false;
+    }
+    if (!upload_elsewhere(u, s->err, &s->fault))
+        return false;
+    intake_again(s, u->blob, u->attempt);
+    return true;
+}
+
+bool
+upload_goes_on(struct upload *u)
+{
+    if (!u->intake.failed || intake_mended(u))
+        return true;
     upload_refuse(u);
+    return false;
 }
 
 static void
@@ -289,21 +334,10 @@ intake_event(struct intake *s, enum intake_event ev)
         }
         break;
     case INTAKE_FAILED:
-        refuse_element(u, s->err, &s->fault);
-        if (u->at == NULL) /* else when the read in flight has ended */
-            upload_refuse(u);
+        if (!intake_mended(u) && u->at == NULL)
+            upload_refuse(u); /* else when the read in flight has ended */
         break;
     case INTAKE_GONE:
-        /* Refused before its first byte: another element may take it. */
-        if (s->failed && s->size == 0 && u->read_error == 0 &&
-            next_attempt(u, s->err)) {
-            u->state = UPLOAD_BEGIN;
-            u->refusal = (struct refusal){0};
-            intake_begin(u);
-            if (upload_place(u))
-                upload_receive(u);
-            return;
-        }
         upload_answer_refusal(u);
         break;
     }
@@ -336,9 +370,9 @@ raw_read(struct exchange *x, int64_t n)
     struct upload *u = ((struct call *)x->role)->state;
 
     u->at = NULL;
-    if (u->intake.failed) {
-        upload_intake_failed(u);
-    } else if (n < 0) {
+    if (!upload_goes_on(u))
+        return;
+    if (n < 0) {
         upload_read_failed(u, n);
     } else if (n == 0) {
         upload_received(u);
@@ -388,19 +422,18 @@ static bool
 upload_hold(struct upload *u)
 {
     struct ingest *g = u->g;
+    uint64_t need;
 
-    if (u->held)
-        return true;
     if (u->known <= BLOB_PUT_MAX ||
         u->known > u64_min(g->conf.replay_window, INTAKE_HELD_MAX))
         return false;
-    if (atomic_fetch_add(&g->held, u->known) + u->known >
-            g->conf.replay_budget ||
+    need = align_up(u->known, BLOCK_SIZE);
+    if (atomic_fetch_add(&g->held, need) + need > g->conf.replay_budget ||
         !intake_hold(&u->intake, u->known)) {
-        atomic_fetch_sub(&g->held, u->known);
+        atomic_fetch_sub(&g->held, need);
         return false;
     }
-    u->held = true;
+    u->held = need;
     return true;
 }
 
@@ -412,12 +445,21 @@ upload_place(struct upload *u)
     /* From here on a contrary word is a contradiction (D38). */
     u->params.retention = u->place.retention;
     u->params.has_retention = u->params.placed = true;
-    u->place.size = u->known == BLOB_SIZE_UNKNOWN ? 0 : u->known;
+    u->place.size = u->known;
     u->blob = place_choose(u->g, &u->place, &u->refusal, &u->details);
+    if (u->blob == NULL && u->known == BLOB_SIZE_UNKNOWN &&
+        u->refusal.status == 507) {
+        /* Nowhere a whole step of room (D28): it may be short all the same. */
+        struct place any = u->place;
+
+        any.size = 0;
+        u->blob = place_choose(u->g, &any, &u->refusal, &u->details);
+    }
     if (u->blob == NULL) {
         upload_refuse(u);
         return false;
     }
+    u->refusal = (struct refusal){0};
     u->attempt++;
     intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known);
     if (!upload_hold(u) && u->exact && u->known > BLOB_PUT_MAX)
@@ -445,7 +487,10 @@ upload_start(struct upload *u)
 static void
 upload_arrived(struct exchange *x)
 {
-    upload_start(((struct call *)x->role)->state);
+    struct call *c = x->role;
+
+    c->loop_id = x->loop->id; /* or it would go back to another's spare ones */
+    upload_start(c->state);
 }
 
 /* Large uploads gather on one loop, so that its lanes fill: more lanes beat

@@ -50,7 +50,8 @@ struct upload {
     struct file_attr attr;
     struct place place;
     struct blob *blob;
-    unsigned attempt;
+    unsigned attempt;  /* number of it; each element asked is one */
+    unsigned failures; /* of them, refusals apart (D28) */
     struct intake intake;
     struct form *form; /* NULL: the raw body is the file */
     struct blob_put put;
@@ -59,10 +60,10 @@ struct upload {
     struct refusal refusal;
     struct buf details;
     int64_t read_error; /* of the exchange, for exchange_fail() */
+    uint64_t held;      /* of g->held, in whole blocks */
     uint64_t known;     /* size of the file at most, or BLOB_SIZE_UNKNOWN */
     uint8_t *at;        /* where the read in flight goes */
     bool exact;         /* known is exact */
-    bool held;          /* known counts in g->held */
     bool large;         /* counted in il->large */
 };
 
@@ -73,7 +74,8 @@ void upload_received(struct upload *u);
 /* Gives up with u->refusal set. */
 void upload_refuse(struct upload *u);
 void upload_read_failed(struct upload *u, int64_t n);
-void upload_intake_failed(struct upload *u);
+/* At the end of a read: can its bytes be used? False: refused already. */
+bool upload_goes_on(struct upload *u);
 /* The file is longer than allowed? Then refused, and true. */
 bool upload_too_big(struct upload *u, uint64_t size);
 
