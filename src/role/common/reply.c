@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define MESSAGE_MAX 512
+#define ERROR_MAX   (640 * KIB)
 
 void
 reply_json(struct call *c, int status, const struct buf *json)
@@ -38,8 +39,16 @@ reply_error_details(struct call *c, int status, const char *code,
     };
     struct buf b;
 
-    buf_init(&b, 64 * KIB);
-    (void)problem_body(&b, &p, form);
+    if (status == 503) /* a client that comes back finds it may be better */
+        exchange_header(x, SLICE("Retry-After"), SLICE("5"));
+    buf_init(&b, ERROR_MAX);
+    if (!problem_body(&b, &p, form)) { /* details too long: without them */
+        struct problem less = p;
+
+        less.details = SLICE_NULL;
+        buf_clear(&b);
+        (void)problem_body(&b, &less, form);
+    }
     exchange_answer(x, status, slice_str(problem_content_type(form)),
                     buf_slice(&b));
     buf_release(&b);
@@ -64,13 +73,24 @@ reply_fault(struct call *c, const struct fault *f)
     log_error(c->router_log, "request failed", F_FAULT(f),
               F_STR("request_id", c->x->request_id),
               F_STR("route", c->route->name));
-    if (f->code == ERR_NOSPC)
+    switch (f->code) {
+    case ERR_NOSPC:
+    case ERR_NOINODES:
         reply_error(c, 507, "insufficient_storage",
-                    "The disk of the catalogue is full");
-    else
+                    "A disk that this needs is full");
+        break;
+    case ERR_AGAIN:
+    case ERR_BUSY:
+    case ERR_TIMEOUT:
+    case ERR_NOMEM:
+        reply_error(c, 503, "overloaded",
+                    "The server has too much to do at the moment");
+        break;
+    default:
         reply_error(c, 500, "internal_error",
                     "Something failed here; the log has it under this "
                     "request_id");
+    }
 }
 
 void

@@ -17,7 +17,8 @@ void reply_error(struct call *c, int status, const char *code,
 /* DETAILS is JSON text (an object or an array), or NULL. */
 void reply_error_details(struct call *c, int status, const char *code,
                          const char *message, const char *details);
-/* 500 for a fault; its text is logged with the request's id, not sent. */
+/* 500 for a fault, 503 for want of time or memory, 507 for a full disk; its
+ * text is logged with the request's id, not sent. */
 void reply_fault(struct call *c, const struct fault *f);
 void reply_empty(struct call *c, int status); /* 204 */
 

@@ -128,7 +128,7 @@ cache_put(struct cache *c, const struct uuid *file_id, struct blob *blob,
         blob->ops->close(reader);
         return NULL;
     }
-    if (c->n == c->max && c->n) {
+    if (c->n >= c->max && c->n) { /* one is kept even where MAX is 0 */
         metric_inc(c->metrics, c->full);
         cache_drop(c, container_of(c->lru.next, struct cache_entry, lru));
     }

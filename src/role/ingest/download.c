@@ -7,7 +7,7 @@
  * loop.
  *
  * Nothing of the answer is sent before the first bytes are there, so that a
- * file that cannot be read is an honest 500 and not a 200 that breaks off.
+ * file that cannot be read is an honest 5xx and not a 200 that breaks off.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "role/ingest/cache.h"
@@ -30,6 +30,7 @@ struct download {
     struct cache_entry *entry;
     struct registry_lookup lookup;
     struct blob_open open;
+    struct search search;
     struct blob_read read;
     struct blob *open_blob;
     struct block_wait wait;
@@ -39,10 +40,8 @@ struct download {
     uint64_t off, left; /* of it */
     struct buf text;    /* between the ranges of a multi-range answer */
     char boundary[24];
-    unsigned elements_tried; /* asked without the registry's help */
-    struct registry_element elements[REGISTRY_ELEMENTS_MAX];
-    unsigned n_elements;
     int status;
+    bool away; /* the registry knows it, and its element cannot be reached */
     bool multi;
     bool head_sent; /* the text before this range */
     bool tail_sent;
@@ -118,15 +117,37 @@ static void download_serve(struct download *d);
 static void download_open(struct download *d, struct blob *b);
 
 static void
-try_next_element(struct download *d)
+download_opened(struct download *d, struct blob *b, struct blob_reader *rd)
 {
-    if (d->elements_tried == 0)
-        d->n_elements = registry_elements(d->g->conf.registry, d->elements,
-                                          REGISTRY_ELEMENTS_MAX);
-    if (d->elements_tried >= size_min(d->n_elements, REGISTRY_ELEMENTS_MAX))
-        not_found(d);
+    d->entry = cache_put(d->il->cache, &d->file_id, b, rd);
+    if (d->entry)
+        download_serve(d);
     else
-        download_open(d, d->elements[d->elements_tried++].blob);
+        unreadable(d, ERR_NOMEM, NULL);
+}
+
+static void
+search_done(struct search *s)
+{
+    struct download *d = container_of(s, struct download, search);
+
+    if (s->err == ERR_OK)
+        download_opened(d, s->blob, s->open.reader);
+    else if (s->err != ERR_NOENT)
+        unreadable(d, s->err, &s->fault);
+    else if (d->away)
+        unreadable(d, ERR_IO, NULL);
+    else
+        not_found(d);
+}
+
+/* The registry may be behind or away: the elements know what they hold. */
+static void
+download_search(struct download *d)
+{
+    d->search.file_id = d->file_id;
+    d->search.done = search_done;
+    search_elements(&d->search, d->g, d->il->loop);
 }
 
 static void
@@ -135,14 +156,9 @@ open_done(struct blob_open *r)
     struct download *d = container_of(r, struct download, open);
 
     if (r->err == ERR_OK) {
-        d->entry =
-            cache_put(d->il->cache, &d->file_id, d->open_blob, r->reader);
-        if (d->entry)
-            download_serve(d);
-        else
-            unreadable(d, ERR_NOMEM, NULL);
+        download_opened(d, d->open_blob, r->reader);
     } else if (r->err == ERR_NOENT) {
-        try_next_element(d);
+        download_search(d);
     } else {
         unreadable(d, r->err, &r->fault);
     }
@@ -167,11 +183,11 @@ lookup_done(struct registry_lookup *r)
 
     if (r->err == ERR_OK)
         meta_file_release(&r->file);
-    /* The registry may be behind or away: the elements know what they hold. */
+    d->away = r->err == ERR_OK && b == NULL;
     if (b)
         download_open(d, b);
     else
-        try_next_element(d);
+        download_search(d);
 }
 
 void
@@ -411,6 +427,20 @@ took(struct download *d, uint64_t n)
     }
 }
 
+static void block_send(struct download *d);
+
+/* The text before a range has left, its first block waits. */
+static void
+text_sent(struct exchange *x, enum err e)
+{
+    struct download *d = x->role;
+
+    if (e != ERR_OK)
+        download_end(d, COUNT_ABORTED);
+    else
+        block_send(d);
+}
+
 /* The block holds bytes from a multiple of its size on; ours begin within. */
 static void
 block_send(struct download *d)
@@ -421,6 +451,10 @@ block_send(struct download *d)
 
     if (!d->started)
         download_start(d);
+    if (text_due(d)) { /* only now that there are bytes to follow it */
+        exchange_send(d->call->x, d->text.p, d->text.n, text_sent);
+        return;
+    }
     block_move(d->block, BLOCK_READ, BLOCK_SEND);
     took(d, n);
     exchange_send(d->call->x, d->block->data + skip, n, piece_sent);
@@ -474,17 +508,11 @@ download_step(struct download *d)
     uint64_t n = u64_min(d->left, SENDFILE_PIECE);
     int fd = d->entry->info.fd;
 
-    if (d->started && text_due(d)) {
-        exchange_send(d->call->x, d->text.p, d->text.n, piece_sent);
-        return;
-    }
     if (d->at == d->ranges.n) {
-        download_end(d, COUNT_SUCCESS);
-        return;
-    }
-    if (d->multi && !d->started) {
-        download_start(d);
-        download_step(d);
+        if (text_due(d))
+            exchange_send(d->call->x, d->text.p, d->text.n, piece_sent);
+        else
+            download_end(d, COUNT_SUCCESS);
         return;
     }
     if (!d->g->conf.verify_reads && fd >= 0 &&
@@ -493,6 +521,10 @@ download_step(struct download *d)
 
         if (!d->started)
             download_start(d);
+        if (text_due(d)) {
+            exchange_send(d->call->x, d->text.p, d->text.n, piece_sent);
+            return;
+        }
         took(d, n);
         exchange_send_file(d->call->x, fd, off, n, piece_sent);
         return;

@@ -29,34 +29,71 @@ reply_no_file(struct call *c)
                 SLICE_ARG(slice_head(c->param[0], 36)));
 }
 
+/* Whoever could be asked does not have it, but not all could. */
+static void
+reply_unasked(struct call *c, const struct fault *f)
+{
+    log_error(c->router_log, "search failed", F_FAULT(f),
+              F_STR("request_id", c->x->request_id));
+    reply_error(c, 503, "storage_error",
+                "A storage element that may have the file does not answer");
+}
+
 /* ---- GET /api/files/{file_id}/metadata ---- */
 
 struct metadata {
     struct call *call;
     struct registry_lookup lookup;
+    struct search search;
 };
+
+static void
+reply_attr(struct call *c, const struct file_attr *a)
+{
+    struct buf b;
+
+    buf_init(&b, 64 * KIB);
+    buf_add_char(&b, '{');
+    attr_json(&b, a);
+    buf_add_char(&b, '}');
+    reply_json(c, 200, &b);
+    buf_release(&b);
+}
+
+static void
+metadata_searched(struct search *s)
+{
+    struct metadata *m = container_of(s, struct metadata, search);
+    struct blob_info info;
+
+    if (s->err == ERR_OK) {
+        s->blob->ops->info(s->open.reader, &info);
+        reply_attr(m->call, info.attr);
+        s->blob->ops->close(s->open.reader);
+    } else if (s->err == ERR_NOENT) {
+        reply_no_file(m->call);
+    } else {
+        reply_unasked(m->call, &s->fault);
+    }
+    free(m);
+}
 
 static void
 metadata_done(struct registry_lookup *r)
 {
     struct metadata *m = container_of(r, struct metadata, lookup);
     struct call *c = m->call;
-    struct buf b;
 
-    if (r->err == ERR_NOENT) {
-        reply_no_file(c);
-    } else if (r->err != ERR_OK) {
-        reply_fault(c, &r->fault);
-    } else {
-        buf_init(&b, 64 * KIB);
-        buf_add_char(&b, '{');
-        attr_json(&b, &r->file.attr);
-        buf_add_char(&b, '}');
+    if (r->err == ERR_OK) {
+        reply_attr(c, &r->file.attr);
         meta_file_release(&r->file);
-        reply_json(c, 200, &b);
-        buf_release(&b);
+        free(m);
+        return;
     }
-    free(m);
+    /* An acknowledged file is known to its element first (D25). */
+    m->search.file_id = r->file_id;
+    m->search.done = metadata_searched;
+    search_elements(&m->search, c->role, c->x->loop);
 }
 
 void
@@ -305,6 +342,8 @@ struct deletion {
     struct call *call;
     struct ingest *g;
     struct registry_lookup lookup;
+    struct search search;
+    struct blob *blob;
     struct blob_delete del;
 };
 
@@ -325,6 +364,23 @@ deletion_audit(struct deletion *d, const char *result)
     registry_audit(d->g->conf.registry, &a);
 }
 
+/* An element of mode edit that takes no deletes is in trouble: that is not what
+ * the client did (ING-056 is about the mode). */
+static void
+reply_readonly(struct deletion *d)
+{
+    struct blob_capacity cap;
+
+    d->blob->ops->capacity(d->blob, &cap);
+    if (cap.mode == BLOB_EDIT)
+        reply_error(d->call, 503, "storage_error",
+                    "Storage element %s deletes nothing at the moment",
+                    d->blob->element_id);
+    else
+        reply_error(d->call, 400, "file_in_readonly_storage",
+                    "Cannot delete file from read-only Storage Element");
+}
+
 static void
 deletion_done(struct blob_delete *r)
 {
@@ -341,8 +397,7 @@ deletion_done(struct blob_delete *r)
         reply_no_file(c);
         break;
     case ERR_READONLY:
-        reply_error(c, 400, "file_in_readonly_storage",
-                    "Cannot delete file from read-only Storage Element");
+        reply_readonly(d);
         break;
     case ERR_CONFLICT:
         reply_error(c, 409, "file_held",
@@ -355,29 +410,53 @@ deletion_done(struct blob_delete *r)
 }
 
 static void
+deletion_go(struct deletion *d, struct blob *b)
+{
+    d->blob = b;
+    d->del.loop = d->call->x->loop;
+    d->del.done = deletion_done;
+    b->ops->del(b, &d->del);
+}
+
+static void
+deletion_searched(struct search *s)
+{
+    struct deletion *d = container_of(s, struct deletion, search);
+    struct call *c = d->call;
+
+    if (s->err == ERR_OK) {
+        s->blob->ops->close(s->open.reader);
+        deletion_go(d, s->blob);
+        return;
+    }
+    count_delete(&d->g->counts, false);
+    if (s->err == ERR_NOENT)
+        reply_no_file(c);
+    else
+        reply_unasked(c, &s->fault);
+    free(d);
+}
+
+static void
 deletion_found(struct registry_lookup *r)
 {
     struct deletion *d = container_of(r, struct deletion, lookup);
     struct call *c = d->call;
-    struct blob *b = r->blob;
 
     if (r->err == ERR_OK)
         meta_file_release(&r->file);
-    if (r->err == ERR_OK && b) {
-        d->del.loop = c->x->loop;
-        d->del.done = deletion_done;
-        b->ops->del(b, &d->del);
-        return;
-    }
-    count_delete(&d->g->counts, false);
-    if (r->err == ERR_NOENT)
-        reply_no_file(c);
-    else if (r->err == ERR_OK)
+    if (r->err == ERR_OK && r->blob) {
+        deletion_go(d, r->blob);
+    } else if (r->err == ERR_OK) {
+        count_delete(&d->g->counts, false);
         reply_error(c, 503, "storage_error",
                     "The storage element of this file cannot be reached");
-    else
-        reply_fault(c, &r->fault);
-    free(d);
+        free(d);
+    } else {
+        d->search.file_id = r->file_id;
+        d->search.done = deletion_searched;
+        search_elements(&d->search, d->g, c->x->loop);
+    }
 }
 
 void

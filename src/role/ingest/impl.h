@@ -7,6 +7,7 @@
  *   form.c      its body when it is multipart/form-data
  *   intake.c    the bytes: lanes, blocks, element
  *   cache.c     open files, per loop
+ *   search.c    which element has it, when the registry does not know
  *   download.c  one download
  *   files.c     metadata, list, delete
  *   count.c     what of it is counted
@@ -27,6 +28,8 @@
 #include <stdatomic.h>
 
 #define EXCLUDED_MAX 32
+/* Verdicts on REGISTRY_ELEMENTS_MAX elements, of 2 KiB at most each. */
+#define VERDICTS_MAX ((size_t)512 * KIB)
 
 struct cache;
 
@@ -83,6 +86,27 @@ void selection_explain(struct call *c); /* the route behind `se why` */
 struct upload;
 
 void upload_begin(struct call *c);
+
+/* ---- search.c ---- */
+
+/* Embedded by who asks; file_id and done are set. */
+struct search {
+    struct uuid file_id;
+    void (*done)(struct search *s);
+    /* The result. With ERR_OK the file is open as open.reader, the caller's to
+     * close, at BLOB. ERR_NOENT: no element has it. Else (and FAULT) none that
+     * could be asked has it. */
+    enum err err;
+    struct fault fault;
+    struct blob *blob;
+    struct blob_open open;
+    struct registry *registry;
+    struct registry_element *element;
+    unsigned n, at;
+    struct task task;
+};
+
+void search_elements(struct search *s, struct ingest *g, struct loop *l);
 
 /* ---- download.c, files.c ---- */
 

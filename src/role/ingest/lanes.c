@@ -102,8 +102,10 @@ lanes_go(struct lanes *ln)
         lanes_run(ln);
         ln->oldest = ln->loop->now;
     }
-    if (ln->n)
-        loop_timer(ln->loop, &ln->timer, mono_add(ln->oldest, LANES_WAIT));
+    if (ln->n &&
+        !loop_timer(ln->loop, &ln->timer, mono_add(ln->oldest, LANES_WAIT)))
+        while (ln->n) /* no timer to be had, so nobody would come back */
+            lanes_run(ln);
 }
 
 static bool

@@ -185,20 +185,23 @@ selection_explain(struct call *c)
     struct place p = {.retention = g->conf.retention};
     struct select_result res;
     struct slice query = c->x->head->query;
+    enum query_result got;
     char text[64];
     struct view v;
     struct buf b;
     size_t n;
 
-    if (query_get(query, SLICE("size"), text, sizeof(text), &n) == QUERY_OK &&
-        !slice_u64(slice_of(text, n), &p.size)) {
+    got = query_get(query, SLICE("size"), text, sizeof(text), &n);
+    if (got != QUERY_END &&
+        (got != QUERY_OK || !slice_u64(slice_of(text, n), &p.size))) {
         reply_error(c, 400, "invalid_size",
                     "size is a number of bytes, without a unit");
         return;
     }
-    if (query_get(query, SLICE("retention_policy"), text, sizeof(text), &n) ==
-            QUERY_OK &&
-        !retention_parse(slice_of(text, n), &p.retention)) {
+    got = query_get(query, SLICE("retention_policy"), text, sizeof(text), &n);
+    if (got != QUERY_END &&
+        (got != QUERY_OK ||
+         !retention_parse(slice_of(text, n), &p.retention))) {
         reply_error(c, 400, "invalid_retention_policy",
                     "retention_policy is TEMPORARY or PERMANENT");
         return;
@@ -207,7 +210,7 @@ selection_explain(struct call *c)
     p.size = u64_min(p.size, INT64_MAX);
     view_fill(g, &p, &v);
     res = view_select(g, &p, &v);
-    buf_init(&b, 64 * KIB);
+    buf_init(&b, VERDICTS_MAX);
     buf_printf(&b, "{\"size\":%llu,\"retention_policy\":\"%s\",\"choice\":",
                (unsigned long long)p.size,
                p.retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY");

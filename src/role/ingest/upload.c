@@ -49,8 +49,6 @@ upload_answer_refusal(struct upload *u)
         call_end(c);
         return;
     }
-    if (u->refusal.status == 503)
-        exchange_header(x, SLICE("Retry-After"), SLICE("5"));
     reply_error_details(c, u->refusal.status, u->refusal.code, u->refusal.text,
                         u->details.n ? buf_str(&u->details) : NULL);
     upload_free(u);
@@ -557,7 +555,7 @@ upload_begin(struct call *c)
     u->g = g;
     u->il = ingest_loop_of(g, c->x->loop);
     params_init(&u->params);
-    buf_init(&u->details, 16 * KIB);
+    buf_init(&u->details, VERDICTS_MAX);
     intake_begin(u);
     if (upload_refused_early(u)) {
         upload_refuse(u);

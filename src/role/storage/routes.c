@@ -362,7 +362,6 @@ verify_reply(struct verification *v)
 static void
 reply_busy(struct call *c, const char *code, const char *message)
 {
-    exchange_header(c->x, SLICE("Retry-After"), SLICE("5"));
     reply_error(c, 503, code, "%s", message);
 }
 

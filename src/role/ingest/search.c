@@ -1,0 +1,81 @@
+/* search.c - which element has a file that the registry does not know, or not
+ * yet: the elements know what they hold (D25).
+ *
+ * Each is asked in turn, in memory first as everywhere: an element that has
+ * forgotten nothing answers from its index. One that cannot answer is passed
+ * over, but then "there is none" is not said, because that one may have it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/impl.h"
+#include <stdlib.h>
+
+static void
+search_end(struct search *s, enum err e)
+{
+    free(s->element);
+    s->element = NULL;
+    s->err = e;
+    s->done(s);
+}
+
+static void
+search_next(struct search *s)
+{
+    struct blob *b;
+
+    if (s->at == s->n) {
+        s->blob = NULL;
+        search_end(s, s->fault.code ? s->fault.code : ERR_NOENT);
+        return;
+    }
+    b = s->element[s->at++].blob;
+    s->blob = b;
+    s->open.err = ERR_OK;
+    b->ops->open(b, &s->open);
+}
+
+static void
+search_opened(struct blob_open *r)
+{
+    struct search *s = container_of(r, struct search, open);
+
+    if (r->err == ERR_OK) {
+        search_end(s, ERR_OK);
+        return;
+    }
+    if (r->err != ERR_NOENT && s->fault.code == ERR_OK) {
+        s->fault = r->fault;
+        s->fault.code = r->err;
+    }
+    search_next(s);
+}
+
+static void
+search_begin(struct loop *l, struct task *t)
+{
+    struct search *s = container_of(t, struct search, task);
+    unsigned n = REGISTRY_ELEMENTS_MAX;
+
+    (void)l;
+    s->element = malloc(n * sizeof(s->element[0]));
+    if (s->element == NULL) {
+        search_end(s, fault_set(&s->fault, ERR_NOMEM, "search", "elements"));
+        return;
+    }
+    s->n = registry_elements(s->registry, s->element, n);
+    if (s->n > n)
+        s->n = n;
+    search_next(s);
+}
+
+void
+search_elements(struct search *s, struct ingest *g, struct loop *l)
+{
+    s->registry = g->conf.registry;
+    s->fault = (struct fault){0};
+    s->at = s->n = 0;
+    s->open.loop = l;
+    s->open.done = search_opened;
+    s->open.file_id = s->file_id;
+    s->task.run = search_begin;
+    loop_post(l, &s->task);
+}
