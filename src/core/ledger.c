@@ -181,37 +181,49 @@ ledger_used(const struct ledger *l, const struct ledger_member *m)
 }
 
 static bool
-over(const struct ledger *l, const struct ledger_member *m, unsigned level,
-     unsigned slack)
+over(const struct ledger_conf *conf, const struct ledger_fill *f,
+     unsigned level, unsigned slack)
 {
-    uint64_t total = ledger_total(l, m), used = ledger_used(l, m);
-    uint64_t itotal = l->total.inodes;
-    uint64_t iused = less(itotal, free_now(l).inodes);
-    double limit = (double)l->conf.percent[level] - slack;
-    double room = (double)l->conf.free_below[level];
+    double limit = (double)conf->percent[level] - slack;
+    double room = (double)conf->free_below[level];
 
-    if (total == 0)
+    if (f->total == 0)
         return true;
     if (room > 0)
-        room += (double)total * slack / 100;
-    return (double)used * 100 >= limit * (double)total ||
-           (itotal && (double)iused * 100 >= limit * (double)itotal) ||
-           (double)(total - used) < room;
+        room += (double)f->total * slack / 100;
+    return (double)f->used * 100 >= limit * (double)f->total ||
+           (f->inodes_total &&
+            (double)f->inodes_used * 100 >= limit * (double)f->inodes_total) ||
+           (double)less(f->total, f->used) < room;
 }
 
 enum ledger_status
-ledger_step(const struct ledger *l, struct ledger_member *m)
+ledger_judge(const struct ledger_conf *conf, enum ledger_status before,
+             const struct ledger_fill *f)
 {
     enum ledger_status s = LEDGER_OK;
 
     for (unsigned level = LEDGER_WARNING; level <= LEDGER_FULL; level++) {
         /* A status that holds already is left only after more than its own
          * threshold was given back (D07). */
-        unsigned slack = level <= m->status ? l->conf.hysteresis : 0;
+        unsigned slack = level <= before ? conf->hysteresis : 0;
 
-        if (over(l, m, level, slack))
+        if (over(conf, f, level, slack))
             s = (enum ledger_status)level;
     }
-    m->status = s;
     return s;
+}
+
+enum ledger_status
+ledger_step(const struct ledger *l, struct ledger_member *m)
+{
+    const struct ledger_fill f = {
+        .total = ledger_total(l, m),
+        .used = ledger_used(l, m),
+        .inodes_total = l->total.inodes,
+        .inodes_used = less(l->total.inodes, free_now(l).inodes),
+    };
+
+    m->status = ledger_judge(&l->conf, m->status, &f);
+    return m->status;
 }

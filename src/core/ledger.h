@@ -95,6 +95,20 @@ ledger_available(const struct ledger *l, const struct ledger_member *m);
 /* Bytes: of the file system, or the quota where that is less (STO-020). */
 uint64_t ledger_total(const struct ledger *l, const struct ledger_member *m);
 uint64_t ledger_used(const struct ledger *l, const struct ledger_member *m);
+/* How full something is, whoever has measured it. */
+struct ledger_fill {
+    uint64_t total;
+    uint64_t used;
+    uint64_t inodes_total; /* 0: no such limit */
+    uint64_t inodes_used;
+};
+
+/* The status of F when it was BEFORE so far: by percent, by free bytes, by
+ * inodes, whichever is the worst, with hysteresis (D07). No room at all, total
+ * 0, is FULL. */
+enum ledger_status
+ledger_judge(const struct ledger_conf *conf, enum ledger_status before,
+             const struct ledger_fill *f);
 /* Moves m->status and returns it. */
 enum ledger_status ledger_step(const struct ledger *l, struct ledger_member *m);
 

@@ -41,103 +41,194 @@ needed(const struct select_request *q)
     return size > UINT64_MAX - q->reserve ? UINT64_MAX : size + q->reserve;
 }
 
-/* Whether E would do, whatever the others: SELECT_WAITS, or why not. The order
- * of the questions is the order in which an operator would ask them. */
-static struct select_verdict
-judge(const struct select_request *q, const struct select_element *e)
+static bool
+is_stale(const struct select_request *q, const struct select_element *e)
 {
-    struct select_verdict v = {.need = needed(q), .have = e->available};
+    return e->stale ||
+           (e->fresh_until.ns && mono_reached(q->now, e->fresh_until));
+}
 
+static bool
+is_open(const struct select_request *q, const struct select_element *e,
+        size_t i)
+{
+    return e->circuit_open || (q->live && !breaker_would(&q->live[i].breaker,
+                                                         q->breakers, q->now));
+}
+
+static enum select_excluded
+is_excluded(const struct select_request *q, const struct select_element *e,
+            size_t i)
+{
+    for (unsigned k = 0; k < q->n_out; k++)
+        if (q->out[k].index == i)
+            return q->out[k].why;
+    return e->excluded;
+}
+
+/* What keeps E from taking any file at all: SELECT_WAITS, or why not. The order
+ * of the questions is the order in which an operator would ask them. */
+static enum select_reason
+usable(const struct select_request *q, const struct select_element *e, size_t i)
+{
     if (e->mode != q->mode)
-        v.reason = SELECT_WRONG_MODE;
-    else if (e->excluded == SELECT_FAILED)
-        v.reason = SELECT_NO_MORE;
-    else if (e->excluded == SELECT_REFUSED)
-        v.reason = SELECT_NO_MORE_ROOM;
-    else if (e->unreachable)
-        v.reason = SELECT_UNREACHABLE;
-    else if (e->circuit_open)
-        v.reason = SELECT_CIRCUIT;
-    else if (e->stale)
-        v.reason = SELECT_STALE;
-    else if (e->unwritable)
-        v.reason = SELECT_UNHEALTHY;
-    else if (e->status == SELECT_FULL)
-        v.reason = SELECT_IS_FULL;
-    else if (e->available < v.need)
+        return SELECT_WRONG_MODE;
+    if (e->unreachable)
+        return SELECT_UNREACHABLE;
+    if (is_stale(q, e))
+        return SELECT_STALE;
+    if (e->unwritable)
+        return SELECT_UNHEALTHY;
+    if (e->status == SELECT_FULL)
+        return SELECT_IS_FULL;
+    if (e->unlisted)
+        return SELECT_UNLISTED;
+    if (is_open(q, e, i))
+        return SELECT_CIRCUIT;
+    return SELECT_WAITS;
+}
+
+/* Whether E would do, whatever the others; NEED as worked out once. */
+static struct select_verdict
+judge(const struct select_request *q, const struct select_element *e, size_t i,
+      uint64_t need)
+{
+    uint64_t promised = q->live ? q->live[i].promised : 0;
+    struct select_verdict v = {
+        .reason = usable(q, e, i),
+        .need = need,
+        .have = e->available > promised ? e->available - promised : 0,
+    };
+
+    if (v.reason != SELECT_WAITS)
+        return v;
+    if (v.have < v.need) {
         v.reason = SELECT_NO_SPACE;
-    else if (e->inodes_total && e->inodes_available < SELECT_INODES) {
+    } else if (e->inodes_total && e->inodes_available < SELECT_INODES) {
         v.reason = SELECT_NO_INODES;
         v.need = SELECT_INODES;
         v.have = e->inodes_available;
-    } else
-        v.reason = SELECT_WAITS;
+    } else {
+        /* Asked last: that it is full says more than that it was tried. */
+        switch (is_excluded(q, e, i)) {
+        case SELECT_NOT_EXCLUDED:
+            break;
+        case SELECT_FAILED:
+            v.reason = SELECT_NO_MORE;
+            break;
+        case SELECT_REFUSED:
+            v.reason = SELECT_NO_MORE_ROOM;
+            break;
+        }
+    }
     return v;
+}
+
+static bool
+is_near(const struct select_element *e, const char *datacenter)
+{
+    return e->location && strcmp(e->location, datacenter) == 0;
 }
 
 /* Is A filled before B? Ids differ, so the order is total (ING-110). */
 static bool
-before(const struct select_request *q, const struct select_element *a,
-       const struct select_element *b)
+before(const struct select_element *a, const struct select_element *b,
+       const char *datacenter)
 {
-    if (q->datacenter && *q->datacenter) {
-        bool near_a = a->location && strcmp(a->location, q->datacenter) == 0;
-        bool near_b = b->location && strcmp(b->location, q->datacenter) == 0;
-
-        if (near_a != near_b)
-            return near_a;
-    }
+    if (datacenter && *datacenter &&
+        is_near(a, datacenter) != is_near(b, datacenter))
+        return is_near(a, datacenter);
     if (a->priority != b->priority)
         return a->priority < b->priority;
     return strcmp(a->element_id, b->element_id) < 0;
 }
 
-/* Insertion sort: few elements, and mostly in order already. */
+/* FROM[lo, mid) and FROM[mid, hi) into TO. */
 static void
-sort(const struct select_request *q, const struct select_element *e, size_t n,
-     uint16_t order[SELECT_MAX])
+merge(const struct select_element *e, const char *datacenter,
+      const uint32_t *from, uint32_t *to, size_t lo, size_t mid, size_t hi)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t at = i;
+    size_t i = lo, j = mid;
 
-        for (; at > 0 && before(q, &e[i], &e[order[at - 1]]); at--)
-            order[at] = order[at - 1];
-        order[at] = (uint16_t)i;
+    for (size_t k = lo; k < hi; k++) {
+        bool left = j == hi ||
+                    (i < mid && !before(&e[from[j]], &e[from[i]], datacenter));
+
+        to[k] = left ? from[i++] : from[j++];
     }
+}
+
+/* From below: runs of 1, 2, 4 ... ; no recursion and no bad case. */
+void
+select_order(const struct select_element *e, size_t n, const char *datacenter,
+             uint32_t *order, uint32_t *scratch)
+{
+    uint32_t *from = order, *to = scratch, *swap;
+
+    assert(n <= UINT32_MAX / 2);
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint32_t)i;
+    for (size_t run = 1; run < n; run *= 2) {
+        for (size_t lo = 0; lo < n; lo += 2 * run)
+            merge(e, datacenter, from, to, lo, size_min(lo + run, n),
+                  size_min(lo + 2 * run, n));
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != order)
+        memcpy(order, from, n * sizeof(*order));
+}
+
+static enum select_kind
+worse(enum select_kind sofar, enum select_kind k)
+{
+    /* One that may come back makes it "later", whoever else is full. */
+    if (k == SELECT_LATER || sofar == SELECT_LATER)
+        return SELECT_LATER;
+    return k == SELECT_ROOM ? SELECT_ROOM : sofar;
+}
+
+struct select_result
+select_pick(const struct select_request *q, const struct select_element *e,
+            const uint32_t *order, size_t n, struct select_verdict *verdict)
+{
+    struct select_result r = {.chosen = -1, .kind = SELECT_NEVER};
+    unsigned width = q->fill_width ? q->fill_width : 1;
+    uint64_t need = needed(q);
+    uint32_t open[SELECT_WIDTH_MAX];
+    unsigned n_open = 0;
+
+    assert(width <= SELECT_WIDTH_MAX && (!q->live || q->breakers));
+    for (size_t rank = 0; rank < n && (verdict || n_open < width); rank++) {
+        uint32_t i = order[rank];
+        struct select_verdict v = judge(q, &e[i], i, need);
+
+        v.rank = (unsigned)rank + 1;
+        if (verdict)
+            verdict[i] = v;
+        if (v.reason == SELECT_WAITS && n_open < width)
+            open[n_open++] = i;
+        r.kind = worse(r.kind, reasons[v.reason].kind);
+    }
+    if (n_open > 0) {
+        r.kind = SELECT_YES;
+        r.chosen = (int)open[q->turn % n_open];
+        if (verdict)
+            verdict[r.chosen].reason = SELECT_CHOSEN;
+    }
+    return r;
 }
 
 struct select_result
 select_run(const struct select_request *q, const struct select_element *e,
            size_t n, struct select_verdict *verdict)
 {
-    struct select_result r = {.chosen = -1, .kind = SELECT_NEVER};
-    unsigned width = q->fill_width ? q->fill_width : 1;
-    uint16_t order[SELECT_MAX], open[SELECT_MAX];
-    size_t n_open = 0;
+    uint32_t order[SELECT_MAX], scratch[SELECT_MAX];
 
     assert(n <= SELECT_MAX);
-    sort(q, e, n, order);
-    for (size_t rank = 0; rank < n; rank++) {
-        struct select_verdict v = judge(q, &e[order[rank]]);
-
-        v.rank = (unsigned)rank + 1;
-        if (verdict)
-            verdict[order[rank]] = v;
-        if (v.reason == SELECT_WAITS && n_open < width)
-            open[n_open++] = order[rank];
-        /* One that may come back makes it "later", whoever else is full. */
-        if (reasons[v.reason].kind == SELECT_LATER)
-            r.kind = SELECT_LATER;
-        if (reasons[v.reason].kind == SELECT_ROOM && r.kind == SELECT_NEVER)
-            r.kind = SELECT_ROOM;
-    }
-    if (n_open > 0) {
-        r.kind = SELECT_YES;
-        r.chosen = open[q->turn % n_open];
-        if (verdict)
-            verdict[r.chosen].reason = SELECT_CHOSEN;
-    }
-    return r;
+    select_order(e, n, q->datacenter, order, scratch);
+    return select_pick(q, e, order, n, verdict);
 }
 
 const char *

@@ -9,13 +9,21 @@
  * The answer is a choice and a verdict on every element, with the numbers that
  * led to it, so that `artstore se why` and the 507 body can tell (D06, D08).
  * A function of its arguments: no state, no clock, no memory.
+ *
+ * Many gateways choose a thousand times a second among up to thousands of
+ * elements that change every few seconds. So the order is worked out once for
+ * a list (select_order(), core/snapshot.h), and a choice walks it until enough
+ * have room: usually past the full ones to the first. How many files there are
+ * is not an input. bench/select_bench.c measures it.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_SELECT_H
 #define CORE_SELECT_H
 
 #include "base/base.h"
+#include "core/breaker.h"
 
-#define SELECT_MAX          256 /* elements */
+#define SELECT_MAX          256 /* elements of select_run() */
+#define SELECT_WIDTH_MAX    64  /* of fill_width */
 #define SELECT_SIZE_UNKNOWN UINT64_MAX
 /* Data, attr.json, and a file of block checksums. */
 #define SELECT_INODES 3
@@ -68,6 +76,8 @@ enum select_kind {
       "failed too often of late")                                         \
     X(SELECT_STALE, "stale", SELECT_LATER,                                \
       "has not said for long how full it is")                             \
+    X(SELECT_UNLISTED, "unlisted", SELECT_LATER,                          \
+      "is not among those that the poller lists as available")            \
     X(SELECT_IS_FULL, "full", SELECT_ROOM, "is over its full mark")       \
     X(SELECT_NO_SPACE, "no_space", SELECT_ROOM,                           \
       "has fewer free bytes than are needed")                             \
@@ -94,7 +104,24 @@ struct select_element {
     bool unwritable; /* its health forbids writing, whatever its mode */
     bool circuit_open;
     bool stale;
+    bool unlisted; /* not in capacity:{mode}:available (CAP-062) */
     enum select_excluded excluded;
+    /* CAP-061: stale from then on; {0}: never */
+    struct mono fresh_until;
+};
+
+/* What changes between two lists and belongs to this gateway: beside element
+ * i, place i. */
+struct select_live {
+    struct breaker breaker;
+    uint64_t promised; /* bytes of uploads under way that the element's
+                          numbers do not show yet (D28) */
+};
+
+/* An element that this request must not have again. */
+struct select_out {
+    uint32_t index;
+    enum select_excluded why;
 };
 
 struct select_request {
@@ -102,9 +129,14 @@ struct select_request {
     uint64_t unknown_need;  /* room asked for then (64 MiB, D28) */
     uint64_t reserve;       /* kept free besides (ING-111) */
     enum select_mode mode;  /* select_mode_of(retention) */
-    const char *datacenter; /* NULL or "": none is preferred */
-    unsigned fill_width;    /* 0 is 1 */
+    const char *datacenter; /* NULL or "": none is preferred; for ordering */
+    unsigned fill_width;    /* 0 is 1, SELECT_WIDTH_MAX at most */
     uint64_t turn; /* which of the open elements: any number that changes */
+    struct mono now;
+    const struct select_live *live;      /* NULL: nothing is known */
+    const struct breaker_conf *breakers; /* with live */
+    const struct select_out *out;
+    unsigned n_out;
 };
 
 struct select_verdict {
@@ -123,8 +155,19 @@ struct select_result {
 /* ING-106: TEMPORARY is 0, PERMANENT is 1 (enum retention). */
 enum select_mode select_mode_of(int retention);
 
-/* Judges N elements, SELECT_MAX at most. VERDICT has N places, or is NULL when
- * only the choice is wanted. */
+/* Writes the places of E in the order of filling: those of DATACENTER, then by
+ * priority, then by id. ORDER and SCRATCH have N places. */
+void select_order(const struct select_element *e, size_t n,
+                  const char *datacenter, uint32_t *order, uint32_t *scratch);
+
+/* Chooses along ORDER. VERDICT has N places, by element; or it is NULL when
+ * only the choice is wanted, which is faster: nobody behind the last that is
+ * open is looked at. */
+struct select_result
+select_pick(const struct select_request *q, const struct select_element *e,
+            const uint32_t *order, size_t n, struct select_verdict *verdict);
+
+/* Both for N elements, SELECT_MAX at most. */
 struct select_result
 select_run(const struct select_request *q, const struct select_element *e,
            size_t n, struct select_verdict *verdict);
