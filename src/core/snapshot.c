@@ -85,9 +85,10 @@ status_of(const struct snapshot_fact *f, const struct snapshot *before,
                            : 0,
     };
     long at = before ? snapshot_find(before, id) : -1;
-    enum ledger_status was =
-        at < 0 ? LEDGER_OK : (enum ledger_status)before->e[at].status;
+    enum ledger_status was = LEDGER_OK;
 
+    if (at >= 0)
+        was = (enum ledger_status)before->e[at].status;
     if (f->status >= SELECT_OK && f->status <= SELECT_FULL)
         return (enum select_status)f->status;
     return (enum select_status)ledger_judge(&conf->marks, was, &fill);
@@ -100,38 +101,49 @@ fresh_until(struct dur age, struct dur fresh_for, struct mono now)
 
     if (age.ns > 0)
         t = mono_add(t, (struct dur){-age.ns});
-    return t.ns == 0 ? (struct mono){1} : t; /* 0 would mean never */
+    t.ns += t.ns == 0; /* 0 would mean never */
+    return t;
+}
+
+/* Listed, and nobody has polled it. Where no source says its mode it cannot be
+ * used, and takes part as a mode that takes no files. */
+static struct select_element
+unknown_element(const struct reload_element *listed)
+{
+    struct select_element e = {
+        .element_id = listed->element_id,
+        .location = listed->location,
+        .priority = listed->priority,
+        .mode = SELECT_AR,
+        .stale = true,
+    };
+
+    if (listed->mode != RELOAD_MODE_NONE)
+        e.mode = (enum select_mode)listed->mode;
+    return e;
 }
 
 static struct select_element
-element(const struct reload_element *listed, const struct snapshot_fact *f,
-        const struct snapshot *before, const struct snapshot_conf *conf,
-        struct mono now)
+known_element(const struct reload_element *listed,
+              const struct snapshot_fact *f, const struct snapshot *before,
+              const struct snapshot_conf *conf, struct mono now)
 {
     struct select_element e = {
-        .element_id = listed ? listed->element_id : f->element_id,
+        .element_id = f->element_id,
         .location = location_of(listed, f),
-        .priority = listed ? listed->priority : f->priority,
+        .mode = (enum select_mode)f->mode,
+        .priority = f->priority,
+        .unlisted = f->set == SNAPSHOT_NOT_IN_SET,
+        .unwritable = f->unhealthy || f->unwritable,
+        .status = status_of(f, before, f->element_id, conf),
+        .available = f->available,
+        .inodes_total = f->inodes_total,
+        .inodes_available = f->inodes_available,
+        .fresh_until = fresh_until(f->age, conf->fresh_for, now),
     };
 
-    if (!f) {
-        /* Where no source says the mode it cannot be used anyway. */
-        e.mode = listed->mode == RELOAD_MODE_NONE
-                     ? SELECT_AR
-                     : (enum select_mode)listed->mode;
-        e.stale = true;
-        return e;
-    }
-    e.mode = (enum select_mode)f->mode;
-    if (f->set == SNAPSHOT_IN_SET)
-        e.priority = f->priority;
-    e.unlisted = f->set == SNAPSHOT_NOT_IN_SET;
-    e.unwritable = f->unhealthy || f->unwritable;
-    e.status = status_of(f, before, e.element_id, conf);
-    e.available = f->available;
-    e.inodes_total = f->inodes_total;
-    e.inodes_available = f->inodes_available;
-    e.fresh_until = fresh_until(f->age, conf->fresh_for, now);
+    if (listed && f->set != SNAPSHOT_IN_SET)
+        e.priority = listed->priority;
     return e;
 }
 
@@ -145,7 +157,8 @@ fill(struct snapshot *s, struct select_element *e, const char **endpoint,
     size_t i = 0;
 
     while (walk_next(&w, &listed, &f)) {
-        e[i] = element(listed, f, before, conf, s->made);
+        e[i] = f ? known_element(listed, f, before, conf, s->made)
+                 : unknown_element(listed);
         e[i].element_id = keep(t, e[i].element_id);
         e[i].location = keep(t, e[i].location);
         endpoint[i] = keep(t, endpoint_of(listed, f));

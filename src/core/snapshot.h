@@ -68,7 +68,7 @@ struct snapshot {
 };
 
 /* FACTS must be sorted by element_id, each once. BEFORE, or NULL, lends its
- * statuses for the hysteresis. ERR_TOOBIG: more than SNAPSHOT_MAX; ERR_NOMEM. */
+ * statuses for the hysteresis. ERR_TOOBIG: over SNAPSHOT_MAX; ERR_NOMEM. */
 enum err snapshot_make(struct snapshot **out, const struct reload_list *list,
                        const struct snapshot_fact *facts, size_t n,
                        const struct snapshot *before,
