@@ -128,7 +128,7 @@ static const char *const text[Q_N] = {
     [Q_FEED_GET] = "SELECT n, position FROM feed WHERE uuid = $1",
     [Q_FEED_LOCK] = "SELECT n, position FROM feed WHERE uuid = $1{lock}",
     [Q_FEED_ADD] = "INSERT INTO feed (uuid, element_id, position)"
-                   " VALUES ($1, $2, 0)",
+                   " VALUES ($1, $2, 0) ON CONFLICT (uuid) DO NOTHING",
     [Q_FEED_MOVE] = "UPDATE feed SET element_id = $2, position ="
                     " CASE WHEN position < $3 THEN $3 ELSE position END,"
                     " files = files + $4, bytes = bytes + $5 WHERE n = $1",

@@ -7,7 +7,7 @@
 #define IO_SQLITE_COUNT_H
 
 #include "base/err.h"
-#include "base/slice.h"
+#include "io/sql_words.h"
 #include "obs/metric.h"
 
 struct sql_counts;
@@ -25,10 +25,5 @@ void sql_count_step(struct sql_counts *c, unsigned i, int64_t began,
 void sql_count_reset(struct sql_counts *c, unsigned i);
 /* The connection is in use, or not any more. */
 void sql_count_use(struct sql_counts *c, bool begin);
-
-/* "select" and "file" of "SELECT ... FROM file ...". */
-#define SQL_WORD 24
-void
-sql_words(struct slice text, char operation[SQL_WORD], char table[SQL_WORD]);
 
 #endif
