@@ -236,7 +236,8 @@ loop_mem_turn(struct loop_mem *l)
     did = run_works(l) || did;
     did = run_waiting(l) || did;
     did = run_hooks(l, !did) || did;
-    return did || l->first_task; /* what a hook has posted */
+    /* What a hook has posted or submitted is still to be done. */
+    return did || l->first_task || (l->first_work && !l->hold_work);
 }
 
 void
