@@ -88,6 +88,10 @@ const struct cli_command client_commands[] = {
         .usage = "[OPTION]...",
         .run = cmd_se_ls,
         .connects = true,
+        .about = "FILL is how much of the file system (or quota) is used, by "
+                 "whomever. ROOM is what uploads may still take: less than is "
+                 "free, because room is kept for deletes "
+                 "(STORAGE_HEADROOM_BYTES) and for uploads under way.",
     },
     {
         .name = "se why",
@@ -152,8 +156,8 @@ const struct cli_command client_commands[] = {
     },
     {
         .name = "help",
-        .summary = "explain a command",
-        .usage = "[COMMAND]",
+        .summary = "explain a command or a topic",
+        .usage = "[COMMAND|TOPIC]",
         .run = cmd_help,
         .word = CLI_WORD_COMMAND,
     },
@@ -180,8 +184,7 @@ const struct cli_note cli_files[] = {
     {"DIR/server.json",
      "Written into its data folder by a running server: url and pid."},
     {"DIR/credentials.json",
-     "The first service account of a server: client_id, client_secret, "
-     "token_url."},
+     "The first service account of a server: client_id, client_secret."},
     {"NAME.part", "What has come so far of NAME; see get."},
     {0},
 };

@@ -123,7 +123,7 @@ void
 elements_print(const json_t *elements)
 {
     static const char *const head[] = {"ELEMENT", "MODE",  ">PRIORITY",
-                                       "FILL",    ">FREE", ">TOTAL",
+                                       "FILL",    ">ROOM", ">TOTAL",
                                        "STATUS",  "HEALTH"};
     char text[TEXT_SIZE];
     struct table t;
@@ -168,7 +168,7 @@ elements_alarms(const json_t *elements)
         if (status && strcmp(status, "ok") != 0) {
             text_safe(&b, slice_str(status));
             buf_printf(
-                &b, " (%.1f%% used, %s free)", element_fill(e) / 10.0,
+                &b, " (%.1f%% used, room for %s)", element_fill(e) / 10.0,
                 text_size(member_u64(e, "capacity_free", "available"), free));
         }
         if (health && strcmp(health, "healthy") != 0) {
@@ -216,7 +216,7 @@ static void
 why_print(const json_t *o, uint64_t size, const char *retention)
 {
     static const char *const head[] = {"",          "ELEMENT", "MODE",
-                                       ">PRIORITY", "STATUS",  ">AVAILABLE",
+                                       ">PRIORITY", "STATUS",  ">ROOM",
                                        "VERDICT",   "REASON"};
     const char *choice = member_text(o, "choice");
     char text[TEXT_SIZE];

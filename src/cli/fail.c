@@ -17,11 +17,14 @@ static const struct {
      "only files on elements in mode edit (retention temporary) can be "
      "deleted; `artstore stat ID` shows where this one is"},
     {404, "file_not_found", CLI_NOTFOUND,
-     "`artstore ls` shows the files that exist; a temporary file may have "
-     "expired"},
+     "`artstore ls` shows the files that exist; it may have been deleted, or "
+     "have expired if it had an end"},
     {422, "checksum_mismatch", CLI_MISMATCH,
      "the bytes were changed on their way; put the file again"},
     {422, "virus_detected", CLI_FAILED, "the file was not stored"},
+    {500, "storage_corrupt", CLI_MISMATCH,
+     "its operator has to look: `artstore storage verify ID` names the damage, "
+     "and only a backup can bring the file back"},
     {422, "digest_mismatch", CLI_MISMATCH,
      "the bytes were changed on their way; put the file again"},
     {0, "insufficient_storage", CLI_NOSPACE,

@@ -145,6 +145,19 @@ test_again(void **state)
     }
 }
 
+/* No element of that mode: the server names no time, and none will come. */
+static void
+test_in_vain(void **state)
+{
+    struct failure f = {.status = 503, .code = "no_available_storage"};
+    (void)state;
+
+    assert_int_equal(put_again_after(&f, true, true, true, 1, 5, NULL), -1);
+    assert_int_equal(put_again_after(&f, true, true, true, 1, 5, "5"), 5);
+    strcpy(f.code, "overloaded");
+    assert_int_equal(put_again_after(&f, true, true, true, 1, 5, NULL), 1);
+}
+
 static void
 test_url(void **state)
 {
@@ -197,9 +210,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reply), cmocka_unit_test(test_details),
-        cmocka_unit_test(test_merge), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_url),   cmocka_unit_test(test_query),
+        cmocka_unit_test(test_reply),   cmocka_unit_test(test_details),
+        cmocka_unit_test(test_merge),   cmocka_unit_test(test_again),
+        cmocka_unit_test(test_in_vain), cmocka_unit_test(test_url),
+        cmocka_unit_test(test_query),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,8 +200,6 @@ fill(struct get *g, struct failure *why)
         if (e == CLI_OK)
             e = fetch_verify(f, why);
     }
-    if (e == CLI_MISMATCH)
-        (void)unlink(g->part); /* to go on from it would be in vain */
     return e;
 }
 
@@ -214,8 +212,8 @@ to_file(struct get *g, struct failure *why)
         e = fill(g, why);
     if (e == CLI_OK)
         e = publish(g, why);
-    else if (g->fetch.fd != -1 && g->fetch.have == 0)
-        (void)unlink(g->part); /* nothing to go on from */
+    else if (g->fetch.fd != -1 && (g->fetch.have == 0 || e == CLI_MISMATCH))
+        (void)unlink(g->part); /* to go on from it would be in vain */
     if (g->fetch.fd != -1)
         close(g->fetch.fd);
     return e;

@@ -127,6 +127,67 @@ help_command(FILE *out, const struct cli_command *c)
     }
 }
 
+/* ---- topics: what is about all commands, as in the manual ---- */
+
+static void
+topic_exit_codes(FILE *out)
+{
+#define X(name, number, text) fprintf(out, "  %-4d %s\n", number, text);
+    CLI_EXIT_TABLE(X)
+#undef X
+}
+
+static void
+show_notes(FILE *out, const struct cli_note *n)
+{
+    for (; n->name; n++) {
+        fprintf(out, "  %s\n", n->name);
+        put_wrapped(out, n->text, 6, 0);
+    }
+}
+
+static void
+topic_environment(FILE *out)
+{
+    show_notes(out, cli_environment);
+    fputs("\n`artstore server --help` has the names for the server.\n", out);
+}
+
+static void
+topic_files(FILE *out)
+{
+    show_notes(out, cli_files);
+}
+
+static void
+topic_credentials(FILE *out)
+{
+    put_wrapped(out, cli_places, 0, 0);
+}
+
+static const struct topic {
+    const char *name;
+    const char *summary;
+    void (*show)(FILE *out);
+} topics[] = {
+    {"exit-codes", "what the number at the end means", topic_exit_codes},
+    {"environment", "variables that are read", topic_environment},
+    {"files", "files that are read and written", topic_files},
+    {"credentials", "which server is asked, and as whom", topic_credentials},
+};
+
+static bool
+help_topic(FILE *out, const char *name)
+{
+    for (size_t i = 0; i < countof(topics); i++)
+        if (strcmp(name, topics[i].name) == 0) {
+            fprintf(out, "artstore: %s\n\n", topics[i].summary);
+            topics[i].show(out);
+            return true;
+        }
+    return false;
+}
+
 void
 help_all(FILE *out)
 {
@@ -136,12 +197,13 @@ help_all(FILE *out)
           out);
     for (const struct cli_command *c = NULL; (c = cli_next(c)) != NULL;)
         fprintf(out, "  %-15s %s\n", c->name, c->summary);
+    fputs("\ntopics:\n", out);
+    for (size_t i = 0; i < countof(topics); i++)
+        fprintf(out, "  %-15s %s\n", topics[i].name, topics[i].summary);
     fputs("\nexit codes:\n", out);
-#define X(name, number, text) fprintf(out, "  %-4d %s\n", number, text);
-    CLI_EXIT_TABLE(X)
-#undef X
-    fputs("\n`artstore help COMMAND` explains one; `artstore man | man -l -` "
-          "is all of it.\n",
+    topic_exit_codes(out);
+    fputs("\n`artstore help COMMAND|TOPIC` explains one; `artstore man | man "
+          "-l -` is all of it.\n",
           out);
 }
 
@@ -263,7 +325,8 @@ cmd_help(int argc, char **argv)
         help_command(stdout, c);
         return CLI_OK;
     }
-    if (argc == 2 && list_family(stdout, argv[1]))
+    if (argc == 2 &&
+        (help_topic(stdout, argv[1]) || list_family(stdout, argv[1])))
         return CLI_OK;
     return unknown_command(argv[1]);
 }

@@ -33,8 +33,9 @@ const struct cli_opt put_opts[] = {
      .kind = OPT_CHOICE,
      .at = AT(retention),
      .value = "temporary|permanent",
-     .help = "temporary files expire and can be deleted, permanent ones are "
-             "for the archive. The server's default is temporary."},
+     .help = "temporary files can be deleted and, with --ttl-days, expire; "
+             "permanent ones are for the archive. The server's default is "
+             "temporary."},
     {.name = "ttl-days",
      .kind = OPT_UINT,
      .at = AT(ttl_days),

@@ -166,6 +166,13 @@ put_job_send(struct put_job *j, struct failure *f)
     return CLI_OK;
 }
 
+bool
+put_in_vain(const struct failure *f, const char *retry_after)
+{
+    return f->status == 503 && !retry_after &&
+           strcmp(f->code, "no_available_storage") == 0;
+}
+
 int
 put_again_after(const struct failure *f, bool rewindable, bool sent_all,
                 bool reached, unsigned tries, uint64_t retries,
@@ -174,7 +181,7 @@ put_again_after(const struct failure *f, bool rewindable, bool sent_all,
     /* At once, then after 1, 2, 4 ... seconds. */
     uint64_t wait = tries > 1 ? UINT64_C(1) << size_min(tries - 2, 5) : 0;
 
-    if (!rewindable || tries > retries)
+    if (!rewindable || tries > retries || put_in_vain(f, retry_after))
         return -1;
     if (f->status == 0) {
         /* A server that never answered is a wrong address: say so at once. */
@@ -250,6 +257,7 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
 {
     struct http *h = j->plan->http;
     enum cli_exit e = judge(j, f);
+    const char *later;
     int wait;
 
     assert(j->state == PUT_SENDING && j->req.done);
@@ -261,9 +269,15 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
         warn_if_changed(j);
         return e;
     }
-    wait = put_again_after(
-        f, !j->file->stream, j->req.sent_all, h->answers > 0 || j->req.sent > 0,
-        j->tries, j->plan->retries, http_header(&j->req, "Retry-After"));
+    later = http_header(&j->req, "Retry-After");
+    if (put_in_vain(f, later)) {
+        e = f->exit = CLI_FAILED;
+        failure_remedy(f, "`artstore se ls` shows the modes that there are; "
+                          "`artstore storage init` makes another element");
+    }
+    wait = put_again_after(f, !j->file->stream, j->req.sent_all,
+                           h->answers > 0 || j->req.sent > 0, j->tries,
+                           j->plan->retries, later);
     if (f->status == 401 && h->token_fetched && !j->renewed &&
         !j->file->stream) {
         j->renewed = true;

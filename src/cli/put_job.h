@@ -62,7 +62,9 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f);
 void put_job_release(struct put_job *j);
 
 /* After a failure: may the file be sent again, and after how many seconds?
- * RETRY_AFTER is the header or NULL. -1: no. */
+ * RETRY_AFTER is the header or NULL. -1: no. Where no element can ever take the
+ * file the server names no time. */
+bool put_in_vain(const struct failure *f, const char *retry_after);
 int put_again_after(const struct failure *f, bool rewindable, bool sent_all,
                     bool reached, unsigned tries, uint64_t retries,
                     const char *retry_after);

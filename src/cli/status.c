@@ -113,7 +113,7 @@ print_totals(const json_t *elements)
         free += member_u64(e, "capacity_free", "available");
         total += member_u64(e, "capacity_total", "total");
     }
-    printf("%zu element%s, %s free of %s\n", n, n == 1 ? "" : "s",
+    printf("%zu element%s, room for %s of %s\n", n, n == 1 ? "" : "s",
            text_size(free, a), text_size(total, b));
 }
 

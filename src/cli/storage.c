@@ -245,7 +245,34 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
     e = join_element_make(&el, installation, hash_here(),
                           (struct wall){(int64_t)t.tv_sec * 1000}, f);
     el.disk->ops->close(el.disk);
+    if (e != ERR_OK)
+        (void)fault_in(f, ce->path);
     return e;
+}
+
+/* What to tell the server, and how we know what it was told before: its own
+ * environment and files are not ours unless somebody says so. */
+static void
+tell_list(const struct conf *conf, const char *entry)
+{
+    const enum conf_layer layer = conf->source[CONF_STORAGE_ELEMENTS].layer;
+    struct buf from;
+
+    buf_init(&from, 8 * KIB);
+    conf_source_text(conf, CONF_STORAGE_ELEMENTS, &from);
+    if (entry == NULL) {
+        printf("It is in STORAGE_ELEMENTS already (%s).\n", buf_str(&from));
+    } else {
+        printf("Add it to the server's options and start the server again:\n"
+               "STORAGE_ELEMENTS=%s,%s\n",
+               conf->storage_elements, entry);
+        printf("(What stands before it is from: %s.%s)\n", buf_str(&from),
+               layer == CONF_BY_DEFAULT
+                   ? " If the server has a list of its own, add to that, or "
+                     "give its file with --config."
+                   : "");
+    }
+    buf_release(&from);
 }
 
 static int
@@ -271,12 +298,7 @@ init_run(const struct storage_args *a, const struct conf *conf)
         make_element(&ce, &installation, &f) != ERR_OK)
         return fail("init", &f);
     printf("Made storage element %s in %s\n", ce.id, ce.path);
-    if (listed)
-        printf("It is in STORAGE_ELEMENTS already.\n");
-    else
-        printf("Add it to the server's options and start the server again:\n"
-               "STORAGE_ELEMENTS=%s,%s\n",
-               conf->storage_elements, entry);
+    tell_list(conf, listed ? NULL : entry);
     return CLI_OK;
 }
 

@@ -231,16 +231,45 @@ select_run(const struct select_request *q, const struct select_element *e,
     return select_pick(q, e, order, n, verdict);
 }
 
-const char *
-select_explain(const struct select_element *e, const struct select_verdict *v,
-               char *out, size_t n)
+/* "30.0 MiB"; bytes where EXACT is asked for. */
+static void
+size_text(uint64_t n, bool exact, char out[32])
 {
+    static const char *const unit[] = {"KiB", "MiB", "GiB",
+                                       "TiB", "PiB", "EiB"};
+    double x = (double)n / 1024;
+    unsigned u = 0;
+
+    if (exact || n < 1024) {
+        (void)snprintf(out, 32, "%llu bytes", (unsigned long long)n);
+        return;
+    }
+    for (; x >= 1000 && u + 1 < sizeof(unit) / sizeof(unit[0]); u++)
+        x /= 1024;
+    (void)snprintf(out, 32, "%.1f %s", x, unit[u]);
+}
+
+const char *
+select_explain(const struct select_verdict *v, char *out, size_t n)
+{
+    char need[32], have[32];
+
     assert(v->reason < SELECT_REASON_COUNT);
-    if (v->reason == SELECT_NO_SPACE || v->reason == SELECT_NO_INODES)
-        (void)snprintf(out, n, "%s %s: %llu of %llu", e->element_id,
-                       reasons[v->reason].text, (unsigned long long)v->have,
-                       (unsigned long long)v->need);
-    else
-        (void)snprintf(out, n, "%s %s", e->element_id, reasons[v->reason].text);
+    if (v->reason == SELECT_NO_SPACE) {
+        size_text(v->need, false, need);
+        size_text(v->have, false, have);
+        if (strcmp(need, have) == 0) { /* what decides is behind the point */
+            size_text(v->need, true, need);
+            size_text(v->have, true, have);
+        }
+        (void)snprintf(out, n, "%s: %s are needed, %s are free",
+                       reasons[v->reason].text, need, have);
+    } else if (v->reason == SELECT_NO_INODES) {
+        (void)snprintf(out, n, "%s: %llu are needed, %llu are free",
+                       reasons[v->reason].text, (unsigned long long)v->need,
+                       (unsigned long long)v->have);
+    } else {
+        (void)snprintf(out, n, "%s", reasons[v->reason].text);
+    }
     return out;
 }

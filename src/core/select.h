@@ -79,10 +79,8 @@ enum select_kind {
     X(SELECT_UNLISTED, "unlisted", SELECT_LATER,                          \
       "is not among those that the poller lists as available")            \
     X(SELECT_IS_FULL, "full", SELECT_ROOM, "is over its full mark")       \
-    X(SELECT_NO_SPACE, "no_space", SELECT_ROOM,                           \
-      "has fewer free bytes than are needed")                             \
-    X(SELECT_NO_INODES, "no_inodes", SELECT_ROOM,                         \
-      "has fewer free inodes than are needed")
+    X(SELECT_NO_SPACE, "no_space", SELECT_ROOM, "has too little room")    \
+    X(SELECT_NO_INODES, "no_inodes", SELECT_ROOM, "has too few free inodes")
 
 enum select_reason {
 #define X(code, name, kind, text) code,
@@ -175,9 +173,8 @@ select_run(const struct select_request *q, const struct select_element *e,
 const char *select_reason_name(enum select_reason r); /* "no_space" */
 enum select_kind select_reason_kind(enum select_reason r);
 
-/* "se-01 has fewer free bytes than are needed: 10 of 20" in at most N bytes;
- * returns OUT. */
-const char *select_explain(const struct select_element *e,
-                           const struct select_verdict *v, char *out, size_t n);
+/* "has too little room: 30.0 MiB are needed, 22.6 MiB are free" in at most N
+ * bytes; returns OUT. Whose verdict it is the caller says. */
+const char *select_explain(const struct select_verdict *v, char *out, size_t n);
 
 #endif

@@ -276,13 +276,26 @@ test_explain(void **state)
     q.size = 7;
     q.reserve = 1;
     (void)select_run(&q, e, 2, v);
-    assert_string_equal(select_explain(&e[0], &v[0], text, sizeof(text)),
-                        "se-01 has fewer free bytes than are needed: 5 of 8");
-    assert_string_equal(select_explain(&e[1], &v[1], text, sizeof(text)),
-                        "se-02 is chosen");
+    assert_string_equal(select_explain(&v[0], text, sizeof(text)),
+                        "has too little room: 8 bytes are needed, 5 bytes are "
+                        "free");
+    assert_string_equal(select_explain(&v[1], text, sizeof(text)), "is chosen");
+    v[0].need = (uint64_t)30 << 20;
+    v[0].have = 23715840;
+    assert_string_equal(select_explain(&v[0], text, sizeof(text)),
+                        "has too little room: 30.0 MiB are needed, 22.6 MiB "
+                        "are free");
+    v[0].have = v[0].need - 1;
+    assert_string_equal(select_explain(&v[0], text, sizeof(text)),
+                        "has too little room: 31457280 bytes are needed, "
+                        "31457279 bytes are free");
+    v[0].need = UINT64_MAX;
+    assert_string_equal(select_explain(&v[0], text, sizeof(text)),
+                        "has too little room: 16.0 EiB are needed, 30.0 MiB "
+                        "are free");
     assert_int_equal(v[0].rank, 1);
     assert_int_equal(v[1].rank, 2);
-    assert_string_equal(select_explain(&e[1], &v[1], text, 4), "se-");
+    assert_string_equal(select_explain(&v[1], text, 4), "is ");
     for (int r = 0; r < SELECT_REASON_COUNT; r++) {
         assert_true(select_reason_name((enum select_reason)r)[0] != 0);
         assert_true(select_reason_kind((enum select_reason)r) <= SELECT_NEVER);

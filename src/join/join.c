@@ -128,6 +128,31 @@ set_mode_of(void *arg, enum blob_mode mode)
     element_set_mode(arg, mode);
 }
 
+/* What was changed over HTTP goes before STORAGE_ELEMENTS: whoever changes the
+ * list and sees no effect must learn why. */
+static void
+report_record(struct join *j, const struct join_element *s)
+{
+    static const char *const mode[] = {"edit", "rw", "ro", "ar"};
+    struct meta_element r;
+
+    if (admin_element_get(j->admin, s->element_id, &r) != ERR_OK)
+        return;
+    if (r.priority != s->priority)
+        log_warning(j->conf.log,
+                    "the priority in STORAGE_ELEMENTS counts only when the "
+                    "element is new; change it with PATCH",
+                    F_STR("se_id", s->element_id), F_I64("listed", s->priority),
+                    F_I64("holds", r.priority));
+    if (r.mode != (int)s->mode)
+        log_warning(j->conf.log,
+                    "the element's mode is later than the one in "
+                    "STORAGE_ELEMENTS; it stays, since modes go forward only",
+                    F_STR("se_id", s->element_id),
+                    F_STR("listed", mode[s->mode]),
+                    F_STR("holds", mode[r.mode & 3]));
+}
+
 static enum err
 element_attach(struct join *j, const struct join_element *s, struct element *e,
                struct fault *f)
@@ -141,6 +166,7 @@ element_attach(struct join *j, const struct join_element *s, struct element *e,
                                 .priority = s->priority,
                                 .created_at = j->conf.now,
                                 .updated_at = j->conf.now};
+    enum err err;
 
     (void)slice_copy(slice_str(s->element_id), like.element_id,
                      sizeof(like.element_id));
@@ -149,7 +175,10 @@ element_attach(struct join *j, const struct join_element *s, struct element *e,
                      sizeof(like.endpoint));
     (void)slice_copy(slice_str(j->conf.location), like.location,
                      sizeof(like.location));
-    return admin_attach(j->admin, element_blob(e), &source, &like, f);
+    err = admin_attach(j->admin, element_blob(e), &source, &like, f);
+    if (err == ERR_OK)
+        report_record(j, s);
+    return err;
 }
 
 static enum err

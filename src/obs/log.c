@@ -149,6 +149,8 @@ fault_put(struct line *l, enum log_format f, const struct fault *ft)
 {
     char text[FAULT_TEXT];
 
+    if (!ft)
+        return;
     string_put(l, f, "error", slice_str(err_name(ft->code)));
     string_put(l, f, "detail", slice_str(fault_text(ft, text, sizeof(text))));
 }

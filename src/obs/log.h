@@ -135,7 +135,8 @@ struct log_field {
 #define F_CTX(tr) ((struct log_field){LOG_F_CTX, "", {.p = (tr)}})
 /* "error": "not_found" of an enum err. */
 #define F_ERR(e) ((struct log_field){LOG_F_ERR, "error", {.i = (e)}})
-/* "error" and "detail" of a struct fault. */
+/* "error" and "detail" of a struct fault; NULL gives nothing. Not beside F_ERR,
+ * which has the same key. */
 #define F_FAULT(f) ((struct log_field){LOG_F_FAULT, "error", {.p = (f)}})
 /* The `type` of errors_total (PRD-087), "internal" when it is missing. */
 #define F_TYPE(t) \

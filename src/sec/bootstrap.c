@@ -57,9 +57,10 @@ out:
 static enum err
 credentials_save(const char *dir, const struct credentials *c, struct fault *f)
 {
-    json_t *j =
-        json_pack("{s:s, s:s, s:s}", "client_id", c->client_id, "client_secret",
-                  c->client_secret, "token_url", c->token_url);
+    /* Where the server is differs from start to start: server.json says it. */
+    json_t *j = json_pack("{s:s, s:s, s:s*}", "client_id", c->client_id,
+                          "client_secret", c->client_secret, "token_url",
+                          c->token_url[0] ? c->token_url : NULL);
     char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
     enum err e = text ? sec_file_write(dir, CREDENTIALS_FILE, slice_str(text),
                                        0600, false, f)

@@ -253,6 +253,22 @@ token_put(const struct grant_conf *conf, const struct meta_account *account,
     return GRANT_SERVER_ERROR;
 }
 
+static void
+refusal_put(struct buf *out, enum grant_why why, const char *request_id)
+{
+    const char *text = table[why].text;
+    struct json_writer w;
+
+    json_begin(&w, out);
+    json_put_object(&w, NULL);
+    json_put_text(&w, "error", table[why].name);
+    json_put_text(&w, "error_description", text);
+    json_put_text(&w, "message", text);
+    if (request_id)
+        json_put_text(&w, "request_id", request_id);
+    json_end_object(&w);
+}
+
 void
 grant_answer(const struct grant_conf *conf, const struct grant *g,
              const struct meta_account *account, struct slice peer,
@@ -268,10 +284,7 @@ grant_answer(const struct grant_conf *conf, const struct grant *g,
     if (why == GRANT_OK)
         why = token_put(conf, account, scopes, now, out);
     if (why != GRANT_OK)
-        buf_printf(out,
-                   "{\"error\": \"%s\", \"error_description\": \"%s\", "
-                   "\"message\": \"%s\"}",
-                   table[why].name, table[why].text, table[why].text);
+        refusal_put(out, why, g->request_id);
     reply->why = why;
     reply->status = table[why].status;
     reply->basic_challenge = why == GRANT_INVALID_CLIENT && g->basic;

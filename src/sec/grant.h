@@ -7,8 +7,8 @@
  *     grant_release(&g)                            wipes the secret
  *
  * Errors are those of RFC 6749 section 5.2, as {"error", "error_description"}
- * with the `message` of D16 beside. An account that is not there, one that is
- * disabled and a wrong secret give the same answer. The caller adds
+ * with `message` and `request_id` of D16 beside. An account that is not there,
+ * one that is disabled and a wrong secret give the same answer. The caller adds
  * Cache-Control: no-store, and Retry-After and WWW-Authenticate as told.
  * Any thread. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SEC_GRANT_H
@@ -48,6 +48,8 @@ struct grant {
     enum grant_why why; /* of the parser; GRANT_OK so far */
     bool basic;         /* came by Authorization: Basic */
     bool has_scope;
+    const char *request_id; /* named in errors (D16); NULL: none. The caller's,
+                               to be set after grant_parse() */
     char client_id[65];
     char client_secret[SECRET_MAX + 1];
     char scope[129];

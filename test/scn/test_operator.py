@@ -15,7 +15,7 @@ import time
 import pytest
 import requests
 
-from store import BIN, pattern
+from store import BIN, error_code, pattern, run
 
 pytestmark = pytest.mark.core
 
@@ -303,3 +303,130 @@ def test_log_on_a_terminal(tmp_path):
 
     assert not first_log_line().startswith("{")
     assert json.loads(first_log_line(LOG_FORMAT="json"))
+
+
+# ---- what the messages tell
+
+def data_file(s, j):
+    return glob.glob(os.path.join(s.data, "elements", j["storage_element_id"],
+                                  "data", "**", j["storage_filename"]),
+                     recursive=True)[0]
+
+
+def test_missing_data_is_called_missing(make_server, loop):
+    """Not "its bytes do not match": the operator would look elsewhere."""
+    s = make_server(loop)
+    gone, short = s.put(b"x" * 1000), s.put(b"y" * 1000)
+    os.unlink(data_file(s, gone))
+    os.truncate(data_file(s, short), 10)
+    r = s.get(gone["file_id"])
+    assert (r.status_code, error_code(r)) == (500, "storage_corrupt")
+    assert "its data is missing" in r.json()["message"]
+    r = s.get(short["file_id"])
+    assert "does not have the length" in r.json()["message"]
+    for line in open(s.log, encoding="utf-8"):
+        if '"download failed"' in line:
+            pairs = json.loads(line, object_pairs_hook=list)
+            assert len(dict(pairs)) == len(pairs), "a key stands there twice"
+    assert [x for x in s.log_lines() if x["message"] == "download failed"
+            and "its data is missing" in x["detail"]]
+
+
+@pytest.mark.parametrize("size,at", [(1000, 10), (3 << 20, 2 << 20)])
+def test_get_of_a_damaged_file(make_server, loop, tmp_path, size, at):
+    """Exit code 6, and nothing stays that could be gone on from."""
+    s = make_server(loop)
+    j = s.put(pattern(size), "d.bin")
+    with open(data_file(s, j), "r+b") as f:
+        f.seek(at)
+        f.write(b"damage")
+    out = tmp_path / "out"
+    out.mkdir()
+    p = run(BIN, "get", j["file_id"], "--data-dir", s.data, "--retries", "1",
+            code=None, cwd=out)
+    assert p.returncode == 6, (p.returncode, p.stderr)
+    assert os.listdir(out) == []
+    assert "storage verify" in p.stderr
+
+
+def test_no_element_of_that_mode(make_server, tmp_path):
+    """Waiting cannot help: no Retry-After, and the client does not wait."""
+    s = make_server(options=["--storage-elements", "se-01:edit:elements/a"])
+    r = s.http("POST", "/api/files/upload?filename=f&retention_policy="
+               "PERMANENT", data=b"x")
+    assert (r.status_code, error_code(r)) == (503, "no_available_storage")
+    assert "Retry-After" not in r.headers
+    (tmp_path / "f").write_bytes(b"x")
+    began = time.monotonic()
+    p = run(BIN, "put", "--retention", "permanent", "--data-dir", s.data,
+            tmp_path / "f", code=1)
+    assert time.monotonic() - began < 5
+    assert "mode rw" in p.stderr and "storage init" in p.stderr, p.stderr
+
+
+def test_token_errors_have_a_request_id(make_server):
+    """D16, as all others."""
+    s = make_server()
+    for form in ({"grant_type": "client_credentials", "client_id": "x",
+                  "client_secret": "y"}, {"grant_type": "password"}):
+        r = requests.post(s.url + "/api/v1/auth/token", data=form, timeout=10)
+        assert r.status_code >= 400
+        assert r.json()["request_id"] == r.headers["X-Request-ID"]
+        error_code(r)
+
+
+def test_storage_init_says_what_it_knows(make_server, tmp_path):
+    s = make_server()
+
+    def init(name, *words, code=0, **env):
+        return run(BIN, "storage", "init", "--path", tmp_path / name, "--id",
+                   "se-07", "--data-dir", s.data, *words, code=code,
+                   env={k: str(v) for k, v in env.items()})
+
+    out = init("a").stdout
+    assert "from: default" in out and "--config" in out, out
+    conf = tmp_path / "conf"
+    conf.write_text("STORAGE_ELEMENTS=se-01:edit:elements/se-01\n")
+    out = init("b", "--config", conf).stdout
+    assert "STORAGE_ELEMENTS=se-01:edit:elements/se-01,se-07:rw:" in out
+    assert "from: %s:1" % conf in out, out
+    out = init("c", STORAGE_ELEMENTS="se-01:rw:/x").stdout
+    assert "from: environment" in out, out
+    p = init("a", code=1)
+    assert "the folder is a storage element already" in p.stderr, p.stderr
+    assert str(tmp_path / "a") in p.stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("x")
+    p = init("full", code=1)
+    assert "thesis.tex" in p.stderr and "empty folder" in p.stderr
+
+
+def test_list_that_does_not_count(make_server):
+    """What PATCH has set goes before STORAGE_ELEMENTS, and it is said."""
+    s = make_server()
+    assert s.http("PATCH", "/api/v1/storage-elements/se-01",
+                  json={"mode": "rw"}).status_code == 200
+    s.stop()
+    s.options = ["--storage-elements",
+                 "se-01:edit:elements/se-01,se-02:rw:elements/se-02:5"]
+    before = len(list(s.log_lines()))
+    s.start()
+    told = [x for x in list(s.log_lines())[before:]
+            if x["level"] == "WARNING" and "STORAGE_ELEMENTS" in x["message"]]
+    assert [(x["se_id"], x["listed"], x["holds"]) for x in told] == [
+        ("se-01", "edit", "rw"), ("se-02", 5, 100)], told
+
+
+def test_first_credentials(make_server):
+    """No member that is empty; the address is in server.json."""
+    s = make_server()
+    with open(os.path.join(s.data, "credentials.json"), encoding="ascii") as f:
+        assert set(json.load(f)) == {"client_id", "client_secret"}
+
+
+@pytest.mark.parametrize("topic,word", [
+    ("exit-codes", "130"), ("environment", "ARTSTORE_TOKEN"),
+    ("files", "server.json"), ("credentials", "--client-id")])
+def test_help_topics(topic, word):
+    assert word in run(BIN, "help", topic).stdout
+    assert topic in run(BIN, "help").stdout

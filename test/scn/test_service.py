@@ -106,7 +106,8 @@ def test_openapi(server):
     assert r.status_code == 200
     doc = r.json()
     assert doc["openapi"].startswith("3.1")
-    for path in ("/api/files/upload", "/api/files/{file_id}", "/api/files",
+    for path in ("/api/files/upload", "/api/files/upload/{filename}",
+                 "/api/files/{file_id}", "/api/files",
                  "/api/files/{file_id}/metadata", "/health/live",
                  "/api/v1/auth/token"):
         assert path in doc["paths"], path

@@ -96,6 +96,58 @@ def test_aliases(server, path):
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("path", [
+    "/api/files/upload/", "/api/v1/files/upload/", "/api/v1/upload/"])
+def test_name_in_path(server, method, path):
+    """`curl -T report.pdf URL/` appends the name itself."""
+    for segment, name in (("report.pdf", "report.pdf"),
+                          ("a%20b.txt", "a b.txt"),
+                          ("%D1%82.txt", "т.txt"), ("metadata", "metadata"),
+                          ("..%2F..%2Fetc%2Fpasswd", "passwd"),
+                          ("x?filename=query.bin", "query.bin")):
+        r = server.http(method, path + segment, data=b"named")
+        assert r.status_code == 201, (segment, r.text)
+        assert r.json()["original_filename"] == name
+        assert server.get(r.json()["file_id"]).content == b"named"
+    r = server.http(method, path + "x?retention_policy=PERMANENT", data=b"p")
+    assert r.json()["storage_element_id"] == "se-02", r.text
+    # A form, too: the name of the path goes before that of the part.
+    r = multipart(server, b"form", path=path + "named.bin")
+    assert r.json()["original_filename"] == "named.bin", r.text
+
+
+def test_name_in_path_with_curl(server, tmp_path):
+    f = tmp_path / "my report.pdf"
+    f.write_bytes(pattern(300 * KIB))
+    p = run("curl", "-sS", "--noproxy", "*", "-H", server.auth(), "-T", f,
+            server.url + "/api/files/upload/")
+    j = json.loads(p.stdout)
+    assert j["original_filename"] == "my report.pdf"
+    assert j["sha256_hash"] == sha256(f.read_bytes())
+
+
+@pytest.mark.parametrize("path,status", [
+    ("/api/files/upload/", 404), ("/api/files/upload/a/b", 404),
+    ("/api/files/upload/a%zz", 400), ("/api/files/upload/" + 5000 * "a", 400)])
+def test_name_in_path_refused(server, path, status):
+    with server.wire() as w:  # which sends a path as it is
+        w.request("PUT", path, server.auth(), body=b"x")
+        r = w.answer()
+    assert r.status == status, r
+    assert r.json()["error"] == ("not_found" if status == 404 else
+                                 "invalid_filename")
+
+
+def test_no_scope_no_named_upload(server):
+    r = server.http("PUT", "/api/files/upload/x", data=b"x",
+                    token=server.token("read"))
+    assert r.status_code == 403
+    assert server.http("PUT", "/api/files/upload/x", data=b"x",
+                       token="").status_code == 401
+
+
+@pytest.mark.core
 def test_stored_name(server):
     """STO-034: report_ivanov_20250102T153045_uuid.pdf"""
     j = server.put(b"x", "Report.PDF")

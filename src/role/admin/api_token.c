@@ -97,6 +97,7 @@ token_body(struct small_body *b, struct slice body)
     r->conf = api->grant;
     grant_parse(&r->grant, http_head_value(x->head, SLICE("Content-Type")),
                 body, http_head_value(x->head, SLICE("Authorization")));
+    r->grant.request_id = x->request_id;
     r->mono = x->loop->now;
     r->wall = x->loop->wall;
     r->work.work = token_work;

@@ -39,7 +39,8 @@ reply_error_details(struct call *c, int status, const char *code,
     };
     struct buf b;
 
-    if (status == 503) /* a client that comes back finds it may be better */
+    /* A client that comes back may find it better. */
+    if (status == 503 && !c->for_good)
         exchange_header(x, SLICE("Retry-After"), SLICE("5"));
     buf_init(&b, ERROR_MAX);
     if (!problem_body(&b, &p, form)) { /* details too long: without them */

@@ -66,6 +66,7 @@ struct call {
     struct slice param[ROUTE_PARAMS_MAX]; /* as in the path, undecoded */
     struct caller caller;
     struct log *router_log;
+    bool for_good; /* its 503 will not get better: no Retry-After */
     void *state;
     unsigned loop_id; /* of the loop that ends it: set after exchange_move() */
     struct call *next;

@@ -89,10 +89,17 @@ static void
 unreadable(struct download *d, enum err e, const struct fault *f)
 {
     struct call *c = d->call;
+    struct fault own = {0};
+    const char *why;
     char id[UUID_TEXT];
 
     uuid_text(&d->file_id, id);
-    log_error(d->g->conf.log, "download failed", F_STR("file_id", id), F_ERR(e),
+    if (f == NULL) {
+        (void)fault_set(&own, e, "read", id);
+        f = &own;
+    }
+    why = f->hint ? f->hint : "its bytes do not match their checksum";
+    log_error(d->g->conf.log, "download failed", F_STR("file_id", id),
               F_FAULT(f), F_STR("request_id", c->x->request_id));
     if (d->started) {
         /* Fewer bytes than promised: the connection is cut. */
@@ -103,9 +110,9 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     download_free(d);
     if (e == ERR_CORRUPT)
         reply_error(c, 500, "storage_corrupt",
-                    "File %s is damaged on its storage element: its bytes do "
-                    "not match their checksum, so they are not sent",
-                    id);
+                    "File %s is damaged on its storage element: %s, so it is "
+                    "not sent",
+                    id, why);
     else
         reply_error(c, 503, "storage_error",
                     "File %s cannot be read at the moment", id);

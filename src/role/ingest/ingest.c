@@ -111,7 +111,8 @@ ingest_close(struct ingest **gp)
 
 static const struct route_doc upload_docs[] = {
     {"filename", "query", "string",
-     "Name of the file; needed when the body is not a form"},
+     "Name of the file; needed when the body is not a form and the path does "
+     "not end in it"},
     {"retention_policy", "query", "Retention",
      "TEMPORARY (default) or PERMANENT; also a form field before the file, or "
      "the header X-Retention-Policy"},
@@ -201,6 +202,23 @@ static const struct route routes[] = {
      "file_upload_put",
      "The same for clients that send with PUT (curl -T)",
      {"/api/v1/files/upload", "/api/v1/upload"},
+     upload_docs},
+    {HTTP_PUT,
+     "/api/files/upload/{filename}",
+     SCOPE_WRITE,
+     upload_begin,
+     "file_upload_named_put",
+     "Store a file, sent as it is, under that name (curl -T report.pdf "
+     ".../upload/)",
+     {"/api/v1/files/upload/{filename}", "/api/v1/upload/{filename}"},
+     upload_docs},
+    {HTTP_POST,
+     "/api/files/upload/{filename}",
+     SCOPE_WRITE,
+     upload_begin,
+     "file_upload_named",
+     "The same with POST",
+     {"/api/v1/files/upload/{filename}", "/api/v1/upload/{filename}"},
      upload_docs},
     {HTTP_GET,
      "/api/files",

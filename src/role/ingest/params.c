@@ -19,6 +19,7 @@ refuse(struct refusal *r, int status, const char *code, const char *fmt, ...)
 
     r->status = status;
     r->code = code;
+    r->for_good = false;
     va_start(ap, fmt);
     (void)vsnprintf(r->text, sizeof(r->text), fmt, ap);
     va_end(ap);
@@ -263,6 +264,21 @@ params_digest_field(struct params *p, struct slice name, struct slice value,
              slice_eq_nocase(name, SLICE("Repr-Digest")))
         e = digest_parse(value, &p->digests);
     return digest_ok(e, name, r);
+}
+
+bool
+params_path(struct params *p, struct slice segment, struct refusal *r)
+{
+    char text[4 * KIB];
+    size_t n;
+
+    if (segment.n > sizeof(text) || !pct_decode(segment, text, &n)) {
+        refuse(r, 400, "invalid_filename",
+               "The name of the file in the path is too long or has a %% that "
+               "two hexadecimal digits do not follow");
+        return false;
+    }
+    return set_filename(p, slice_of(text, n), r);
 }
 
 static bool

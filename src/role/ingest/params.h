@@ -18,6 +18,7 @@
 struct refusal {
     int status; /* 0: none */
     const char *code;
+    bool for_good; /* waiting will not help: no Retry-After */
     char text[240];
 };
 
@@ -41,6 +42,8 @@ bool params_set(struct params *p, struct slice name, struct slice value,
                 struct refusal *r);
 /* Is NAME one of ours? */
 bool params_known(struct slice name);
+/* The name of the file as the last segment of the path, percent-encoded. */
+bool params_path(struct params *p, struct slice segment, struct refusal *r);
 /* Everything that the head of X says: query, then headers. */
 bool params_head(struct params *p, const struct exchange *x, struct refusal *r);
 /* Does a body of this type hold the file among other things? */

@@ -98,8 +98,8 @@ verdict_json(struct buf *b, const struct view *v, unsigned i)
                select_reason_name(v->verdict[i].reason), v->verdict[i].rank,
                (unsigned long long)v->verdict[i].need,
                (unsigned long long)v->verdict[i].have);
-    json_out_str(b, slice_str(select_explain(&v->in[i], &v->verdict[i], text,
-                                             sizeof(text))));
+    json_out_str(b,
+                 slice_str(select_explain(&v->verdict[i], text, sizeof(text))));
     buf_add_char(b, '}');
 }
 
@@ -127,11 +127,12 @@ refuse_by_kind(const struct place *p, enum select_kind kind, struct refusal *r)
                "No storage element of mode %s has room for this file; details "
                "say why for each. See: artstore se why",
                mode);
-    else if (kind == SELECT_NEVER)
+    else if (kind == SELECT_NEVER) {
         refuse(r, 503, "no_available_storage",
                "There is no storage element of mode %s, which %s files need",
                mode, name);
-    else
+        r->for_good = true;
+    } else
         refuse(r, 503, "no_available_storage",
                "No storage element of mode %s can take files at the moment; "
                "details say why for each",

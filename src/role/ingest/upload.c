@@ -49,6 +49,7 @@ upload_answer_refusal(struct upload *u)
         call_end(c);
         return;
     }
+    c->for_good = u->refusal.for_good;
     reply_error_details(c, u->refusal.status, u->refusal.code, u->refusal.text,
                         u->details.n ? buf_str(&u->details) : NULL);
     upload_free(u);
@@ -510,7 +511,10 @@ upload_refused_early(struct upload *u)
     const struct http_head *h = x->head;
     struct slice type = http_head_value(h, SLICE("Content-Type"));
 
-    if (!params_head(&u->params, x, &u->refusal))
+    /* A filename in the query has the last word. */
+    if ((u->call->param[0].n &&
+         !params_path(&u->params, u->call->param[0], &u->refusal)) ||
+        !params_head(&u->params, x, &u->refusal))
         return true;
     u->known = h->chunked ? BLOB_SIZE_UNKNOWN : x->body_left;
     if (form_open(u, type)) {
@@ -522,7 +526,8 @@ upload_refused_early(struct upload *u)
         if (u->params.filename[0] == '\0') {
             refuse(&u->refusal, 400, "missing_filename",
                    "The body is not a form, so the name of the file must be in "
-                   "the query: POST /api/files/upload?filename=report.pdf");
+                   "the path or in the query: PUT "
+                   "/api/files/upload/report.pdf");
             return true;
         }
         if (u->params.content_type[0] == '\0')

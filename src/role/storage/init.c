@@ -50,6 +50,15 @@ see_any(void *arg, const char *name, bool is_dir)
     return false;
 }
 
+/* WHY lives forever. */
+static enum err
+refuse_init(struct fault *f, const char *there, const char *why)
+{
+    (void)fault_set(f, ERR_EXISTS, "make an element over", there);
+    (void)fault_hint(f, why);
+    return ERR_EXISTS;
+}
+
 static enum err
 check_empty(struct disk *disk, struct fault *f)
 {
@@ -61,15 +70,10 @@ check_empty(struct disk *disk, struct fault *f)
     if (err != ERR_OK)
         return err;
     if (l.element)
-        return fault_set(f, ERR_EXISTS, "init",
-                         "this folder is a storage element already");
-    if (l.other[0]) {
-        char what[160];
-
-        snprintf(what, sizeof(what),
-                 "the folder is not empty (%.60s); give an empty one", l.other);
-        return fault_set(f, ERR_EXISTS, "init", what);
-    }
+        return refuse_init(f, "superblock",
+                           "the folder is a storage element already");
+    if (l.other[0])
+        return refuse_init(f, l.other, "give an empty folder");
     err = disk_open(disk, DISK_ROOT, "data", DISK_DIR, &data, f);
     if (err == ERR_NOENT)
         return ERR_OK;
@@ -77,8 +81,9 @@ check_empty(struct disk *disk, struct fault *f)
         err = disk_list(disk, data, see_any, &any, f);
     disk_close(disk, &data);
     if (err == ERR_OK && any)
-        err = fault_set(f, ERR_EXISTS, "init",
-                        "data/ is not empty, and its superblock is missing");
+        err = refuse_init(f, "data/",
+                          "it is not empty, but the superblock is missing: "
+                          "what was this folder?");
     return err;
 }
 

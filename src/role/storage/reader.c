@@ -118,6 +118,14 @@ is_dead(struct element *e, const struct uuid *id)
 }
 
 static enum err
+wrong_size(struct fault *f, const char *path)
+{
+    (void)fault_set(f, ERR_CORRUPT, "size", path);
+    (void)fault_hint(f, "its data does not have the length that was stored");
+    return ERR_CORRUPT;
+}
+
+static enum err
 open_now(struct element *e, const struct uuid *id, struct blob_reader *rd,
          struct fault *f)
 {
@@ -133,13 +141,17 @@ open_now(struct element *e, const struct uuid *id, struct blob_reader *rd,
         return ERR_NOENT;
     path_of(&rd->row, PUBLISH_DATA, path);
     err = disk_open(e->disk, e->data, path, 0, &rd->fd, f);
-    if (err == ERR_NOENT) /* deleted since, or damage: not there in any case */
-        return is_dead(e, id) ? ERR_NOENT
-                              : fault_set(f, ERR_CORRUPT, "open", path);
+    if (err == ERR_NOENT) { /* deleted since, or damage: not there anyway */
+        if (is_dead(e, id))
+            return ERR_NOENT;
+        (void)fault_set(f, ERR_CORRUPT, "open", path);
+        (void)fault_hint(f, "its data is missing");
+        return ERR_CORRUPT;
+    }
     if (err == ERR_OK)
         err = disk_stat(e->disk, rd->fd, &st, f);
     if (err == ERR_OK && st.size != rd->row.attr.stored_size)
-        err = fault_set(f, ERR_CORRUPT, "size", path);
+        err = wrong_size(f, path);
     if (err == ERR_OK)
         err = load_checksums(rd, f);
     return err;
