@@ -134,7 +134,7 @@ account_make(struct meta_account *out, const char *client_id, const char *name,
     if (secret.n < SECRET_MIN || secret.n > SECRET_MAX)
         return fault_set(f, ERR_INVAL, "account",
                          "the secret must have 8 to 128 bytes");
-    if (!scopes || (scopes & ~(unsigned)SCOPE_ALL))
+    if (!scopes || (scopes & ~(unsigned)SCOPE_KNOWN))
         return fault_set(f, ERR_INVAL, "account", "scopes are not valid");
     (void)slice_copy(slice_str(client_id), out->client_id,
                      sizeof(out->client_id));

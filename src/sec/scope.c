@@ -5,10 +5,9 @@ static const struct {
     enum scope bit;
     const char *word;
 } table[] = {
-    {SCOPE_READ, "read"},
-    {SCOPE_WRITE, "write"},
-    {SCOPE_DELETE, "delete"},
-    {SCOPE_ADMIN, "admin"},
+    {SCOPE_READ, "read"},       {SCOPE_WRITE, "write"},
+    {SCOPE_DELETE, "delete"},   {SCOPE_ADMIN, "admin"},
+    {SCOPE_GATEWAY, "gateway"},
 };
 
 unsigned

@@ -42,7 +42,7 @@ parts_try(struct slice rest)
     if (claims_read(slice_str(encoded), &conf, &c) != TOKEN_OK) {
         if (memcmp(&c, &zero, sizeof(c)) != 0)
             abort();
-    } else if (c.exp_s < 0 || (c.scopes & ~(unsigned)SCOPE_ALL)) {
+    } else if (c.exp_s < 0 || (c.scopes & ~(unsigned)SCOPE_KNOWN)) {
         abort();
     } else {
         (void)claims_time(&c, dur_s(60), (struct wall){1800000000000});

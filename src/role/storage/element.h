@@ -137,6 +137,13 @@ struct element_stats { /* since the start; for metrics */
 };
 void element_stats(struct element *e, struct element_stats *out);
 
+/* Gives up attempt NUMBER of FILE_ID, whether or not there is a ticket for it:
+ * a tombstone, in every mode (D27). What is published already stays. R has loop
+ * and done; its ticket is not looked at. False: the queue is full, and nothing
+ * was done. */
+bool element_give_up(struct element *e, const struct uuid *file_id,
+                     uint64_t number, struct blob_abort *r);
+
 /* Changes after SINCE, at most MAX, all of them complete: none with a lower
  * number will come later. Blocks. */
 enum err element_changes(struct element *e, uint64_t since, size_t max,

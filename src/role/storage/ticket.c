@@ -513,6 +513,22 @@ abort_now(struct blob_ticket *t)
     ticket_discard(t, r->loop);
 }
 
+bool
+element_give_up(struct element *e, const struct uuid *file_id, uint64_t number,
+                struct blob_abort *r)
+{
+    struct commit_item *it = commit_item_new(COMMIT_ABORT, file_id);
+
+    if (!it)
+        return false;
+    it->req.abort = r;
+    it->attempt = number;
+    if (commit_submit(e, r->loop, it))
+        return true;
+    commit_item_free(e, it);
+    return false;
+}
+
 /* What is being written is waited for: a descriptor must not be closed, and
  * perhaps be another file's, under a write. */
 void

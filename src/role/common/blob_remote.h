@@ -1,0 +1,50 @@
+/* blob_remote.h - port/blob.h for an element in another process, reached by
+ * HTTP(S) through whatever proxies there are (wire/blobs.h, port/fetch.h).
+ *
+ * How the calls travel. Small bodies are one request each, and are asked again
+ * once when the answer is lost, since the element knows attempts by name (D27).
+ * The appends of an upload flow through segments of up to 64 MiB: an append is
+ * DONE when the kernel has taken its bytes, the last of a segment when the
+ * element has answered that its footer fits; a segment is never repeated. An
+ * upload that fails is given up at the element, in the background and once; if
+ * that does not reach it, the attempt's lease ends it.
+ *
+ * Blocks come with a CRC32C for the way, which is checked here, over bytes that
+ * the element has checked against what it stored (D34): so what a proxy or a
+ * memory in between has changed is seen. Consecutive reads of one reader share
+ * one answer.
+ *
+ * What an element knows of itself is a snapshot that somebody else brings:
+ * blob_remote_set_capacity(). Readers are taken for stale when it says that
+ * the element's log has moved.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_COMMON_BLOB_REMOTE_H
+#define ROLE_COMMON_BLOB_REMOTE_H
+
+#include "port/blob.h"
+#include "role/common/ask.h"
+
+struct hash_kernels;
+
+struct blob_remote_conf {
+    const char *element_id; /* until a snapshot says otherwise */
+    const char *url;        /* http(s)://host[:port][/prefix] */
+    const struct hash_kernels *hash;
+    struct ask_auth auth; /* fields NULL: no token */
+    struct dur patience;  /* for a commit to be answered; 0: fetch's */
+    uint64_t segment_max; /* 0: BLOBS_SEGMENT_MAX; whole blocks */
+};
+
+/* F must outlive it. ERR_INVAL, ERR_UNSUPPORTED as fetch_peer_open(). */
+enum err
+blob_remote_open(struct blob **out, struct fetch *f,
+                 const struct blob_remote_conf *conf, struct fault *fault);
+/* No request is under way, no ticket and no reader is left; what was given up
+ * in the background may be. Sets *B to NULL; accepts NULL. */
+void blob_remote_close(struct blob **b);
+
+/* From any thread. */
+void blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c);
+
+#endif

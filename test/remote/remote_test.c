@@ -1,0 +1,98 @@
+/* remote_test.c - port/blob.h over HTTP: the contract on an element behind a
+ * server of its own, on both kinds of loop.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "port/blob_contract.h"
+#include "remote_world.h"
+#include <fcntl.h>
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static struct remote_world *world;
+
+static struct blob *
+c_open(void *arg, struct loop_mem *l)
+{
+    (void)l;
+    world = remote_world_open(arg);
+    return remote_world_blob(world);
+}
+
+static struct blob *
+c_reopen(void *arg, struct blob *b)
+{
+    (void)arg;
+    (void)b;
+    remote_world_restart(world);
+    return remote_world_blob(world);
+}
+
+static void
+c_close(void *arg, struct blob *b)
+{
+    (void)arg;
+    (void)b;
+    remote_world_close(&world);
+}
+
+static void
+c_mode(void *arg, struct blob *b, enum blob_mode mode)
+{
+    (void)arg;
+    (void)b;
+    element_set_mode(remote_world_core(world), mode);
+}
+
+static void
+c_damage(void *arg, struct blob *b, const char *name, uint64_t off)
+{
+    char path[640];
+    uint8_t c;
+    glob_t g;
+    int fd;
+    (void)arg;
+    (void)b;
+
+    snprintf(path, sizeof(path), "%s/data/*/*/*/*/%s", remote_world_path(world),
+             name);
+    assert_int_equal(glob(path, 0, NULL, &g), 0);
+    fd = open(g.gl_pathv[0], O_RDWR | O_CLOEXEC);
+    globfree(&g);
+    assert_true(fd != -1 && pread(fd, &c, 1, (off_t)off) == 1);
+    c ^= 1;
+    assert_int_equal(pwrite(fd, &c, 1, (off_t)off), 1);
+    (void)close(fd);
+}
+
+static int
+contract(const char *name, struct remote_conf *conf)
+{
+    const struct blob_contract c = {.name = name,
+                                    .open = c_open,
+                                    .reopen = c_reopen,
+                                    .close = c_close,
+                                    .set_mode = c_mode,
+                                    .damage = c_damage,
+                                    .arg = conf};
+
+    return blob_contract_run(&c);
+}
+
+int
+main(void)
+{
+    struct remote_conf uring = {.loop = "uring"};
+    struct remote_conf epoll = {.loop = "epoll", .segment_max = BLOCK_SIZE * 7};
+    int failed;
+
+    cmocka_set_test_filter(getenv("TEST_FILTER"));
+    remote_base_make();
+    failed = contract("blob over HTTP (epoll, short segments)", &epoll);
+    failed += contract("blob over HTTP (uring)", &uring);
+    remote_base_remove();
+    return failed;
+}
