@@ -59,22 +59,34 @@ sift(struct heap *h, size_t i, struct heap_item *it)
 }
 
 static bool
-room(struct heap *h)
+grow(struct heap *h, size_t cap)
 {
-    struct heap_item **a;
-    size_t cap;
+    struct heap_item **a = realloc(h->a, cap * sizeof(struct heap_item *));
 
-    if (h->n >= h->max)
-        return false;
-    if (h->n < h->cap)
-        return true;
-    cap = size_min(h->cap ? h->cap * 2 : HEAP_FIRST, h->max);
-    a = realloc(h->a, cap * sizeof(struct heap_item *));
     if (!a)
         return false;
     h->a = a;
     h->cap = cap;
     return true;
+}
+
+static bool
+room(struct heap *h)
+{
+    if (h->n >= h->max)
+        return false;
+    if (h->n < h->cap)
+        return true;
+    return grow(h, size_min(h->cap ? h->cap * 2 : HEAP_FIRST, h->max));
+}
+
+bool
+heap_reserve(struct heap *h, size_t n)
+{
+    assert(n <= h->max);
+    if (n <= h->cap)
+        return true;
+    return grow(h, size_min(n < h->cap * 2 ? h->cap * 2 : n, h->max));
 }
 
 bool

@@ -27,6 +27,9 @@ void heap_init(struct heap *h, size_t max);
 void heap_release(struct heap *h);
 /* Puts IT in, or moves it when it is in. False: ceiling or no memory. */
 bool heap_set(struct heap *h, struct heap_item *it, struct mono at);
+/* From now on heap_set() succeeds while it holds no more than N, at most its
+ * ceiling. False: no memory. */
+bool heap_reserve(struct heap *h, size_t n);
 /* Takes IT out; does nothing when it is not in. */
 void heap_remove(struct heap *h, struct heap_item *it);
 /* The earliest, or NULL. */

@@ -43,6 +43,28 @@ test_ceiling(void **state)
     assert_int_equal(it[0].pos, 0);
 }
 
+/* What is reserved is there: the array does not move while it fills. */
+static void
+test_reserve(void **state)
+{
+    struct heap_item it[100] = {0};
+    struct heap_item **a;
+    struct heap h;
+    (void)state;
+
+    heap_init(&h, 100);
+    assert_true(heap_set(&h, &it[0], (struct mono){1}));
+    assert_true(heap_reserve(&h, 100));
+    a = h.a;
+    assert_true(heap_reserve(&h, 50));
+    for (size_t i = 1; i < 100; i++)
+        assert_true(heap_set(&h, &it[i], (struct mono){(int64_t)i}));
+    assert_ptr_equal(h.a, a);
+    assert_int_equal(h.cap, 100);
+    assert_ptr_equal(heap_first(&h), &it[0]);
+    heap_release(&h);
+}
+
 static void
 test_random(void **state)
 {
@@ -79,6 +101,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ties_leave_as_they_came),
         cmocka_unit_test(test_ceiling),
+        cmocka_unit_test(test_reserve),
         cmocka_unit_test(test_random),
     };
 
