@@ -10,8 +10,8 @@
  *            slower than body_min_rate by more than body_timeout
  *     write  the same with write_timeout and write_min_rate
  *
- * A minimum rate of 0 leaves the deadline of silence. A piece of an answer that
- * is under 16 KiB is given up after twice write_timeout at the latest.
+ * A minimum rate of 0 leaves the deadline of silence. Silence may be noticed
+ * half of the timeout late.
  *
  * An idle plaintext connection holds a struct conn (under 512 bytes) and
  * nothing else; buffers come with the first byte of a request and go with its

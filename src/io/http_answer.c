@@ -156,13 +156,13 @@ head_make(struct exim *x, int status, struct slice type, uint64_t length)
 }
 
 static void
-write_deadline(struct exim *x, size_t n)
+write_deadline(struct exim *x)
 {
     const struct http_conf *k = &x->c->hl->s->conf;
 
     x->sending_since = x->x.loop->now;
     conn_watch(x->c, k->write_timeout, k->write_min_rate, x->body_out,
-               x->sending, n);
+               x->sending);
 }
 
 /* Sends the head, if it has not left, and the piece that is set. */
@@ -188,7 +188,7 @@ out_go(struct exim *x)
             (struct iovec){(void *)(uintptr_t)x->piece.p, x->piece.n};
     }
     if (op->n_iov) {
-        write_deadline(x, x->head_out.n + x->piece.n);
+        write_deadline(x);
         if (x->piece.fd == -1) {
             x->body_out += x->piece.n;
             x->piece.n = 0;
@@ -197,7 +197,7 @@ out_go(struct exim *x)
     } else {
         size_t n = x->piece.n;
 
-        write_deadline(x, n);
+        write_deadline(x);
         x->body_out += n;
         x->piece.n = 0;
         conn_sendfile(x->c, op, x->piece.fd, x->piece.off, n, answer_sent);
@@ -272,7 +272,7 @@ answer_continue(struct exim *x)
     x->out.iov[0] = (struct iovec){(void *)(uintptr_t)text, sizeof(text) - 1};
     x->out.n_iov = 1;
     x->out.more = false;
-    write_deadline(x, 0);
+    write_deadline(x);
     conn_sendv(x->c, &x->out, answer_sent);
 }
 

@@ -58,7 +58,7 @@ pull_deadline(struct exim *x)
     if (x->c->state == CONN_DRAIN)
         return; /* has one for all of it */
     conn_watch(x->c, k->body_timeout, k->body_min_rate, x->body_in,
-               x->pull.waited, SIZE_MAX);
+               x->pull.waited);
 }
 
 static void

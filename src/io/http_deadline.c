@@ -2,16 +2,13 @@
  *
  * A connection has one timer, and one deadline that moves. An operation on a
  * body is judged by what has moved in it, not by whether it is over: it may be
- * a file of a gigabyte. The kernel is asked only when a deadline is reached,
- * and once at the start of an operation that is large enough to be slow.
+ * a file of a gigabyte. The kernel is asked when a deadline is reached, and at
+ * the start of an operation of a peer that has been slow.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_impl.h"
 #include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
 #include <string.h>
 #include <sys/socket.h>
-
-/* Of an operation; for a smaller one a look costs more than it tells. */
-#define LOOK_MIN ((size_t)16 * 1024)
 
 /* Most deadlines are moved before they are reached, so the timer is left where
  * it is unless it would fire too late. */
@@ -52,7 +49,7 @@ time_for(uint64_t n, uint64_t rate)
  * down, however the bytes are cut into operations. */
 void
 conn_watch(struct conn *c, struct dur timeout, uint64_t rate, uint64_t before,
-           struct dur waited, size_t n)
+           struct dur waited)
 {
     struct watch *w = &c->x->watch;
     int64_t behind = rate ? waited.ns - time_for(before, rate).ns : 0;
@@ -61,10 +58,15 @@ conn_watch(struct conn *c, struct dur timeout, uint64_t rate, uint64_t before,
     w->timeout = timeout;
     w->spare.ns = timeout.ns - (behind > 0 ? behind : 0);
     w->rate = rate;
-    w->looked = n >= LOOK_MIN;
-    if (w->looked)
+    /* Whoever was fast so far is not looked at before half of the time is
+     * over: that is nearly all, and a look costs more than a microsecond. */
+    w->looked = behind > 0;
+    if (w->looked) {
         w->base = w->last = progress(c);
-    conn_deadline(c, w->spare);
+        conn_deadline(c, w->spare);
+    } else {
+        conn_deadline(c, (struct dur){timeout.ns / 2});
+    }
 }
 
 /* The deadline was reached; true when the peer has moved enough since. */

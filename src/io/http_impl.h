@@ -197,11 +197,12 @@ exim_of(struct exchange *x)
 
 /* http_deadline.c */
 void conn_deadline(struct conn *c, struct dur d);
-/* The deadline of an operation on N bytes, when the peer has had WAITED for
- * BEFORE bytes of the same body so far. It is over when no byte moved for
- * TIMEOUT, or when all is slower than RATE (0: none) by more than TIMEOUT. */
+/* The deadline of an operation, when the peer has had WAITED for BEFORE bytes
+ * of the same body so far. It is over when no byte moved for TIMEOUT (which may
+ * be noticed half of it later), or when all is slower than RATE (0: none) by
+ * more than TIMEOUT. */
 void conn_watch(struct conn *c, struct dur timeout, uint64_t rate,
-                uint64_t before, struct dur waited, size_t n);
+                uint64_t before, struct dur waited);
 void conn_fire(struct loop *l, struct timer *t);
 
 /* http_conn.c */
