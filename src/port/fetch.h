@@ -7,7 +7,7 @@
  *
  *     fetch_begin()    takes a connection, or waits for one
  *     fetch_send()...  the body in pieces, one at a time
- *     answered()       called once: the head of the answer, or why there is none
+ *     answered()       called once: the head of the answer, or why none came
  *     fetch_read()...  the body of the answer, pulled
  *     fetch_end()      always; ENDED when nothing of it is in flight any more
  *

@@ -1,7 +1,9 @@
 /* remote_test.c - port/blob.h over HTTP: the contract on an element behind a
- * server of its own, on both kinds of loop.
+ * server of its own, on both kinds of loop, and behind nginx with a path prefix,
+ * which spools the bodies of requests or does not.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "port/blob_contract.h"
+#include "nginx.h"
 #include "remote_world.h"
 #include <fcntl.h>
 #include <glob.h>
@@ -87,12 +89,27 @@ main(void)
 {
     struct remote_conf uring = {.loop = "uring"};
     struct remote_conf epoll = {.loop = "epoll", .segment_max = BLOCK_SIZE * 7};
+    bool spools = true, passes = false;
+    struct remote_conf spooled = {.loop = "auto",
+                                  .front = nginx_start,
+                                  .unfront = nginx_stop,
+                                  .arg = &spools};
+    struct remote_conf passed = {.loop = "auto",
+                                 .front = nginx_start,
+                                 .unfront = nginx_stop,
+                                 .arg = &passes};
     int failed;
 
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     remote_base_make();
     failed = contract("blob over HTTP (epoll, short segments)", &epoll);
     failed += contract("blob over HTTP (uring)", &uring);
+    if (nginx_here()) {
+        failed += contract("blob behind nginx, which spools", &spooled);
+        failed += contract("blob behind nginx, which passes on", &passed);
+    } else {
+        print_message("nginx is not here: not tested behind it\n");
+    }
     remote_base_remove();
     return failed;
 }

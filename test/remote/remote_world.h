@@ -40,10 +40,11 @@ const char *remote_base(void);
 struct remote_world *remote_world_open(const struct remote_conf *c);
 /* Stops both sides, and starts them over the same folder. */
 void remote_world_restart(struct remote_world *w);
-/* Checks that nothing is left: no attempt, no block, no connection; and that
- * the element's index is what a rebuild would make, when AUDIT. */
+/* Stops, and checks that nothing is left: no attempt, no block, no connection.
+ */
 void remote_world_close(struct remote_world **w);
-/* What is left at the element when it was stopped: files that no index knows. */
+/* Restarts, and asserts that the element's index is what a rebuild of all its
+ * files would make: nothing lies around. */
 void remote_world_audit(struct remote_world *w);
 
 struct blob *remote_world_blob(struct remote_world *w);    /* the bridge */

@@ -90,13 +90,29 @@ admit_failed(struct loop *l, struct work *w)
     r->done(r);
 }
 
+/* An attempt that has bytes already is somebody else's. */
+static enum err
+take_admission(struct ask *a)
+{
+    struct json_error je = {0};
+    json_t *o = ask_json(a, &JSON_LIMITS_DEFAULT);
+
+    if (o && json_get_int(o, "offset", JSON_REQUIRED, 0, INT64_MAX, 0, &je))
+        a->err = fault_set(&a->fault, ERR_CONFLICT, "admit",
+                           "the attempt has begun already");
+    if (o && je.text[0])
+        a->err = fault_set(&a->fault, ERR_IO, "answer", je.text);
+    json_decref(o);
+    return a->err;
+}
+
 static void
 admit_done(struct ask *a)
 {
     struct blob_ticket *t = container_of(a, struct blob_ticket, ask);
     struct blob_admit *r = t->admit;
 
-    r->err = a->err;
+    r->err = take_admission(a);
     r->fault = a->fault;
     if (a->lost)
         remote_forget(t->remote, t->loop, &t->file_id, t->attempt);
