@@ -68,7 +68,8 @@ enum coord_op {
 
     /* Token bucket: BURST tokens at most, one more every PER. Takes AMOUNT, or
      * none: ERR_AGAIN, `left` is how long until there are enough. `number` is
-     * how many tokens remain. ERR_TOOBIG: more than BURST. */
+     * how many tokens remain. ERR_TOOBIG: more than BURST. PER and BURST may
+     * be others than before: what lacks is never more than BURST. */
     COORD_BUCKET_TAKE, /* key, per, burst, amount */
 
     /* Reservation: MEMBER asks for AMOUNT of a total of LIMIT for TTL; what it

@@ -23,10 +23,12 @@ coord_bucket_take(struct coord_store *s, struct coord_request *r)
         return ERR_TOOBIG;
     whole = (int64_t)r->burst * per;
     lack = e ? e->until.ns - s->now.ns : 0;
+    if (lack > whole) /* it was larger once */
+        lack = whole;
     want = (int64_t)r->amount * per;
     if (lack > whole - want) {
         r->left.ns = lack - (whole - want);
-        r->number = lack < whole ? (uint64_t)((whole - lack) / per) : 0;
+        r->number = (uint64_t)((whole - lack) / per);
         return ERR_AGAIN;
     }
     r->number = (uint64_t)((whole - lack - want) / per);

@@ -135,13 +135,17 @@ bucket(struct model *m, struct model_key *k, struct model_op *o)
 {
     int64_t whole = (int64_t)o->burst * o->per;
     int64_t lack = k->kind == MODEL_BUCKET ? k->full_at - m->now : 0;
-    int64_t after = lack + (int64_t)o->amount * o->per;
+    int64_t after;
+
+    if (lack > whole)
+        lack = whole;
+    after = lack + (int64_t)o->amount * o->per;
 
     if (o->amount > o->burst)
         return ERR_TOOBIG;
     if (after > whole) {
         o->left = after - whole;
-        o->number = lack < whole ? (uint64_t)((whole - lack) / o->per) : 0;
+        o->number = (uint64_t)((whole - lack) / o->per);
         return ERR_AGAIN;
     }
     o->number = (uint64_t)((whole - after) / o->per);

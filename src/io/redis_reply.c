@@ -1,0 +1,43 @@
+/* redis_reply.c - what an error answer of a Redis means; see redis_conn.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "io/redis_conn.h"
+#include <stdio.h>
+
+bool
+redis_reply_is(const struct redisReply *r, const char *code)
+{
+    size_t n = strlen(code);
+
+    if (r->type != REDIS_REPLY_ERROR || r->len < n)
+        return false;
+    if (memcmp(r->str, code, n) == 0 && (r->len == n || r->str[n] == ' '))
+        return true;
+    /* Redis before 7 wraps what a command in a script says:
+     * "ERR Error running script (...): @user_script: 5: -OOM command ..." */
+    for (const char *p = r->str; (p = strstr(p, ": -")) != NULL; p += 3)
+        if (strncmp(p + 3, code, n) == 0 && p[3 + n] == ' ')
+            return true;
+    return false;
+}
+
+enum err
+redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
+                  const char *op, bool secret, struct fault *f)
+{
+    static const char *const denied[] = {"NOPERM", "WRONGPASS", "NOAUTH"};
+    struct slice said = redis_reply_text(r);
+    enum err e = redis_reply_is(r, "OOM") ? ERR_NOMEM : ERR_IO;
+    char what[sizeof(f->what)];
+
+    for (size_t i = 0; i < countof(denied); i++)
+        if (redis_reply_is(r, denied[i]))
+            e = ERR_DENIED;
+    if (r->type != REDIS_REPLY_ERROR)
+        said = SLICE("an answer of another kind");
+    else if (secret)
+        said = slice_head(said, slice_find(said, ' '));
+    (void)snprintf(what, sizeof(what), "%.*s",
+                   (int)size_min(said.n, sizeof(what)), said.p);
+    (void)fault_set(f, e, op, what);
+    return fault_in(f, c->address);
+}
