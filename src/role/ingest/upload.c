@@ -267,10 +267,11 @@ digests_match(struct upload *u)
     const struct digest_set *d = &u->params.digests;
     const char *which = NULL;
 
-    if (d->has_md5 && memcmp(d->md5, u->intake.digests.md5, sizeof(d->md5)))
+    if (d->has_md5 &&
+        memcmp(d->md5, u->intake.digests.md5, sizeof(d->md5)) != 0)
         which = "MD5";
     if (d->has_sha256 &&
-        memcmp(d->sha256, u->intake.digests.sha256, sizeof(d->sha256)))
+        memcmp(d->sha256, u->intake.digests.sha256, sizeof(d->sha256)) != 0)
         which = "SHA-256";
     if (which)
         refuse(&u->refusal, 422, "checksum_mismatch",
