@@ -16,6 +16,7 @@ conf_check_name(enum conf_check check)
         [CONF_C_URL] = "a URL",
         [CONF_C_MIME] = "a list of media types",
         [CONF_C_LISTEN] = "a list of ADDRESS:PORT",
+        [CONF_C_PEERS] = "a list of HOST or HOST:PORT",
         [CONF_C_CIDR] = "a list of networks (CIDR)",
         [CONF_C_ELEMENTS] = "a list of ID:MODE:PATH[:PRIORITY[:QUOTA]]",
         [CONF_C_SWITCH_OR_PATH] = "on, off or a path with a slash",
@@ -91,6 +92,8 @@ check_items(enum conf_check check, struct slice s, const char **why)
     while (err == ERR_OK) {
         if (check == CONF_C_LISTEN)
             err = conf_listen_next(&s, &listen, why);
+        else if (check == CONF_C_PEERS)
+            err = conf_peer_next(&s, 1, &listen, why);
         else if (check == CONF_C_CIDR)
             err = conf_cidr_next(&s, &cidr, why);
         else
@@ -127,6 +130,7 @@ check_one(enum conf_check check, struct slice *s, const char **why)
             return false;
         return true;
     case CONF_C_LISTEN:
+    case CONF_C_PEERS:
     case CONF_C_CIDR:
     case CONF_C_ELEMENTS:
         break;

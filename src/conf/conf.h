@@ -134,6 +134,7 @@ enum conf_check {              /* how a TEXT or an item of a LIST must look */
                   CONF_C_URL, /* scheme://something */
                   CONF_C_MIME,
                   CONF_C_LISTEN,
+                  CONF_C_PEERS,
                   CONF_C_CIDR,
                   CONF_C_ELEMENTS,
                   CONF_C_SWITCH_OR_PATH

@@ -59,43 +59,86 @@ parse_host(struct slice s, char *out, size_t cap)
     return slice_copy(s, out, cap);
 }
 
-enum err
-conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why)
+/* HOST with or without :PORT, [V6] with or without; *PORT begins with the colon,
+ * or is empty. */
+static enum err
+split_item(struct slice item, struct conf_listen *out, struct slice *port,
+           const char **why)
 {
-    const char *unused = NULL;
-    struct slice item, host, port;
     uint8_t addr[16];
-    uint64_t n;
+    struct slice host;
     size_t end;
-    enum err err;
 
-    why = why ? why : &unused;
-    err = next_item(rest, &item, why);
-    if (err != ERR_OK)
-        return err;
     if (item.p[0] == '[') {
         end = slice_find(item, ']');
         host = slice_skip(slice_head(item, end), 1);
-        port = slice_skip(item, end + 1);
+        *port = slice_skip(item, end + 1);
         *why = "what stands in brackets is not an IPv6 address";
         if (slice_find(host, ':') == host.n || !conf_addr_parse(host, addr) ||
             !slice_copy(host, out->host, sizeof(out->host)))
             return ERR_INVAL;
-    } else {
-        end = slice_find(item, ':');
-        host = slice_head(item, end);
-        port = slice_skip(item, end);
-        if (slice_eq(host, SLICE("*")))
-            host = SLICE("");
-        *why = "the address is not one";
-        if (!parse_host(host, out->host, sizeof(out->host)))
-            return ERR_INVAL;
+        return ERR_OK;
     }
-    *why = "each address needs a port, 0 to 65535; IPv6 goes into brackets";
+    end = slice_find(item, ':');
+    host = slice_head(item, end);
+    *port = slice_skip(item, end);
+    if (slice_eq(host, SLICE("*")))
+        host = SLICE("");
+    *why = "the address is not one";
+    return parse_host(host, out->host, sizeof(out->host)) ? ERR_OK : ERR_INVAL;
+}
+
+static bool
+parse_port(struct slice port, uint16_t *out)
+{
+    uint64_t n;
+
     if (port.n < 2 || port.p[0] != ':' || !slice_u64(slice_skip(port, 1), &n) ||
         n > 65535)
+        return false;
+    *out = (uint16_t)n;
+    return true;
+}
+
+enum err
+conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why)
+{
+    const char *unused = NULL;
+    struct slice item, port;
+    enum err err;
+
+    why = why ? why : &unused;
+    err = next_item(rest, &item, why);
+    if (err == ERR_OK)
+        err = split_item(item, out, &port, why);
+    if (err != ERR_OK)
+        return err;
+    *why = "each address needs a port, 0 to 65535; IPv6 goes into brackets";
+    if (!parse_port(port, &out->port))
         return ERR_INVAL;
-    out->port = (uint16_t)n;
+    *why = NULL;
+    return ERR_OK;
+}
+
+enum err
+conf_peer_next(struct slice *rest, uint16_t usual, struct conf_listen *out,
+               const char **why)
+{
+    const char *unused = NULL;
+    struct slice item, port;
+    enum err err;
+
+    why = why ? why : &unused;
+    err = next_item(rest, &item, why);
+    if (err == ERR_OK)
+        err = split_item(item, out, &port, why);
+    if (err != ERR_OK)
+        return err;
+    *why = "each is HOST or HOST:PORT, 1 to 65535; IPv6 goes into brackets";
+    out->port = usual;
+    if (out->host[0] == 0 ||
+        (port.n && (!parse_port(port, &out->port) || out->port == 0)))
+        return ERR_INVAL;
     *why = NULL;
     return ERR_OK;
 }

@@ -33,6 +33,9 @@ struct conf_element {
 
 enum err
 conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why);
+/* HOST or HOST:PORT; without one the port is USUAL. */
+enum err conf_peer_next(struct slice *rest, uint16_t usual,
+                        struct conf_listen *out, const char **why);
 enum err
 conf_cidr_next(struct slice *rest, struct conf_cidr *out, const char **why);
 enum err conf_element_next(struct slice *rest, struct conf_element *out,

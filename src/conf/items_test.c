@@ -55,6 +55,42 @@ test_listen(void **state)
 }
 
 static void
+test_peers(void **state)
+{
+    static const struct {
+        const char *in;
+        enum err err;
+        int port;
+        const char *host;
+        const char *why;
+    } row[] = {
+        {"sentinel-1", ERR_OK, 26379, "sentinel-1", "the usual port"},
+        {"10.0.0.1:26380", ERR_OK, 26380, "10.0.0.1", "its own"},
+        {"[::1]", ERR_OK, 26379, "::1", "IPv6 with the usual port"},
+        {"[::1]:1", ERR_OK, 1, "::1", "and with its own"},
+        {"::1", ERR_INVAL, 0, "", "IPv6 without brackets"},
+        {"a:0", ERR_INVAL, 0, "", "nobody listens on port 0"},
+        {"a:", ERR_INVAL, 0, "", "an empty port"},
+        {":1", ERR_INVAL, 0, "", "no host"},
+        {"*:1", ERR_INVAL, 0, "", "any host is no host to ask"},
+        {"", ERR_END, 0, "", "nothing"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct slice rest = slice_str(row[i].in);
+        struct conf_listen out = {0};
+        const char *why = NULL;
+        enum err err = conf_peer_next(&rest, 26379, &out, &why);
+
+        if (err != row[i].err || (err == ERR_INVAL) != (why != NULL) ||
+            (err == ERR_OK &&
+             (strcmp(out.host, row[i].host) != 0 || out.port != row[i].port)))
+            fail_msg("%s: %s: %s", row[i].in, row[i].why, err_name(err));
+    }
+}
+
+static void
 test_list_ends(void **state)
 {
     struct slice rest = SLICE("a:1, b:2"), trailing = SLICE("a:1,");
@@ -179,9 +215,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_list_ends),
-        cmocka_unit_test(test_cidr),
+        cmocka_unit_test(test_listen),    cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_list_ends), cmocka_unit_test(test_cidr),
         cmocka_unit_test(test_elements),
     };
 

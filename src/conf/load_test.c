@@ -353,7 +353,8 @@ test_print(void **state)
 static void
 test_check(void **state)
 {
-    static const char *const good[] = {"APP_PORT=1", "REDIS_DB=3", NULL};
+    static const char *const good[] = {"APP_PORT=1", "RATE_LIMIT_ADMIN_BURST=3",
+                                       NULL};
     static const char *const bad[] = {"APP_PORT=0", NULL};
     struct conf_input in = {.role = CONF_INGESTER, .envp = good};
     struct buf out;
@@ -363,7 +364,8 @@ test_check(void **state)
     assert_int_equal(conf_check(&in, false, &out), 0);
     assert_non_null(strstr(buf_str(&out), "ingester: good, 0 errors"));
     assert_non_null(strstr(buf_str(&out), "APP_PORT=1 # environment\n"));
-    assert_non_null(strstr(buf_str(&out), "notice: REDIS_DB is accepted"));
+    assert_non_null(
+        strstr(buf_str(&out), "notice: RATE_LIMIT_ADMIN_BURST is "));
     buf_clear(&out);
     in.envp = bad;
     assert_int_equal(conf_check(&in, false, &out), CONF_EXIT);

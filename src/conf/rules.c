@@ -106,6 +106,12 @@ check_others(const struct conf *c, struct conf_report *rep)
     check_pair(c, rep, CONF_TLS_CERT_FILE, CONF_TLS_KEY_FILE);
     check_pair(c, rep, CONF_TLS_KEY_FILE, CONF_TLS_CERT_FILE);
     check_pair(c, rep, CONF_CLIENT_SECRET, CONF_CLIENT_ID);
+    check_pair(c, rep, CONF_REDIS_SENTINELS, CONF_REDIS_SENTINEL_MASTER);
+    check_pair(c, rep, CONF_REDIS_USERNAME, CONF_REDIS_PASSWORD);
+    if (c->redis_tls || slice_starts(slice_str(c->redis_url), SLICE("rediss:")))
+        conf_report_add(rep, CONF_ERROR, CONF_REDIS_TLS,
+                        "%s: this version speaks no TLS to Redis",
+                        c->redis_tls ? "REDIS_TLS=on" : "REDIS_URL=rediss:...");
     if (c->app_env == CONF_ENV_PRODUCTION && !c->auth_enabled) /* PRD-232 */
         conf_report_add(rep, CONF_ERROR, CONF_AUTH_ENABLED,
                         "AUTH_ENABLED=off: must be on with "

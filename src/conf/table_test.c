@@ -142,6 +142,7 @@ good_text(const struct conf_option *o, size_t n, char *out)
     static const char *const item[] = {
         [CONF_C_MIME] = "a/b",
         [CONF_C_LISTEN] = "h:1",
+        [CONF_C_PEERS] = "h:1",
         [CONF_C_CIDR] = "::1",
     };
     size_t used = 0;

@@ -15,6 +15,7 @@
 #define IO_COORD_REDIS_IMPL_H
 
 #include "base/prng.h"
+#include "conf/items.h"
 #include "io/coord_redis.h"
 #include "io/redis_conn.h"
 #include "port/coord_subs.h"
@@ -105,15 +106,10 @@ struct link {
     char sha[COORD_OPS][SHA_HEX + 1];
 };
 
-struct endpoint {
-    char host[256];
-    uint16_t port;
-};
-
 struct sentinel {
     struct redis_conn conn;
     struct redis_call auth, ask;
-    struct endpoint at[COORD_REDIS_SENTINELS];
+    struct conf_listen at[COORD_REDIS_SENTINELS];
     unsigned n; /* 0: none are used */
     unsigned next;
     unsigned tried; /* since it was wanted */

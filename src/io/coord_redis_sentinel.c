@@ -8,7 +8,8 @@
  * connection ends the next Sentinel is asked, and an answer that differs from
  * where we are counts like a switch. SPDX-License-Identifier: Apache-2.0 */
 #include "io/coord_redis_impl.h"
-#include <stdio.h>
+
+#define SENTINEL_PORT 26379
 
 static struct coord_redis *
 of_conn(struct redis_conn *c)
@@ -22,7 +23,7 @@ static void
 ask_next(struct coord_redis *d)
 {
     struct sentinel *s = &d->sentinel;
-    struct endpoint *at = &s->at[s->next];
+    const struct conf_listen *at = &s->at[s->next];
 
     redis_conn_open(&s->conn, at->host, at->port);
 }
@@ -183,30 +184,6 @@ retry_fired(struct loop *l, struct timer *t)
 
 /* --- life ----------------------------------------------------------------- */
 
-/* "host", "host:port" or "[v6]:port". */
-static bool
-endpoint_parse(struct slice s, struct endpoint *out)
-{
-    struct slice host = s, port = SLICE_NULL;
-    uint64_t n = 26379;
-    size_t end;
-
-    if (slice_starts(s, SLICE("["))) {
-        end = slice_find(s, ']');
-        host = slice_skip(slice_head(s, end), 1);
-        port = slice_skip(s, end + 1);
-    } else {
-        end = slice_find(s, ':');
-        host = slice_head(s, end);
-        port = slice_skip(s, end);
-    }
-    if (port.n && (port.p[0] != ':' || !slice_u64(slice_skip(port, 1), &n)))
-        return false;
-    out->port = (uint16_t)n;
-    return host.n && n > 0 && n <= 65535 &&
-           slice_copy(host, out->host, sizeof(out->host));
-}
-
 enum err
 sentinel_init(struct coord_redis *d, struct fault *f)
 {
@@ -216,7 +193,9 @@ sentinel_init(struct coord_redis *d, struct fault *f)
         .closed = closed,
     };
     struct sentinel *s = &d->sentinel;
-    struct slice rest = slice_str(d->conf.sentinels), item;
+    struct slice rest = slice_str(d->conf.sentinels);
+    struct conf_listen at;
+    enum err e;
 
     redis_conn_init(&s->conn, d->home);
     s->conn.ops = &ops;
@@ -224,15 +203,15 @@ sentinel_init(struct coord_redis *d, struct fault *f)
     s->conn.timeout = d->conf.timeout;
     s->conn.ping_every = dur_s(5);
     s->retry.fire = retry_fired;
-    while (rest.n && slice_cut(&rest, ',', &item)) {
+    while ((e = conf_peer_next(&rest, SENTINEL_PORT, &at, NULL)) == ERR_OK) {
         if (s->n == COORD_REDIS_SENTINELS)
             return fault_set(f, ERR_TOOBIG, "open redis",
                              "more than 16 Sentinels");
-        if (!endpoint_parse(slice_trim(item), &s->at[s->n]))
-            return fault_set(f, ERR_INVAL, "open redis",
-                             "a Sentinel is HOST or HOST:PORT");
-        s->n++;
+        s->at[s->n++] = at;
     }
+    if (e != ERR_END)
+        return fault_set(f, ERR_INVAL, "open redis",
+                         "a Sentinel is HOST or HOST:PORT");
     if (s->n) /* not all processes the same one first */
         s->next = (unsigned)prng_below(&d->prng, s->n);
     return ERR_OK;
