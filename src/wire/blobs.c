@@ -57,12 +57,10 @@ put_hex(struct json_writer *w, const char *key, const uint8_t *p, size_t n)
 }
 
 void
-blobs_put_attr(struct json_writer *w, const char *key,
-               const struct file_attr *a)
+blobs_put_members(struct json_writer *w, const struct file_attr *a)
 {
     char id[UUID_TEXT], crc[9];
 
-    json_put_object(w, key);
     json_put_text(w, "file_id", uuid_text(&a->file_id, id));
     json_put_text(w, "original_filename", a->original_filename);
     json_put_text(w, "storage_filename", a->storage_filename);
@@ -88,6 +86,14 @@ blobs_put_attr(struct json_writer *w, const char *key,
     json_put_u64(w, "stored_size", a->stored_size);
     snprintf(crc, sizeof(crc), "%08x", a->stored_crc);
     json_put_text(w, "stored_crc32c", crc);
+}
+
+void
+blobs_put_attr(struct json_writer *w, const char *key,
+               const struct file_attr *a)
+{
+    json_put_object(w, key);
+    blobs_put_members(w, a);
     json_end_object(w);
 }
 

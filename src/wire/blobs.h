@@ -47,6 +47,8 @@
  * byte by byte as it was. */
 void blobs_put_attr(struct json_writer *w, const char *key,
                     const struct file_attr *a);
+/* Its members without the braces, for those who add some. */
+void blobs_put_members(struct json_writer *w, const struct file_attr *a);
 /* False: E says what is missing or wrong. A->metadata is then NULL, else the
  * caller's to free(). */
 bool blobs_get_attr(const json_t *o, struct file_attr *a, struct json_error *e);

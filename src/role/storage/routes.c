@@ -2,16 +2,14 @@
 #include "role/storage/routes.h"
 #include "base/hex.h"
 #include "role/common/capacity.h"
-#include "role/common/file.h"
 #include "role/common/reply.h"
+#include "wire/changes.h"
 #include "wire/date.h"
 #include "wire/query.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CAPACITY_TEXT_MAX ((size_t)256 * 1024)
-/* A page of changes, each with up to 8 KiB of metadata and its escapes. */
-#define CHANGES_TEXT_MAX (CHANGES_PAGE_MAX * (size_t)24 * 1024)
 
 struct storage_api {
     struct element *element[STORAGE_ELEMENTS_MAX];
@@ -137,10 +135,10 @@ struct changes {
     struct work work;
     struct call *call;
     struct element *element;
-    uint64_t since, limit;
-    uint64_t first, last; /* what the log has */
-    uint64_t next;        /* the last that is told */
+    struct changes_head head;
+    uint64_t limit;
     unsigned n;
+    struct json_writer w;
     struct buf text;
     enum err err;
     struct fault fault;
@@ -149,74 +147,53 @@ struct changes {
 static bool
 put_change(void *arg, const struct index_change *c)
 {
-    static const char *const op[] = {"", "publish", "delete", "expire"};
-    const struct file_attr *a = &c->row.attr;
+    const struct change row = {c->seq, (enum change_op)c->op, c->at,
+                               c->row.attr};
     struct changes *q = arg;
-    char date[DATE_TEXT], id[UUID_TEXT];
 
-    buf_printf(&q->text, "%s{\"seq\":%llu,\"op\":\"%s\",\"at\":\"%s\"",
-               q->n++ ? "," : "", (unsigned long long)c->seq, op[c->op],
-               date_rfc3339_ms(c->at, date));
-    buf_printf(&q->text, ",\"file_id\":\"%s\",\"epoch\":%llu",
-               uuid_text(&a->file_id, id), (unsigned long long)a->epoch);
-    if (c->op == INDEX_PUBLISH) {
-        buf_add_str(&q->text, ",\"file\":{");
-        attr_json(&q->text, a);
-        buf_printf(&q->text,
-                   ",\"element_uuid\":\"%s\",\"state\":\"%s\","
-                   "\"stored_size\":%llu,\"stored_crc\":\"%08x\"}",
-                   uuid_text(&a->element_uuid, id),
-                   a->state == ATTR_HELD ? "held" : "committed",
-                   (unsigned long long)a->stored_size, a->stored_crc);
-    }
-    buf_add_char(&q->text, '}');
-    q->next = c->seq;
+    changes_put_row(&q->w, &row);
+    q->n++;
+    q->head.next = c->seq;
     return !q->text.failed;
+}
+
+static void
+changes_whose(struct changes *q)
+{
+    struct blob_capacity cap;
+
+    capacity_of(q->element, &cap);
+    memcpy(q->head.element_id, cap.element_id, sizeof(cap.element_id));
+    q->head.element_uuid = cap.element_uuid;
+    q->head.boot = cap.boot;
 }
 
 static void
 changes_work(struct work *w)
 {
     struct changes *q = container_of(w, struct changes, work);
+    struct changes_head *h = &q->head;
 
-    q->next = q->since;
-    q->err = element_log(q->element, &q->first, &q->last, &q->fault);
+    h->next = h->since;
+    q->err = element_log(q->element, &h->first_seq, &h->seq, &q->fault);
     /* Its end and its beginning: whoever is out of it must list the files. */
     if (q->err == ERR_OK &&
-        (q->since > q->last ||
-         (q->since < q->last && (q->first == 0 || q->since + 1 < q->first))))
+        (h->since > h->seq ||
+         (h->since < h->seq &&
+          (h->first_seq == 0 || h->since + 1 < h->first_seq))))
         q->err = ERR_NOENT;
-    buf_add_str(&q->text, ",\"changes\":[");
-    if (q->err == ERR_OK)
-        q->err = element_changes(q->element, q->since, (size_t)q->limit,
-                                 put_change, q, &q->fault);
-    buf_add_char(&q->text, ']');
-}
-
-static void
-changes_reply(struct changes *q)
-{
-    struct call *c = q->call;
-    struct blob_capacity cap;
-    char uuid[UUID_TEXT];
-    struct buf b;
-
-    capacity_of(q->element, &cap);
-    buf_init(&b, CHANGES_TEXT_MAX);
-    buf_printf(&b,
-               "{\"element_id\":\"%s\",\"element_uuid\":\"%s\",\"boot\":%llu,"
-               "\"first_seq\":%llu,\"seq\":%llu,\"since\":%llu,\"next\":%llu,"
-               "\"more\":%s",
-               cap.element_id, uuid_text(&cap.element_uuid, uuid),
-               (unsigned long long)cap.boot, (unsigned long long)q->first,
-               (unsigned long long)q->last, (unsigned long long)q->since,
-               (unsigned long long)q->next,
-               q->n == q->limit && q->next < q->last ? "true" : "false");
-    buf_add_slice(&b, buf_slice(&q->text));
-    buf_add_char(&b, '}');
-    b.failed |= q->text.failed;
-    reply_json(c, 200, &b);
-    buf_release(&b);
+    if (q->err != ERR_OK)
+        return;
+    json_begin(&q->w, &q->text);
+    json_put_object(&q->w, NULL);
+    json_put_list(&q->w, "changes");
+    q->err = element_changes(q->element, h->since, (size_t)q->limit, put_change,
+                             q, &q->fault);
+    json_end_list(&q->w);
+    h->more = q->n == q->limit && h->next < h->seq;
+    changes_whose(q);
+    changes_put_head(&q->w, h);
+    json_end_object(&q->w);
 }
 
 static void
@@ -228,7 +205,8 @@ changes_done(struct loop *l, struct work *w)
     (void)l;
     if (q->err == ERR_NOENT) {
         snprintf(details, sizeof(details), "{\"first_seq\":%llu,\"seq\":%llu}",
-                 (unsigned long long)q->first, (unsigned long long)q->last);
+                 (unsigned long long)q->head.first_seq,
+                 (unsigned long long)q->head.seq);
         reply_error_details(q->call, 410, "changes_gone",
                             "The change log does not reach from that number to "
                             "now; list the files of the element instead and go "
@@ -237,7 +215,7 @@ changes_done(struct loop *l, struct work *w)
     } else if (q->err != ERR_OK) {
         reply_fault(q->call, &q->fault);
     } else {
-        changes_reply(q);
+        reply_json(q->call, 200, &q->text);
     }
     buf_release(&q->text);
     free(q);
@@ -293,9 +271,9 @@ changes_get(struct call *c)
     }
     q->call = c;
     q->element = e ? e : a->element[0];
-    q->since = since;
+    q->head.since = since;
     q->limit = limit;
-    buf_init(&q->text, CHANGES_TEXT_MAX);
+    buf_init(&q->text, CHANGES_TEXT);
     q->work = (struct work){.work = changes_work, .done = changes_done};
     loop_work(c->x->loop, &q->work);
 }

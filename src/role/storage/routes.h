@@ -14,8 +14,8 @@
 #include "role/storage/element.h"
 
 #define STORAGE_ELEMENTS_MAX 64
-#define CHANGES_PAGE         256 /* when the client says nothing */
-#define CHANGES_PAGE_MAX     1000
+#define CHANGES_PAGE         256  /* when the client says nothing */
+#define CHANGES_PAGE_MAX     1000 /* CHANGES_MAX of wire/changes.h */
 #define VERIFY_MAX           2 /* at a time: each takes a worker and a disk */
 
 struct storage_api;
