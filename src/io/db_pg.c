@@ -16,6 +16,8 @@
 #define LOSSES_MAX      2 /* a dead one of the pool, and one more */
 #define COLLISION_FIRST (1 * MS_NS)
 #define COLLISION_LAST  (100 * MS_NS)
+/* Collisions with which a transaction asks to run alone. */
+#define ALONE_AFTER 2
 
 struct slot {
     struct pg *pg;
@@ -121,6 +123,7 @@ make_one(struct pool *p, struct slot *out, struct fault *f)
     e = pg_open(&out->pg, &p->conf, &mine);
     (void)pthread_mutex_lock(&p->lock);
     p->probing = false;
+    assert(e || out->pg);
     if (!e) {
         p->backoff = 0;
         out->born = clock_now();
@@ -203,15 +206,18 @@ enum verdict {
     UNSURE    /* the connection broke in the commit */
 };
 
+/* ALONE: it has collided before. */
 static enum err
-run_once(struct db_pg *d, struct pg *pg, enum db_mode mode, db_fn *fn,
-         void *arg, enum verdict *v, struct fault *f)
+run_once(struct db_pg *d, struct pg *pg, enum db_mode mode, bool alone,
+         db_fn *fn, void *arg, enum verdict *v, struct fault *f)
 {
     struct db_tx *t = pg_use(pg, d->base, d->pool->counts);
     enum err e = ERR_OK;
     bool commits = false;
 
-    if (mode != DB_READ)
+    if (alone)
+        e = pg_alone(pg, true, f);
+    if (mode != DB_READ && !e)
         e = pg_begin(pg, mode == DB_BULK, f);
     if (!e)
         e = fn(t, arg, f);
@@ -230,6 +236,8 @@ run_once(struct db_pg *d, struct pg *pg, enum db_mode mode, db_fn *fn,
          : e == ERR_TIMEOUT            ? DONE
                                        : LOST;
     pg_end(pg);
+    if (alone && pg_state(pg) != PG_LOST)
+        (void)pg_alone(pg, false, NULL);
     return e;
 }
 
@@ -240,7 +248,7 @@ find_out(struct pool *p, const char *xid, struct fault *f)
 {
     int64_t limit = clock_now() + p->conf.statement_timeout.ns + 5 * S_NS;
     enum pg_outcome out = PG_IN_PROGRESS;
-    struct slot s;
+    struct slot s = {0};
     char what[160];
 
     while (clock_now() < limit) {
@@ -272,13 +280,13 @@ d_run(struct db *db, enum db_mode mode, db_fn *fn, void *arg, struct fault *f)
     int64_t pause = COLLISION_FIRST;
     char xid[PG_XID_MAX];
     enum verdict v;
-    struct slot s;
+    struct slot s = {0};
     enum err e;
 
     for (;;) {
         if ((e = acquire(d->pool, &s, f)))
             return e;
-        e = run_once(d, s.pg, mode, fn, arg, &v, f);
+        e = run_once(d, s.pg, mode, collisions >= ALONE_AFTER, fn, arg, &v, f);
         memcpy(xid, pg_xid(s.pg), sizeof(xid));
         release(d->pool, &s);
         if (v == UNSURE) {
@@ -332,16 +340,22 @@ pool_free(struct pool *p)
 }
 
 static void
+pool_drop(struct pool *p)
+{
+    if (--p->refs > 0)
+        return;
+    assert(p->open == p->n_idle); /* nobody is at work any more */
+    pool_free(p);
+}
+
+static void
 d_close(struct db *db)
 {
     struct db_pg *d = container_of(db, struct db_pg, db);
     struct pool *p = d->pool;
 
     free(d);
-    if (--p->refs > 0)
-        return;
-    assert(p->open == p->n_idle); /* nobody is at work any more */
-    pool_free(p);
+    pool_drop(p);
 }
 
 static const struct db_ops ops = {
@@ -382,6 +396,7 @@ pool_new(const struct db_pg_conf *c)
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&p->freed, &attr);
     (void)pthread_condattr_destroy(&attr);
+    p->refs = 1;
     p->min = c->pool_min;
     p->max = c->pool_max;
     p->timeout = c->pool_timeout;
@@ -404,7 +419,7 @@ pool_new(const struct db_pg_conf *c)
 static enum err
 connect_once(struct pool *p, struct fault *f)
 {
-    struct slot s;
+    struct slot s = {0};
     enum err e = acquire(p, &s, f);
 
     if (!e)
@@ -415,34 +430,31 @@ connect_once(struct pool *p, struct fault *f)
 enum err
 db_pg_open(struct db **out, const struct db_pg_conf *c, struct fault *f)
 {
-    struct pool *p = NULL;
-    struct db_pg *d[DB_PG_PARTS] = {NULL};
+    struct pool *p;
     unsigned base = 0;
-    enum err e = ERR_OK;
+    enum err e;
 
     assert(c->n_schema >= 1 && c->n_schema <= DB_PG_PARTS);
     assert(c->pool_max >= 1 && c->pool_max <= DB_PG_POOL_MAX);
-    for (unsigned i = 0; i < c->n_schema; i++) {
-        out[i] = NULL;
-        d[i] = calloc(1, sizeof(*d[i]));
-        if (!d[i])
-            e = ERR_NOMEM;
-    }
-    if (!e)
-        p = pool_new(c);
+    memset(out, 0, c->n_schema * sizeof(*out));
+    p = pool_new(c);
     if (!p)
-        e = fault_set(f, ERR_NOMEM, "open PostgreSQL", "memory");
-    if (!e)
-        e = connect_once(p, f);
+        return fault_set(f, ERR_NOMEM, "open PostgreSQL", "memory");
+    e = connect_once(p, f);
     for (unsigned i = 0; i < c->n_schema && !e; i++) {
-        *d[i] = (struct db_pg){{&ops}, p, base};
+        struct db_pg *d = malloc(sizeof(*d));
+
+        if (!d) {
+            e = fault_set(f, ERR_NOMEM, "open PostgreSQL", "memory");
+            break;
+        }
+        *d = (struct db_pg){{&ops}, p, base};
         base += c->schema[i]->n_stmts;
         p->refs++;
-        out[i] = &d[i]->db;
+        out[i] = &d->db;
     }
     for (unsigned i = 0; i < c->n_schema && e; i++)
-        free(d[i]);
-    if (e && p)
-        pool_free(p);
+        db_close(&out[i]);
+    pool_drop(p);
     return e;
 }

@@ -243,7 +243,7 @@ check_version(struct pg *p, struct fault *f)
     if (v >= PG_VERSION_MIN)
         return ERR_OK;
     (void)snprintf(what, sizeof(what), "%s is version %d.%d", p->name,
-                   v / 10000, v / 100 % 100);
+                   v / 10000, v % 10000); /* since version 10 */
     (void)fault_set(f, ERR_UNSUPPORTED, "check version", what);
     return fault_hint(f, "PostgreSQL 13 or later is needed");
 }
@@ -358,11 +358,27 @@ pg_exec(struct pg *p, const char *sql, struct fault *f)
 
 /* --- transactions --------------------------------------------------------- */
 
+/* An advisory lock: shared by each transaction from its begin, exclusive for
+ * one that wants to be alone, taken before its transaction so that it sees what
+ * the others have done. Waiting is first come, first served. The number is any
+ * that nobody else uses. */
+#define TURN "5929120364117554"
+
+enum err
+pg_alone(struct pg *p, bool on, struct fault *f)
+{
+    return pg_exec(p,
+                   on ? "SELECT pg_advisory_lock(" TURN ")"
+                      : "SELECT pg_advisory_unlock(" TURN ")",
+                   f);
+}
+
 enum err
 pg_begin(struct pg *p, bool bulk, struct fault *f)
 {
     static const char *const sql[2] = {
         "BEGIN ISOLATION LEVEL SERIALIZABLE;"
+        "SELECT pg_advisory_xact_lock_shared(" TURN ");"
         "SELECT CAST(pg_current_xact_id() AS text)",
         "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = 0;"
         "SELECT CAST(pg_current_xact_id() AS text)"};

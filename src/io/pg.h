@@ -62,6 +62,10 @@ enum err pg_query(struct pg *p, const char *sql, struct fault *f);
 /* The same for its effect. */
 enum err pg_exec(struct pg *p, const char *sql, struct fault *f);
 
+/* While ON nobody else begins a transaction of ours in this database, and those
+ * that had begun have ended: for one that would collide for ever. (Bulk ones
+ * are not waited for.) Between transactions. */
+enum err pg_alone(struct pg *p, bool on, struct fault *f);
 /* A serializable transaction. BULK: without the statement timeout. */
 enum err pg_begin(struct pg *p, bool bulk, struct fault *f);
 /* With PG_LOST afterwards nobody knows, unless db_flush() had failed before;

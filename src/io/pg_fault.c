@@ -159,7 +159,7 @@ code_in(const char *text, char code[6])
         const char *q = p + 2 + strspn(p + 2, " ");
         size_t n = strspn(q, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-        if (n == 5 && q[5] == ':') {
+        if (n == 5 && q[5] == ':' && strcspn(q, "0123456789") < 5) {
             memcpy(code, q, 5);
             code[5] = '\0';
             return true;

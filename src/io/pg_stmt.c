@@ -63,9 +63,10 @@ static void
 t_bind(struct db_tx *t, int i, const struct db_value *v)
 {
     struct pg *p = self(t);
-    struct pg_param *q = &p->param[i - 1];
+    struct pg_param *q;
 
     assert(i >= 1 && i <= DB_PARAMS_MAX && v->n <= INT32_MAX);
+    q = &p->param[i - 1];
     if (i > p->n_params)
         p->n_params = i;
     p->value[i - 1] = v->kind == DB_NULL ? NULL : v->p;
@@ -123,12 +124,12 @@ param_types(const char *text, Oid type[DB_PARAMS_MAX])
     for (int i = 0; i < DB_PARAMS_MAX; i++)
         type[i] = OID_TEXT;
     for (const char *s = strchr(text, '$'); s; s = strchr(s + 1, '$')) {
-        int k = atoi(s + 1);
+        long k = strtol(s + 1, NULL, 10);
 
         if (k < 1 || k > DB_PARAMS_MAX)
             continue;
         type[k - 1] = 0;
-        n = k > n ? k : n;
+        n = k > n ? (int)k : n;
     }
     return n;
 }

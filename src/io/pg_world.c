@@ -1,7 +1,7 @@
 /* pg_world.c - see pg_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "io/pg_world.h"
 #include <arpa/inet.h>
-#include <errno.h>
+#include <ftw.h>
 #include <glob.h>
 #include <grp.h>
 #include <libpq-fe.h>
@@ -74,7 +74,6 @@ spawn(struct pg_world *w, const char *log, const char *const *argv)
     assert_true(pid >= 0);
     if (pid > 0)
         return pid;
-    (void)setpgid(0, 0);
     become_ordinary();
     (void)snprintf(path, sizeof(path), "%s/%s", w->dir, log);
     if (!freopen("/dev/null", "r", stdin) || !freopen(path, "a", stdout) ||
@@ -87,11 +86,15 @@ spawn(struct pg_world *w, const char *log, const char *const *argv)
 static void
 show_log(struct pg_world *w, const char *log)
 {
-    char command[160];
+    char path[128], line[256];
+    FILE *in;
 
-    (void)snprintf(command, sizeof(command), "tail -n 20 '%s/%s' >&2", w->dir,
-                   log);
-    (void)!system(command);
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, log);
+    in = fopen(path, "re");
+    while (in && fgets(line, sizeof(line), in))
+        (void)fputs(line, stderr);
+    if (in)
+        (void)fclose(in);
 }
 
 static void
@@ -181,20 +184,45 @@ pg_world_start(struct pg_world *w, const char *setting)
     fail_msg("the server does not start");
 }
 
+/* The server's processes have sessions of their own, so that no signal to a
+ * group reaches them. */
+static void
+signal_all(struct pg_world *w, int sig)
+{
+    bool first = sig == SIGKILL || sig == SIGSTOP; /* it makes no others then */
+    char path[64], children[4096] = "";
+    FILE *in;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)w->pid,
+                   (int)w->pid);
+    if (first)
+        (void)kill(w->pid, sig);
+    in = fopen(path, "re");
+    if (in) {
+        (void)!fgets(children, sizeof(children), in);
+        (void)fclose(in);
+    }
+    for (char *p = children, *end;; p = end) {
+        long pid = strtol(p, &end, 10);
+
+        if (end == p)
+            break;
+        (void)kill((pid_t)pid, sig);
+    }
+    if (!first)
+        (void)kill(w->pid, sig);
+}
+
 void
 pg_world_kill(struct pg_world *w, int sig)
 {
     char path[96];
 
     assert_true(w->pid > 0);
-    (void)kill(-w->pid, sig);
+    signal_all(w, sig);
     if (sig != SIGKILL && sig != SIGQUIT)
         return;
     assert_true(waitpid(w->pid, NULL, 0) > 0);
-    /* The children of a postmaster that was killed see it and end; the next
-     * must not find them in the shared memory. */
-    for (int i = 0; i < 200 && kill(-w->pid, 0) == 0; i++)
-        nap_ms(20);
     w->pid = 0;
     (void)snprintf(path, sizeof(path), "%s/data/postmaster.pid", w->dir);
     (void)unlink(path);
@@ -217,17 +245,23 @@ pg_world_open(struct pg_world *w)
     return NULL;
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 void
 pg_world_close(struct pg_world *w)
 {
-    char command[96];
-
     if (w->pid > 0)
         pg_world_kill(w, SIGQUIT);
     if (!w->dir[0])
         return;
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", w->dir);
-    (void)!system(command);
+    (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     w->dir[0] = '\0';
 }
 
