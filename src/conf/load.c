@@ -75,7 +75,8 @@ read_indirect(struct loader *l, const struct place *at, int id,
     return false;
 }
 
-/* A list that stands several times on the command line grows. */
+/* A list that stands several times on the command line grows; an empty one
+ * starts it anew. */
 static bool
 store(struct loader *l, int id, struct conf_value v, bool grow)
 {
@@ -83,7 +84,7 @@ store(struct loader *l, int id, struct conf_value v, bool grow)
     struct buf both;
     bool ok;
 
-    if (!grow || old.text.n == 0)
+    if (!grow || old.text.n == 0 || v.text.n == 0)
         return conf_value_store(l->c, id, v);
     buf_init(&both, CONF_TEXT_MAX);
     buf_add_slice(&both, old.text);

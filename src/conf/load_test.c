@@ -106,6 +106,13 @@ test_command_line(void **state)
     assert_true(rep.help);
     assert_int_equal(c.log_level, CONF_LOG_ERROR); /* a given level stays */
     release(&c, &rep);
+
+    load((struct world){CONF_SERVER, "--listen :1 --listen= --listen :2", NULL,
+                        NULL},
+         &c, &rep);
+    assert_int_equal(rep.errors, 0);
+    assert_string_equal(c.listen, ":2"); /* an empty one starts it anew */
+    release(&c, &rep);
 }
 
 /* The variables that installations of the specification's source have in their
