@@ -64,10 +64,10 @@ print_help(enum conf_role role)
     return 0;
 }
 
-int
-cmd_server(int argc, char **argv)
+static int
+serve(enum conf_role role, int argc, char **argv)
 {
-    struct conf_input in = input_of(CONF_SERVER, argc, argv);
+    struct conf_input in = input_of(role, argc, argv);
     struct conf_report rep;
     struct conf conf;
     struct buf b;
@@ -77,7 +77,7 @@ cmd_server(int argc, char **argv)
     e = conf_load(&conf, &in, &rep);
     buf_init(&b, 1024 * KIB);
     if (rep.help) {
-        r = print_help(CONF_SERVER);
+        r = print_help(role);
     } else if (rep.print_config && e == ERR_OK) {
         conf_print(&conf, true, &b);
         print_buf(stdout, &b);
@@ -91,6 +91,18 @@ cmd_server(int argc, char **argv)
     conf_report_release(&rep);
     conf_release(&conf);
     return r;
+}
+
+int
+cmd_server(int argc, char **argv)
+{
+    return serve(CONF_SERVER, argc, argv);
+}
+
+int
+cmd_storage(int argc, char **argv)
+{
+    return serve(CONF_STORAGE, argc, argv);
 }
 
 /* artstore check-config [ROLE] [--all] [OPTION]... */
@@ -134,6 +146,22 @@ const struct cli_command server_commands[] = {
             "stops it when what is under way is finished.",
         .example = "artstore server --data-dir /srv/artstore\n"
                    "artstore server --data-dir d --listen 127.0.0.1:0",
+    },
+    {
+        .name = "storage",
+        .summary = "run one storage element that gateways reach over HTTP",
+        .usage = "[OPTION]...",
+        .run = cmd_storage,
+        .about =
+            "An element in a process of its own, perhaps behind a reverse "
+            "proxy. It never calls out. `artstore storage init --alone` makes "
+            "its folder; AUTH_PUBLIC_KEY_PATH names the key of Admin, whose "
+            "tokens it believes. `artstore storage --help` lists the options.",
+        .example =
+            "artstore storage init --alone --path /mnt/disk1 --id se-01\n"
+            "artstore storage --storage-element-id se-01 "
+            "--storage-path /mnt/disk1 "
+            "--auth-public-key-path admin.pem",
     },
     {
         .name = "check-config",

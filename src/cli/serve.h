@@ -13,6 +13,7 @@ enum err
 serve_read_file(void *ctx, const char *path, struct buf *out, struct fault *f);
 
 int cmd_server(int argc, char **argv);
+int cmd_storage(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 
 #endif

@@ -1,4 +1,5 @@
-/* server.c - `artstore server`: every role in one process (D02).
+/* server.c - `artstore server`: every role in one process (D02); or only some
+ * of them, as struct conf says.
  *
  * Opens what does I/O (loops, disks, databases, keys, the HTTP server), hands
  * it to join/, and then waits for signals on the main thread:
@@ -236,7 +237,7 @@ server_run(const struct conf *conf, const struct conf_input *input)
         wait_for_signals(s, &set);
         stop_threads(s);
     } else {
-        fprintf(stderr, "artstore server: %s\n",
+        fprintf(stderr, "artstore %s: %s\n", conf_role_name(s->conf.role),
                 fault_text(&f, text, sizeof(text)));
     }
     server_close(s);

@@ -227,6 +227,21 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
     return e;
 }
 
+/* The one element of `artstore storage`. */
+static enum err
+open_own_element(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    struct conf_element ce = {.mode = c->storage_mode,
+                              .priority = 100,
+                              .quota = c->storage_quota_bytes};
+
+    if (!slice_copy(slice_str(c->storage_element_id), ce.id, sizeof(ce.id)) ||
+        !slice_copy(slice_str(c->storage_path), ce.path, sizeof(ce.path)))
+        return fault_set(f, ERR_TOOBIG, "open element", c->storage_path);
+    return open_element(s, &ce, f);
+}
+
 static enum err
 open_elements(struct server *s, struct fault *f)
 {
@@ -250,6 +265,8 @@ open_data(struct server *s, struct fault *f)
 
     if (e != ERR_OK)
         return e;
+    if (!(s->roles & JOIN_ADMIN))
+        return open_own_element(s, f);
     if (!path_in(s, "admin.db", path, sizeof(path)))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
     s->first_start = access(path, F_OK) != 0;
@@ -266,11 +283,13 @@ open_keys(struct server *s, struct fault *f)
 {
     const struct conf *c = &s->conf;
     char dir[PATH_MAX];
-    struct keys_conf kc = {.create = true};
+    const bool own = s->roles & JOIN_ADMIN;
+    struct keys_conf kc = {.create = own, .public_required = !own};
+    enum err e;
 
     if (!path_in(s, "keys", dir, sizeof(dir)))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
-    kc.dir = dir;
+    kc.dir = own ? dir : NULL;
     kc.public_path =
         c->auth_public_key_path[0] ? c->auth_public_key_path : NULL;
     s->auth.enabled = c->auth_enabled;
@@ -278,7 +297,14 @@ open_keys(struct server *s, struct fault *f)
                                         .issuer = c->auth_issuer,
                                         .leeway = c->auth_leeway};
     s->auth.metrics = s->metrics;
-    return keys_open(&s->keys, &kc, f);
+    if (!own && !c->auth_enabled)
+        return ERR_OK;
+    e = keys_open(&s->keys, &kc, f);
+    if (e != ERR_OK && !own)
+        (void)fault_hint(f, "AUTH_PUBLIC_KEY_PATH names the public key of "
+                            "Admin, whose tokens are believed: PEM, or what "
+                            "/.well-known/jwks.json answers");
+    return e;
 }
 
 static enum err
@@ -286,8 +312,12 @@ open_first_account(struct server *s, struct fault *f)
 {
     struct credentials cred = {0};
     bool created = false;
-    enum err e = bootstrap_account(s->meta, s->conf.data_dir, "", wall_now(),
-                                   &created, &cred, f);
+    enum err e;
+
+    if (!(s->roles & JOIN_ADMIN))
+        return ERR_OK;
+    e = bootstrap_account(s->meta, s->conf.data_dir, "", wall_now(), &created,
+                          &cred, f);
 
     if (e == ERR_OK && created)
         fprintf(stderr,
@@ -306,6 +336,7 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
 {
     const struct conf *c = &s->conf;
     struct join_conf jc = {
+        .roles = s->roles,
         .loops = s->loops,
         .n_loops = s->n_loops,
         .elements = s->el,
@@ -487,6 +518,7 @@ server_open(struct server *s, struct fault *f)
     const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
     enum err e = ERR_OK;
 
+    s->roles = s->conf.role == CONF_STORAGE ? JOIN_STORAGE : JOIN_ALL;
     if (hash == NULL) {
         (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
                         s->conf.hash);

@@ -33,6 +33,7 @@ struct storage_args {
     const char *id;
     const char *mode;
     const char *element;
+    bool alone;
     bool check;
     bool deep;
     bool json;
@@ -65,6 +66,11 @@ static const struct cli_opt init_opts[] = {
      .at = AT(mode),
      .value = "edit|rw|ro|ar",
      .help = "edit takes TEMPORARY files, rw PERMANENT ones (rw)."},
+    {.name = "alone",
+     .kind = OPT_FLAG,
+     .at = AT(alone),
+     .help = "For `artstore storage`, a server of one element, instead of one "
+             "that has a data folder here."},
     OPT_DATA_DIR,
     OPT_CONFIG,
     {0},
@@ -275,6 +281,24 @@ tell_list(const struct conf *conf, const char *entry)
     buf_release(&from);
 }
 
+/* An element of its own server is not bound to an installation: Admin knows it
+ * by its UUID. */
+static int
+init_alone(const struct storage_args *a, const struct conf_element *ce)
+{
+    static const struct uuid none;
+    struct fault f = {0};
+
+    if (make_element(ce, &none, &f) != ERR_OK)
+        return fail("init", &f);
+    printf("Made storage element %s in %s\n"
+           "Start it with:\n"
+           "artstore storage --storage-element-id %s --storage-path %s "
+           "--storage-mode %s\n",
+           ce->id, ce->path, ce->id, ce->path, a->mode ? a->mode : "rw");
+    return CLI_OK;
+}
+
 static int
 init_run(const struct storage_args *a, const struct conf *conf)
 {
@@ -292,6 +316,8 @@ init_run(const struct storage_args *a, const struct conf *conf)
         return cli_usage("storage init", "--path %s: too long", a->path);
     if (!entry_of(a, path, entry, &ce))
         return CLI_USAGE;
+    if (a->alone)
+        return init_alone(a, &ce);
     if (!id_is_free(conf, &ce, &listed))
         return CLI_USAGE;
     if (installation_of(conf, &installation, &f) != ERR_OK ||
@@ -454,7 +480,7 @@ const struct cli_command storage_commands[] = {
     {
         .name = "storage init",
         .summary = "make a storage element in a folder",
-        .usage = "--path DIR --id ID [--mode MODE] [--data-dir DIR]",
+        .usage = "--path DIR --id ID [--mode MODE] [--alone | --data-dir DIR]",
         .run = cmd_storage_init,
         .opts = init_opts,
         .about =
@@ -464,7 +490,8 @@ const struct cli_command storage_commands[] = {
             "makes elements: a server that finds no superblock refuses to "
             "start, since the disk may not be mounted.",
         .example = "artstore storage init --path /mnt/disk3 --id se-03 "
-                   "--mode rw --data-dir /srv/artstore",
+                   "--mode rw --data-dir /srv/artstore\n"
+                   "artstore storage init --alone --path /mnt/disk1 --id se-01",
     },
     {
         .name = "storage rebuild",

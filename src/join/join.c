@@ -4,6 +4,7 @@
 #include "obs/health.h"
 #include "obs/log.h"
 #include "role/admin/api.h"
+#include "role/storage/blobs.h"
 #include "role/storage/element.h"
 #include "role/storage/routes.h"
 #include "sec/random.h"
@@ -27,6 +28,7 @@ struct join {
     struct admin_api *admin_api;
     struct ingest *ingest;
     struct storage_api *storage;
+    struct blobs_api *blobs;
     struct watch *watch;
     struct authority *authority;
     struct router *router;
@@ -196,7 +198,7 @@ element_join(struct join *j, const struct join_element *s,
         .quota = s->quota,
         .relaxed = j->conf.ingest.relaxed,
         .installation_id = *installation,
-        .registry = admin_registry(j->admin),
+        .registry = j->admin ? admin_registry(j->admin) : NULL,
         .hash = j->conf.ingest.hash,
         .batch_max = j->conf.batch_max,
         .bucket_files = j->conf.bucket_files,
@@ -226,7 +228,8 @@ element_join(struct join *j, const struct join_element *s,
         (void)fault_in(f, s->place);
     if (e == ERR_OK) {
         report_recovery(j, s, &report);
-        e = element_attach(j, s, k->element, f);
+        if (j->admin)
+            e = element_attach(j, s, k->element, f);
     }
     return e;
 }
@@ -234,76 +237,119 @@ element_join(struct join *j, const struct join_element *s,
 /* ---- all of it ---- */
 
 static enum err
-open_roles(struct join *j, struct fault *f)
+open_ingest(struct join *j, struct fault *f)
+{
+    struct ingest_conf c = j->conf.ingest;
+
+    c.registry = admin_registry(j->admin);
+    c.metrics = j->conf.metrics;
+    c.log = j->conf.log;
+    c.clock = j->conf.clock;
+    return ingest_open(&j->ingest, &c, j->conf.loops, j->conf.n_loops, f);
+}
+
+static enum err
+open_admin_api(struct join *j, struct fault *f)
+{
+    struct admin_api_conf c = {.admin = j->admin,
+                               .keys = j->conf.auth->keys,
+                               .audience = j->conf.audience,
+                               .issuer = j->conf.issuer,
+                               .token_life = j->conf.token_life,
+                               .metrics = j->conf.metrics};
+
+    sec_random(&c.seed, sizeof(c.seed));
+    return admin_api_open(&j->admin_api, &c, f);
+}
+
+static enum err
+open_storage_api(struct join *j, struct fault *f)
 {
     struct element *elements[ELEMENTS_MAX];
-    struct route_table tables[4];
-    struct admin_api_conf ac = {.admin = j->admin,
-                                .keys = j->conf.auth->keys,
-                                .audience = j->conf.audience,
-                                .issuer = j->conf.issuer,
-                                .token_life = j->conf.token_life,
-                                .metrics = j->conf.metrics};
+    struct blobs_conf bc = {.hash = j->conf.ingest.hash};
     struct watch_conf wc = {.health = j->conf.health,
                             .metrics = j->conf.metrics,
                             .meta = j->conf.meta,
+                            .elements = elements,
                             .n = j->n,
                             .durability = j->conf.system.durability,
                             .clock = j->conf.clock};
-    struct ingest_conf ic = j->conf.ingest;
-    enum err e;
 
-    ic.registry = admin_registry(j->admin);
-    ic.metrics = j->conf.metrics;
-    ic.log = j->conf.log;
-    ic.clock = j->conf.clock;
-    e = ingest_open(&j->ingest, &ic, j->conf.loops, j->conf.n_loops, f);
-    if (e != ERR_OK)
-        return e;
-    sec_random(&ac.seed, sizeof(ac.seed));
-    e = admin_api_open(&j->admin_api, &ac, f);
-    if (e != ERR_OK)
-        return e;
     for (unsigned i = 0; i < j->n; i++)
         elements[i] = j->el[i].element;
     j->storage = storage_api_open(elements, j->n);
-    wc.elements = elements;
     j->watch = watch_open(&wc);
     if (j->storage == NULL || j->watch == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
+    if (j->conf.roles != JOIN_STORAGE)
+        return ERR_OK;
+    assert(j->n == 1);
+    sec_random(&bc.seed, sizeof(bc.seed));
+    j->blobs = blobs_open(elements[0], &bc);
+    return j->blobs ? ERR_OK
+                    : fault_set(f, ERR_NOMEM, "allocate", "storage routes");
+}
+
+static enum err
+open_router(struct join *j, struct fault *f)
+{
+    struct route_table tables[5];
+    size_t n = 0;
+
     if (j->conf.auth->enabled) {
         j->authority =
             authority_open(j->conf.auth, j->conf.token_cache, j->conf.n_loops);
         if (j->authority == NULL)
             return fault_set(f, ERR_NOMEM, "allocate", "authority");
     }
-    tables[0] = ingest_routes(j->ingest);
-    tables[1] = admin_api_routes(j->admin_api);
-    tables[2] = storage_routes(j->storage);
-    tables[3] = system_routes(&j->conf.system);
-    j->router = router_open(tables, countof(tables), j->authority, j->conf.log,
-                            j->conf.n_loops);
+    if (j->ingest)
+        tables[n++] = ingest_routes(j->ingest);
+    if (j->admin_api)
+        tables[n++] = admin_api_routes(j->admin_api);
+    if (j->storage)
+        tables[n++] = storage_routes(j->storage);
+    if (j->blobs)
+        tables[n++] = blobs_routes(j->blobs);
+    tables[n++] = system_routes(&j->conf.system);
+    j->router =
+        router_open(tables, n, j->authority, j->conf.log, j->conf.n_loops);
     if (j->router == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "router");
     router_observe(j->router, j->conf.routed, j->conf.routed_arg);
     return ERR_OK;
 }
 
+static enum err
+open_roles(struct join *j, struct fault *f)
+{
+    enum err e = ERR_OK;
+
+    if (j->conf.roles & JOIN_INGEST)
+        e = open_ingest(j, f);
+    if (e == ERR_OK && j->admin)
+        e = open_admin_api(j, f);
+    if (e == ERR_OK && j->conf.roles & JOIN_STORAGE)
+        e = open_storage_api(j, f);
+    return e == ERR_OK ? open_router(j, f) : e;
+}
+
 enum err
 join_open(struct join **out, const struct join_conf *c, struct fault *f)
 {
     struct join *j = calloc(1, sizeof(*j));
-    struct uuid installation;
-    enum err e;
+    struct uuid installation = {0};
+    enum err e = ERR_OK;
 
     *out = NULL;
     if (j == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "join");
     assert(c->n_elements <= ELEMENTS_MAX);
     j->conf = *c;
-    e = join_installation(c->meta, true, &installation, f);
-    if (e == ERR_OK)
-        e = admin_open(&j->admin, c->meta, f);
+    if (c->roles & JOIN_ADMIN) {
+        e = join_installation(c->meta, true, &installation, f);
+        if (e == ERR_OK)
+            e = admin_open(&j->admin, c->meta, f);
+    }
     for (unsigned i = 0; i < c->n_elements && e == ERR_OK; i++) {
         health_step(c->health, "opening storage elements");
         e = element_join(j, &c->elements[i], &installation, f);
@@ -325,8 +371,10 @@ join_app(struct join *j)
 void
 join_adjust(struct join *j, const struct join_conf *c)
 {
-    ingest_adjust(j->ingest, &c->ingest);
-    admin_api_adjust(j->admin_api, c->token_life);
+    if (j->ingest)
+        ingest_adjust(j->ingest, &c->ingest);
+    if (j->admin_api)
+        admin_api_adjust(j->admin_api, c->token_life);
     for (unsigned i = 0; i < j->n; i++)
         if (j->el[i].owns_pool)
             element_pool_adjust(j->el[i].pool, &c->ledger);
@@ -335,8 +383,12 @@ join_adjust(struct join *j, const struct join_conf *c)
 void
 join_start(struct join *j, struct loop *l)
 {
-    admin_start(j->admin, l);
-    watch_start(j->watch, l);
+    if (j->admin)
+        admin_start(j->admin, l);
+    if (j->watch)
+        watch_start(j->watch, l);
+    if (j->blobs)
+        blobs_start(j->blobs, l);
     for (unsigned i = 0; i < j->n; i++)
         element_start(j->el[i].element, l);
 }
@@ -344,13 +396,15 @@ join_start(struct join *j, struct loop *l)
 void
 join_drain(struct join *j)
 {
-    storage_api_drain(j->storage);
+    if (j->storage)
+        storage_api_drain(j->storage);
 }
 
 void
 join_quiesce(struct join *j, struct loop *l)
 {
-    ingest_loop_quiesce(j->ingest, l);
+    if (j->ingest)
+        ingest_loop_quiesce(j->ingest, l);
 }
 
 static void
@@ -362,16 +416,35 @@ one_stopped(void *arg)
         j->done(j->done_arg);
 }
 
+/* Elements after whoever uses them. */
+static void
+stop_elements(void *arg)
+{
+    struct join *j = arg;
+
+    for (unsigned i = 0; i < j->n; i++)
+        element_stop(j->el[i].element, one_stopped, j);
+    one_stopped(j);
+}
+
 void
 join_stop(struct join *j, void (*done)(void *arg), void *arg)
 {
     j->done = done;
     j->done_arg = arg;
-    j->stopping = j->n + 2;
-    watch_stop(j->watch, one_stopped, j);
-    for (unsigned i = 0; i < j->n; i++)
-        element_stop(j->el[i].element, one_stopped, j);
-    admin_stop(j->admin, one_stopped, j);
+    j->stopping = j->n + 3;
+    if (j->watch)
+        watch_stop(j->watch, one_stopped, j);
+    else
+        one_stopped(j);
+    if (j->admin)
+        admin_stop(j->admin, one_stopped, j);
+    else
+        one_stopped(j);
+    if (j->blobs)
+        blobs_stop(j->blobs, stop_elements, j);
+    else
+        stop_elements(j);
 }
 
 void
@@ -385,6 +458,7 @@ join_close(struct join **jp)
     router_close(&j->router);
     authority_close(&j->authority);
     admin_api_close(&j->admin_api);
+    blobs_close(&j->blobs);
     storage_api_close(&j->storage);
     watch_close(&j->watch);
     ingest_close(&j->ingest);

@@ -1,10 +1,13 @@
 /* join.h - the roles of one process, put together over ports that are open
  * already (D02): the same assembly for the program and for the simulator.
+ * Which roles there are is given; the embedded server has all.
  *
  *     elements  role/storage   one for each disk and index given
  *     registry  role/admin     over the catalogue
  *     gateway   role/ingest    sees elements and registry only
  *     router    role/common    all their routes behind one port
+ *     blobs     role/storage   an element that gateways in other processes use;
+ *                              only where it is alone
  *
  * Roles that live together talk through in-process drivers of the same ports,
  * so the embedded server pays for no loopback HTTP.
@@ -35,12 +38,18 @@ struct join_element {
     bool fresh;      /* has no superblock yet: make one */
 };
 
+#define JOIN_INGEST  1u
+#define JOIN_STORAGE 2u
+#define JOIN_ADMIN   4u
+#define JOIN_ALL     7u
+
 struct join_conf {
+    unsigned roles; /* JOIN_ALL, or JOIN_STORAGE with one element */
     struct loop **loops;
     unsigned n_loops;
     struct join_element *elements;
     unsigned n_elements;
-    struct meta *meta;
+    struct meta *meta; /* of Admin; else NULL */
     const struct auth_conf *auth;
     size_t token_cache;
     struct ingest_conf ingest; /* registry, metrics and log are filled in */

@@ -221,7 +221,7 @@ query_done(struct loop *l, struct work *work)
 static void
 look_at_database(struct watch *w)
 {
-    if (w->working)
+    if (w->working || w->conf.meta == NULL)
         return;
     w->working = true;
     w->work = (struct work){.work = query_work, .done = query_done};
@@ -351,7 +351,8 @@ watch_open(const struct watch_conf *conf)
     memcpy(w->element, conf->elements, conf->n * sizeof(w->element[0]));
     w->elements_check =
         health_add(conf->health, "storage_elements", true, STALE);
-    w->database_check = health_add(conf->health, "database", true, STALE);
+    if (conf->meta)
+        w->database_check = health_add(conf->health, "database", true, STALE);
     snprintf(text, sizeof(text), "\"%s\"", conf->durability);
     (void)health_extra(conf->health, "durability", slice_str(text));
     /* ING-093, ING-097 */
@@ -361,7 +362,8 @@ watch_open(const struct watch_conf *conf)
                              "[\"POLLING\", \"Admin Module\"]}"));
     for (unsigned i = 0; i < conf->n; i++)
         gauges_init(w, i);
-    first_query(w);
+    if (conf->meta)
+        first_query(w);
     (void)metrics_on_scrape(conf->metrics, on_scrape, w);
     return w;
 }

@@ -22,8 +22,8 @@ struct metrics;
 
 struct watch_conf {
     struct health *health;
-    struct metrics *metrics; /* may be NULL */
-    struct meta *meta;
+    struct metrics *metrics;         /* may be NULL */
+    struct meta *meta;               /* NULL: there is no catalogue here */
     struct element *const *elements; /* copied */
     unsigned n;
     const char *durability;     /* "strict", "relaxed" */

@@ -60,6 +60,7 @@ class Server:
         self.process = None
         self.port = None
         self.tls = "TLS_CERT_FILE" in self.env
+        self.role = "server"
         self._token = {}
 
     # -- life
@@ -69,7 +70,7 @@ class Server:
                    if not k.startswith("ARTSTORE_")}
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
-            [BIN, "server", "--data-dir", self.data, "--listen",
+            [BIN, self.role, "--data-dir", self.data, "--listen",
              "127.0.0.1:%d" % port, *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             env={**environ, **self.env})
