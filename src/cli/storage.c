@@ -480,7 +480,7 @@ const struct cli_command storage_commands[] = {
     {
         .name = "storage init",
         .summary = "make a storage element in a folder",
-        .usage = "--path DIR --id ID [--mode MODE] [--alone | --data-dir DIR]",
+        .usage = "--path DIR --id ID [--mode M] [--alone|--data-dir D]",
         .run = cmd_storage_init,
         .opts = init_opts,
         .about =
