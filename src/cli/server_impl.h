@@ -21,7 +21,7 @@
 
 struct server {
     struct conf conf;
-    unsigned roles; /* JOIN_... */
+    unsigned roles;                 /* JOIN_... */
     const struct conf_input *input; /* where CONF was read from */
     struct conf fresh;              /* whose texts CONF has since SIGHUP */
     struct standstill *standstill;

@@ -480,7 +480,7 @@ const struct cli_command storage_commands[] = {
     {
         .name = "storage init",
         .summary = "make a storage element in a folder",
-        .usage = "--path DIR --id ID [--mode M] [--alone|--data-dir D]",
+        .usage = "--path DIR --id ID [--mode M] [--alone]",
         .run = cmd_storage_init,
         .opts = init_opts,
         .about =

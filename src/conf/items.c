@@ -59,8 +59,8 @@ parse_host(struct slice s, char *out, size_t cap)
     return slice_copy(s, out, cap);
 }
 
-/* HOST with or without :PORT, [V6] with or without; *PORT begins with the colon,
- * or is empty. */
+/* HOST with or without :PORT, [V6] with or without; *PORT begins with the
+ * colon, or is empty. */
 static enum err
 split_item(struct slice item, struct conf_listen *out, struct slice *port,
            const char **why)

@@ -1,6 +1,6 @@
 /* remote_test.c - port/blob.h over HTTP: the contract on an element behind a
- * server of its own, on both kinds of loop, and behind nginx with a path prefix,
- * which spools the bodies of requests or does not.
+ * server of its own, on both kinds of loop, and behind nginx with a path
+ * prefix, which spools the bodies of requests or does not.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "port/blob_contract.h"
 #include "nginx.h"
