@@ -436,7 +436,8 @@ db_pg_open(struct db **out, const struct db_pg_conf *c, struct fault *f)
 
     assert(c->n_schema >= 1 && c->n_schema <= DB_PG_PARTS);
     assert(c->pool_max >= 1 && c->pool_max <= DB_PG_POOL_MAX);
-    memset(out, 0, c->n_schema * sizeof(*out));
+    for (unsigned i = 0; i < c->n_schema; i++)
+        out[i] = NULL;
     p = pool_new(c);
     if (!p)
         return fault_set(f, ERR_NOMEM, "open PostgreSQL", "memory");

@@ -27,21 +27,22 @@ static const char *const script1[] = {
     NULL,
 };
 
-#define TAKE_TOTALS                                      \
-    "UPDATE feed SET files = (SELECT files FROM total)," \
-    " bytes = (SELECT bytes FROM total)"                 \
-    " WHERE n = (SELECT min(n) FROM feed)"
+static const char take_totals[] =
+    "UPDATE feed SET files = (SELECT files FROM total),"
+    " bytes = (SELECT bytes FROM total)"
+    " WHERE n = (SELECT min(n) FROM feed)";
+
 /* For {metadata_match}; see db_dialect.c. */
-#define MEMBER_FUNCTION                                                  \
-    "{postgres}CREATE FUNCTION artstore_member(metadata text, key text)" \
-    " RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$"                     \
-    " DECLARE v json;"                                                   \
-    " BEGIN"                                                             \
-    "  v := metadata::json -> key;"                                      \
-    "  RETURN CASE json_typeof(v) WHEN 'null' THEN 'null'"               \
-    "  ELSE v #>> '{}' END;"                                             \
-    " EXCEPTION WHEN data_exception THEN RETURN NULL;"                   \
-    " END $$"
+static const char member_function[] =
+    "{postgres}CREATE FUNCTION artstore_member(metadata text, key text)"
+    " RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$"
+    " DECLARE v json;"
+    " BEGIN"
+    "  v := metadata::json -> key;"
+    "  RETURN CASE json_typeof(v) WHEN 'null' THEN 'null'"
+    "  ELSE v #>> '{}' END;"
+    " EXCEPTION WHEN data_exception THEN RETURN NULL;"
+    " END $$";
 
 /* Admin's table of elements has the same name, which is no matter in files of
  * their own; and one row of totals would be where all writers meet. */
@@ -52,9 +53,9 @@ static const char *const script2[] = {
     "{postgres}ALTER SEQUENCE element_n_seq RENAME TO feed_n_seq",
     "ALTER TABLE feed ADD COLUMN files {int} NOT NULL DEFAULT 0",
     "ALTER TABLE feed ADD COLUMN bytes {int} NOT NULL DEFAULT 0",
-    TAKE_TOTALS,
+    take_totals,
     "DROP TABLE total",
-    MEMBER_FUNCTION,
+    member_function,
     NULL,
 };
 
