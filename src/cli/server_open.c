@@ -4,12 +4,12 @@
  * The sockets are bound before the elements recover, so that a port that is
  * taken is told at once; the first connection is accepted when all is open.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/catalogue.h"
 #include "cli/cpu.h"
 #include "cli/server_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
 #include "io/index_sqlite.h"
-#include "io/meta_sqlite.h"
 #include "obs/log.h"
 #include "sec/bootstrap.h"
 #include "sec/random.h"
@@ -257,10 +257,15 @@ open_elements(struct server *s, struct fault *f)
     return e;
 }
 
+/* With SQLite the elements come first: when one is not there, the files are not
+ * made either, and the next start is a first start again. PostgreSQL has to be
+ * asked whether this is one. */
 static enum err
 open_data(struct server *s, struct fault *f)
 {
+    const bool shared = catalogue_is_shared(&s->conf);
     char path[PATH_MAX];
+    bool first;
     enum err e = make_folder(s->conf.data_dir, 0750, f);
 
     if (e != ERR_OK)
@@ -270,11 +275,14 @@ open_data(struct server *s, struct fault *f)
     if (!path_in(s, "admin.db", path, sizeof(path)))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
     s->first_start = access(path, F_OK) != 0;
-    e = open_elements(s, f);
+    if (shared) {
+        e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
+        s->first_start = e == ERR_OK && first;
+    }
     if (e == ERR_OK)
-        e = meta_sqlite_open(&s->meta, s->conf.data_dir, f);
-    if (e == ERR_OK)
-        meta_sqlite_observe(s->meta, s->metrics);
+        e = open_elements(s, f);
+    if (e == ERR_OK && !shared)
+        e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
     return e;
 }
 
@@ -540,12 +548,15 @@ server_open(struct server *s, struct fault *f)
         e = instance_write(&s->instance, s->conf.data_dir, s->url,
                            s->conf.auth_issuer, s->conf.auth_audience, f);
     if (e == ERR_OK)
-        log_info(s->log, "Starting ArtStore", F_STR("url", s->url),
-                 F_STR("loop", ioloop_kind(s->loop[0])),
-                 F_U64("threads", s->n_loops),
-                 F_STR("hash", hash_kernels_name(hash)),
-                 F_STR("durability", s->conf.durability == CONF_RELAXED
-                                         ? "relaxed"
-                                         : "strict"));
+        log_info(
+            s->log, "Starting ArtStore", F_STR("url", s->url),
+            F_STR("loop", ioloop_kind(s->loop[0])),
+            F_U64("threads", s->n_loops),
+            F_STR("hash", hash_kernels_name(hash)),
+            F_STR("catalogue", !s->meta                        ? "none"
+                               : catalogue_is_shared(&s->conf) ? "postgresql"
+                                                               : "sqlite"),
+            F_STR("durability",
+                  s->conf.durability == CONF_RELAXED ? "relaxed" : "strict"));
     return e;
 }

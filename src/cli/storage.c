@@ -4,13 +4,13 @@
  * server (environment, --config, --data-dir), so that they mean the elements
  * that it would open. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/storage.h"
+#include "cli/catalogue.h"
 #include "cli/cpu.h"
 #include "cli/serve.h"
 #include "conf/conf.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
 #include "io/index_sqlite.h"
-#include "io/meta_sqlite.h"
 #include "join/join.h"
 #include "role/storage/element.h"
 #include "wire/json.h"
@@ -211,18 +211,20 @@ installation_of(const struct conf *conf, struct uuid *id, struct fault *f)
 {
     char path[PATH_MAX];
     struct meta *meta = NULL;
+    bool first;
     enum err e;
 
-    if (!below_data(conf, "admin.db", path) || access(path, F_OK) != 0) {
+    if (!catalogue_is_shared(conf) &&
+        (!below_data(conf, "admin.db", path) || access(path, F_OK) != 0)) {
         (void)fault_set(f, ERR_NOENT, "open", path);
         return fault_hint(f, "start `artstore server` once");
     }
-    e = meta_sqlite_open(&meta, conf->data_dir, f);
+    e = catalogue_open(&meta, conf, NULL, &first, f);
     if (e != ERR_OK)
         return e;
     e = join_installation(meta, false, id, f);
     if (e == ERR_NOENT) {
-        (void)fault_set(f, e, "read installation_id in", conf->data_dir);
+        (void)fault_set(f, e, "read installation_id of", conf->data_dir);
         (void)fault_hint(f, "start `artstore server` once");
     }
     meta->ops->close(meta);

@@ -126,6 +126,10 @@ test_errors(void **state)
          "STORAGE_ELEMENTS|id", "CNF-003"},
         {CONF_STORAGE, NULL, "STORAGE_BACKEND=s3", NULL, "STORAGE_BACKEND=s3",
          "not in this version"},
+        {CONF_SERVER, NULL, "DATABASE_URL=mysql://u:secret@h/d", NULL,
+         "DATABASE_URL|postgresql://", "not with its value"},
+        {CONF_SERVER, NULL, "DB_POOL_MIN=21", NULL,
+         "DB_POOL_MIN=21|at most DB_POOL_MAX=20", ""},
         {CONF_SERVER, NULL, "APP_NAME=a\tb", NULL, "APP_NAME=a?b|control",
          "a forged line"},
     };

@@ -98,6 +98,9 @@ check_elements(const struct conf *c, struct conf_report *rep)
     }
 }
 
+/* Those that keep the catalogue. */
+#define DATABASE_ROLES (CONF_ROLE_BIT(CONF_SERVER) | CONF_ROLE_BIT(CONF_ADMIN))
+
 static void
 check_others(const struct conf *c, struct conf_report *rep)
 {
@@ -130,6 +133,13 @@ check_others(const struct conf *c, struct conf_report *rep)
                         "folders only");
     if (conf_option[CONF_STORAGE_ELEMENTS].roles & me)
         check_elements(c, rep);
+    /* Not with its value, which holds a password. */
+    if (c->database_url[0] && (me & DATABASE_ROLES) &&
+        strncmp(c->database_url, "postgresql://", 13) != 0 &&
+        strncmp(c->database_url, "postgres://", 11) != 0)
+        conf_report_add(rep, CONF_ERROR, CONF_DATABASE_URL,
+                        "DATABASE_URL: must begin with postgresql:// or "
+                        "postgres://");
 }
 
 static void
