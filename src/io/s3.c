@@ -32,7 +32,7 @@ now_ms(void)
 struct waiter {
     pthread_mutex_t mu;
     pthread_cond_t cond;
-    bool done;
+    size_t left;
 };
 
 static void
@@ -51,8 +51,8 @@ answer(struct object_req *r)
 
     if (w) {
         pthread_mutex_lock(&w->mu);
-        w->done = true;
-        pthread_cond_signal(&w->cond);
+        if (--w->left == 0)
+            pthread_cond_signal(&w->cond);
         pthread_mutex_unlock(&w->mu);
         return;
     }
@@ -244,18 +244,20 @@ s3_submit(struct objects *o, struct object_req *r)
     }
 }
 
-static enum err
-s3_call(struct objects *o, struct object_req *r)
+static void
+s3_call(struct objects *o, struct object_req *r, size_t n)
 {
     struct s3 *s = self(o);
-    struct waiter w = {.done = false};
+    struct waiter w = {.left = n};
 
     pthread_mutex_init(&w.mu, NULL);
     pthread_cond_init(&w.cond, NULL);
-    r->wait = &w;
-    s3_submit(o, r);
+    for (size_t i = 0; i < n; i++) {
+        r[i].wait = &w;
+        s3_submit(o, &r[i]);
+    }
     pthread_mutex_lock(&w.mu);
-    while (!w.done) {
+    while (w.left > 0) {
         if (s->manual) {
             pthread_mutex_unlock(&w.mu);
             turn(s, IDLE_MS);
@@ -265,10 +267,10 @@ s3_call(struct objects *o, struct object_req *r)
         }
     }
     pthread_mutex_unlock(&w.mu);
+    for (size_t i = 0; i < n; i++)
+        r[i].wait = NULL;
     pthread_cond_destroy(&w.cond);
     pthread_mutex_destroy(&w.mu);
-    r->wait = NULL;
-    return r->err;
 }
 
 static void

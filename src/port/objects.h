@@ -8,8 +8,8 @@
  * A request is a struct that the caller owns and embeds. It is submitted from a
  * loop and its DONE runs later on that loop, exactly once, with `err` set (and
  * `fault`). objects_call() does the same and waits: for the start and the end
- * of a process, and for worker threads; LOOP and DONE are not used then. Any
- * thread may submit.
+ * of a process, and for worker threads; LOOP and DONE are not used then, and
+ * many requests may be called at once. Any thread may submit.
  *
  * A store promises less than a disk does: a request that failed may have been
  * carried out (UNSURE says so), or may still be. What it has answered is
@@ -100,7 +100,8 @@ struct objects;
 
 struct objects_ops {
     void (*submit)(struct objects *o, struct object_req *r);
-    enum err (*call)(struct objects *o, struct object_req *r);
+    /* All N side by side; returns when the last is answered. */
+    void (*call)(struct objects *o, struct object_req *r, size_t n);
     /* Nothing may be under way. */
     void (*close)(struct objects *o);
 };
@@ -119,7 +120,14 @@ objects_submit(struct objects *o, struct object_req *r)
 static inline enum err
 objects_call(struct objects *o, struct object_req *r)
 {
-    return o->ops->call(o, r);
+    o->ops->call(o, r, 1);
+    return r->err;
+}
+
+static inline void
+objects_call_all(struct objects *o, struct object_req *r, size_t n)
+{
+    o->ops->call(o, r, n);
 }
 
 const char *object_op_name(enum object_op op); /* "put" ... */

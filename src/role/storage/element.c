@@ -24,34 +24,34 @@ element_mode_parse(struct slice s, enum blob_mode *out)
     return false;
 }
 
-struct blob *
-element_blob(struct element *e)
+static struct blob *
+local_blob(struct element *e)
 {
     return &e->blob;
 }
 
-const struct uuid *
-element_uuid(const struct element *e)
+static const struct uuid *
+local_uuid(const struct element *e)
 {
     return &e->sb->element_uuid;
 }
 
-void
-element_set_mode(struct element *e, enum blob_mode mode)
+static void
+local_set_mode(struct element *e, enum blob_mode mode)
 {
     atomic_store(&e->mode, (int)mode);
 }
 
-void
-element_set_quota(struct element *e, uint64_t quota)
+static void
+local_set_quota(struct element *e, uint64_t quota)
 {
     pthread_mutex_lock(&e->pool->mu);
     e->account.quota = quota;
     pthread_mutex_unlock(&e->pool->mu);
 }
 
-const char *
-element_trouble(struct element *e)
+static const char *
+local_trouble(struct element *e)
 {
     return atomic_load(&e->poisoned) ? e->trouble : NULL;
 }
@@ -144,6 +144,7 @@ element_new(const struct element_conf *conf)
 
     if (!e)
         return NULL;
+    e->kind = &local_kind;
     e->blob.ops = &ops;
     e->conf = *conf;
     if (!conf->journal_max)
@@ -329,14 +330,9 @@ out:
     return err;
 }
 
-void
-element_close(struct element **ep)
+static void
+local_close(struct element *e)
 {
-    struct element *e = *ep;
-
-    *ep = NULL;
-    if (!e)
-        return;
     pthread_mutex_lock(&e->mu);
     assert(list_empty(&e->queue) && list_empty(&e->order));
     assert(e->pending.n == 0 && e->tickets.n == 0);
@@ -347,8 +343,8 @@ element_close(struct element **ep)
     element_free(e);
 }
 
-void
-element_stats(struct element *e, struct element_stats *out)
+static void
+local_stats(struct element *e, struct element_stats *out)
 {
     *out = (struct element_stats){
         .reads = atomic_load(&e->n_reads),
@@ -381,9 +377,9 @@ see_change(void *arg, const struct index_change *c)
     return c->seq <= u->upto && u->fn(u->arg, c);
 }
 
-enum err
-element_changes(struct element *e, uint64_t since, size_t max,
-                index_change_fn *fn, void *arg, struct fault *f)
+static enum err
+local_changes(struct element *e, uint64_t since, size_t max,
+              index_change_fn *fn, void *arg, struct fault *f)
 {
     struct changes_upto u = {.fn = fn, .arg = arg};
 
@@ -393,8 +389,8 @@ element_changes(struct element *e, uint64_t since, size_t max,
     return e->index->ops->changes(e->index, since, max, see_change, &u, f);
 }
 
-enum err
-element_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
+static enum err
+local_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
 {
     struct index_totals t;
     enum err err;
@@ -406,3 +402,19 @@ element_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
     *first = err == ERR_OK ? t.first_seq : 0;
     return err;
 }
+
+const struct element_kind local_kind = {
+    .blob = local_blob,
+    .uuid = local_uuid,
+    .start = local_start,
+    .stop = local_stop,
+    .close = local_close,
+    .set_mode = local_set_mode,
+    .set_quota = local_set_quota,
+    .trouble = local_trouble,
+    .stats = local_stats,
+    .give_up = local_give_up,
+    .changes = local_changes,
+    .log = local_log,
+    .verify = local_verify,
+};

@@ -15,6 +15,7 @@
 #include "core/tomb.h"
 #include "role/storage/element.h"
 #include "role/storage/counts.h"
+#include "role/storage/kind.h"
 #include "wire/journal.h"
 #include "wire/superblock.h"
 #include <pthread.h>
@@ -124,6 +125,7 @@ struct folder { /* an open bucket, shared by the batches that use it */
 };
 
 struct element {
+    const struct element_kind *kind; /* first: see kind.h */
     struct blob blob;
     struct element_conf conf;
     struct counts counts;
@@ -196,6 +198,16 @@ element_of(struct blob *b)
 {
     return container_of(b, struct element, blob);
 }
+
+/* element.c, periodic.c, ticket.c, verify.c: element.h's functions. */
+extern const struct element_kind local_kind;
+void local_start(struct element *e, struct loop *l);
+void local_stop(struct element *e, void (*done)(void *arg), void *arg);
+bool local_give_up(struct element *e, const struct uuid *file_id,
+                   uint64_t number, struct blob_abort *r);
+enum err local_verify(struct element *e, const struct uuid *file_id,
+                      const atomic_bool *cancel, struct element_verified *out,
+                      struct fault *f);
 
 /* account.c */
 enum err

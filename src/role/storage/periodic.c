@@ -213,7 +213,7 @@ tick(struct loop *l, struct timer *t)
 }
 
 void
-element_start(struct element *e, struct loop *l)
+local_start(struct element *e, struct loop *l)
 {
     struct periodic *p = e->periodic;
 
@@ -228,7 +228,7 @@ element_start(struct element *e, struct loop *l)
 }
 
 void
-element_stop(struct element *e, void (*done)(void *arg), void *arg)
+local_stop(struct element *e, void (*done)(void *arg), void *arg)
 {
     struct periodic *p = e->periodic;
 

@@ -514,8 +514,8 @@ abort_now(struct blob_ticket *t)
 }
 
 bool
-element_give_up(struct element *e, const struct uuid *file_id, uint64_t number,
-                struct blob_abort *r)
+local_give_up(struct element *e, const struct uuid *file_id, uint64_t number,
+              struct blob_abort *r)
 {
     struct commit_item *it = commit_item_new(COMMIT_ABORT, file_id);
 

@@ -60,9 +60,9 @@ read_whole(struct verify *v, struct element_verified *out, struct fault *f)
 }
 
 enum err
-element_verify(struct element *e, const struct uuid *file_id,
-               const atomic_bool *cancel, struct element_verified *out,
-               struct fault *f)
+local_verify(struct element *e, const struct uuid *file_id,
+             const atomic_bool *cancel, struct element_verified *out,
+             struct fault *f)
 {
     struct verify *v = calloc(1, sizeof(*v));
     enum err err;
