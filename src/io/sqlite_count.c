@@ -13,7 +13,7 @@ struct count {
 
 struct sql_counts {
     struct metrics *metrics;
-    struct series active;
+    struct series active, idle, max; /* of all connections together */
     unsigned n;
     struct count count[];
 };
@@ -30,6 +30,10 @@ sql_counts_open(struct metrics *m, const char *const *text, unsigned n)
     c->metrics = m;
     c->n = n;
     c->active = metric_series(m, M_DB_ACTIVE, "sqlite");
+    c->idle = metric_series(m, M_DB_IDLE, "sqlite");
+    c->max = metric_series(m, M_DB_MAX, "sqlite");
+    metric_move(m, c->idle, 1);
+    metric_move(m, c->max, 1);
     for (unsigned i = 0; i < n; i++) {
         struct count *k = &c->count[i];
 
@@ -43,6 +47,10 @@ sql_counts_open(struct metrics *m, const char *const *text, unsigned n)
 void
 sql_counts_close(struct sql_counts **c)
 {
+    if (*c) {
+        metric_move((*c)->metrics, (*c)->idle, -1);
+        metric_move((*c)->metrics, (*c)->max, -1);
+    }
     free(*c);
     *c = NULL;
 }
@@ -105,4 +113,5 @@ void
 sql_count_use(struct sql_counts *c, bool begin)
 {
     metric_move(c->metrics, c->active, begin ? 1 : -1);
+    metric_move(c->metrics, c->idle, begin ? -1 : 1);
 }
