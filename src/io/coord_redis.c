@@ -133,7 +133,7 @@ call_answered(struct redis_call *rc, const struct redisReply *said)
         c->whole = true;
         if (call_send(c))
             return;
-        (void)fault_set(&f, ERR_NOMEM, "send to redis", r->key);
+        (void)fault_set(&f, ERR_NOMEM, "send to redis", coord_op_name(r->op));
         call_end(c, &f);
         return;
     }

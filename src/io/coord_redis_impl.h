@@ -22,8 +22,8 @@
 #include <pthread.h>
 
 #define SHA_HEX   40
-#define ARGS_MAX  160
-#define NOTES_MAX 1536 /* numbers and names made for one command */
+#define ARGS_MAX  256
+#define NOTES_MAX 3072 /* numbers and names made for one command */
 
 /* ---- scripts (coord_redis_lua.c): one for each operation but publish ---- */
 

@@ -160,6 +160,68 @@ static const char zset_range[] =
     "if ARGV[3] == '0' then return {'ok', {}} end\n"
     "return {'ok', call('ZRANGE', K, 0, ARGV[3] - 1, 'WITHSCORES')}\n";
 
+/* --- texts, and several changes as one ------------------------------------ */
+
+/* ttl, value */
+static const char text_put[] =
+    "if stale() then return {'conflict'} end\n"
+    "if other('text') then return {'inval'} end\n"
+    "call('SET', K, ARGV[4])\n"
+    "if ARGV[3] ~= '0' then expire(K, now + ARGV[3]) end\n"
+    "return {'ok'}\n";
+
+static const char text_get[] = "local k = kind()\n"
+                               "if k == 'none' then return {'noent'} end\n"
+                               "if k ~= 'text' then return {'inval'} end\n"
+                               "return {'ok', call('GET', K)}\n";
+
+/* How many, then for each: a letter, ttl, how many more, those. Their keys are
+ * the last of KEYS. First all are looked at, then all are done. */
+static const char all[] =
+    "if stale() then return {'conflict'} end\n"
+    "local n, at, todo, did = tonumber(ARGV[3]), 4, {}, 0\n"
+    "local kinds = {h = 'hash', t = 'text', z = 'zset', r = 'zset'}\n"
+    "for i = 1, n do\n"
+    "  K = KEYS[#KEYS - n + i]\n"
+    "  E = K .. ':epoch'\n"
+    "  local op, k, more = ARGV[at], kind(), tonumber(ARGV[at + 2])\n"
+    "  local first, last = at + 3, at + 2 + more\n"
+    "  at = last + 1\n"
+    "  if op == 'd' and k == 'lease' then return {'inval'} end\n"
+    "  if op ~= 'd' and k ~= 'none' and k ~= kinds[op] then\n"
+    "    return {'inval'}\n"
+    "  end\n"
+    "  if op == 'h' then\n"
+    "    local fields = call('HLEN', K)\n"
+    "    for j = first, last, 2 do\n"
+    "      fields = fields + 1 - call('HEXISTS', K, ARGV[j])\n"
+    "    end\n"
+    "    if fields > 256 then return {'toobig'} end\n"
+    "  end\n"
+    "  todo[i] = {op, ARGV[first - 2], first, last, k}\n"
+    "end\n"
+    "for i = 1, n do\n"
+    "  K = KEYS[#KEYS - n + i]\n"
+    "  local op, ttl, first, last, k = unpack(todo[i])\n"
+    "  if op == 'd' then\n"
+    "    did = did + call('DEL', K)\n"
+    "    if k == 'pool' then call('DEL', K .. ':until') end\n"
+    "  elseif op == 'r' then\n"
+    "    did = did + call('ZREM', K, ARGV[first])\n"
+    "  else\n"
+    "    if op == 'h' then\n"
+    "      call('HSET', K, unpack(ARGV, first, last))\n"
+    "    elseif op == 't' then\n"
+    "      call('SET', K, ARGV[first])\n"
+    "    else\n"
+    "      call('ZADD', K, ARGV[first + 1], ARGV[first])\n"
+    "    end\n"
+    "    if ttl ~= '0' then expire(K, now + ttl) end\n"
+    "    did = did + 1\n"
+    "  end\n"
+    "end\n"
+    "return {'ok', num(did)}\n";
+
 /* --- buckets and pools ---------------------------------------------------- */
 
 /* per in microseconds, burst, amount. The bucket is the time when it will be
@@ -228,10 +290,19 @@ static const char release[] = POOL "local was = has(ARGV[3])\n"
                                    "return {was and 'ok' or 'noent'}\n";
 
 const char *const coord_lua[COORD_OPS] = {
-    [COORD_LEASE_TAKE] = lease_take, [COORD_LEASE_RENEW] = lease_keep,
-    [COORD_LEASE_FREE] = lease_keep, [COORD_HASH_PUT] = hash_put,
-    [COORD_HASH_GET] = hash_get,     [COORD_DEL] = del,
-    [COORD_ZSET_PUT] = zset_put,     [COORD_ZSET_DEL] = zset_del,
-    [COORD_ZSET_RANGE] = zset_range, [COORD_BUCKET_TAKE] = bucket_take,
-    [COORD_RESERVE] = reserve,       [COORD_RELEASE] = release,
+    [COORD_LEASE_TAKE] = lease_take,
+    [COORD_LEASE_RENEW] = lease_keep,
+    [COORD_LEASE_FREE] = lease_keep,
+    [COORD_HASH_PUT] = hash_put,
+    [COORD_HASH_GET] = hash_get,
+    [COORD_DEL] = del,
+    [COORD_ZSET_PUT] = zset_put,
+    [COORD_ZSET_DEL] = zset_del,
+    [COORD_ZSET_RANGE] = zset_range,
+    [COORD_BUCKET_TAKE] = bucket_take,
+    [COORD_RESERVE] = reserve,
+    [COORD_RELEASE] = release,
+    [COORD_TEXT_PUT] = text_put,
+    [COORD_TEXT_GET] = text_get,
+    [COORD_ALL] = all,
 };

@@ -117,6 +117,12 @@ results(struct coord_request *r, const struct redisReply *said)
             return false;
         r->err = tell(said->element[1], r);
         return r->err != ERR_CORRUPT;
+    case COORD_TEXT_GET:
+        if (!r->err && !buf_add_slice(r->out, part(said, 1)))
+            r->err = ERR_TOOBIG;
+        return true;
+    case COORD_ALL:
+        return r->err || part_u64(said, 1, &r->number);
     case COORD_BUCKET_TAKE:
         if (r->err == ERR_AGAIN && !part_dur(said, 2, 1000, &r->left))
             return false;

@@ -26,15 +26,74 @@ is_ours(struct slice key)
 }
 
 static enum err
-pairs_check(const struct coord_request *r)
+pairs_check(const struct coord_pair *pairs, unsigned n)
 {
-    enum err e = r->n == 0                ? ERR_INVAL
-                 : r->n > COORD_PAIRS_MAX ? ERR_TOOBIG
-                                          : ERR_OK;
+    enum err e = n == 0 ? ERR_INVAL : n > COORD_PAIRS_MAX ? ERR_TOOBIG : ERR_OK;
+
+    for (unsigned i = 0; i < n && !e; i++) {
+        e = name_check(pairs[i].name);
+        if (!e && pairs[i].value.n > COORD_VALUE_MAX)
+            e = ERR_TOOBIG;
+    }
+    return e;
+}
+
+static enum err
+score_check(int64_t score)
+{
+    return score > SCORE_MAX || score < -SCORE_MAX ? ERR_TOOBIG : ERR_OK;
+}
+
+/* A text that began so would be taken for a bucket. */
+static enum err
+text_check(struct slice text)
+{
+    if (text.n > COORD_TEXT_MAX)
+        return ERR_TOOBIG;
+    return slice_starts(text, SLICE("gcra ")) ? ERR_INVAL : ERR_OK;
+}
+
+static enum err
+write_check(const struct coord_write *w)
+{
+    enum err e = name_check(slice_str(w->key));
+
+    if (!e && is_ours(slice_str(w->key)))
+        e = ERR_INVAL;
+    if (e)
+        return e;
+    switch (w->op) {
+    case COORD_HASH_PUT:
+        return pairs_check(w->pairs, w->n);
+    case COORD_TEXT_PUT:
+        return text_check(w->value);
+    case COORD_DEL:
+        return ERR_OK;
+    case COORD_ZSET_PUT:
+        e = score_check(w->score);
+        return e ? e : name_check(slice_str(w->member));
+    case COORD_ZSET_DEL:
+        return name_check(slice_str(w->member));
+    default:
+        return ERR_INVAL;
+    }
+}
+
+static enum err
+all_check(const struct coord_request *r)
+{
+    unsigned pairs = 0;
+    enum err e = r->n == 0                 ? ERR_INVAL
+                 : r->n > COORD_WRITES_MAX ? ERR_TOOBIG
+                                           : ERR_OK;
 
     for (unsigned i = 0; i < r->n && !e; i++) {
-        e = name_check(r->pairs[i].name);
-        if (!e && r->pairs[i].value.n > COORD_VALUE_MAX)
+        e = write_check(&r->writes[i]);
+        pairs += r->writes[i].op == COORD_HASH_PUT ? r->writes[i].n : 0;
+        for (unsigned j = 0; j < i && !e; j++)
+            if (strcmp(r->writes[j].key, r->writes[i].key) == 0)
+                e = ERR_INVAL;
+        if (!e && pairs > COORD_PAIRS_MAX)
             e = ERR_TOOBIG;
     }
     return e;
@@ -63,11 +122,16 @@ own_check(const struct coord_request *r)
     case COORD_LEASE_FREE:
         return name_check(slice_str(r->owner));
     case COORD_HASH_PUT:
-        return pairs_check(r);
-    case COORD_ZSET_PUT:
-        if (r->score > SCORE_MAX || r->score < -SCORE_MAX)
-            return ERR_TOOBIG;
-        return name_check(slice_str(r->member));
+        return pairs_check(r->pairs, r->n);
+    case COORD_TEXT_PUT:
+        return text_check(r->value);
+    case COORD_ALL:
+        return all_check(r);
+    case COORD_ZSET_PUT: {
+        enum err e = score_check(r->score);
+
+        return e ? e : name_check(slice_str(r->member));
+    }
     case COORD_RESERVE:
         if (r->ttl.ns <= 0)
             return ERR_INVAL;
@@ -88,10 +152,12 @@ enum err
 coord_redis_check(const struct coord_request *r)
 {
     struct slice key = slice_str(r->key);
-    enum err e = name_check(key);
+    enum err e = ERR_OK;
 
     assert((unsigned)r->op < COORD_OPS);
-    if (!e && r->op != COORD_PUBLISH && is_ours(key))
+    if (r->op != COORD_ALL)
+        e = name_check(key);
+    if (!e && r->op != COORD_ALL && r->op != COORD_PUBLISH && is_ours(key))
         e = ERR_INVAL;
     if (!e && r->guard) {
         e = name_check(slice_str(r->guard->key));
@@ -159,6 +225,49 @@ arg_guard(struct coord_args *a, const struct coord_guard *g)
 }
 
 static void
+arg_pairs(struct coord_args *a, const struct coord_pair *pairs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        arg(a, pairs[i].name);
+        arg(a, pairs[i].value);
+    }
+}
+
+static void
+arg_write(struct coord_args *a, const struct coord_write *w)
+{
+    static const char *const letter[COORD_OPS] = {
+        [COORD_HASH_PUT] = "h", [COORD_TEXT_PUT] = "t", [COORD_DEL] = "d",
+        [COORD_ZSET_PUT] = "z", [COORD_ZSET_DEL] = "r",
+    };
+
+    arg(a, slice_str(letter[w->op]));
+    arg_ms(a, w->ttl);
+    switch (w->op) {
+    case COORD_HASH_PUT:
+        arg_u64(a, (uint64_t)w->n * 2);
+        arg_pairs(a, w->pairs, w->n);
+        break;
+    case COORD_TEXT_PUT:
+        arg_u64(a, 1);
+        arg(a, w->value);
+        break;
+    case COORD_ZSET_PUT:
+        arg_u64(a, 2);
+        arg(a, slice_str(w->member));
+        arg_i64(a, w->score);
+        break;
+    case COORD_ZSET_DEL:
+        arg_u64(a, 1);
+        arg(a, slice_str(w->member));
+        break;
+    default:
+        arg_u64(a, 0);
+        break;
+    }
+}
+
+static void
 arg_own(struct coord_args *a, const struct coord_request *r)
 {
     switch (r->op) {
@@ -175,10 +284,16 @@ arg_own(struct coord_args *a, const struct coord_request *r)
         break;
     case COORD_HASH_PUT:
         arg_ms(a, r->ttl);
-        for (unsigned i = 0; i < r->n; i++) {
-            arg(a, r->pairs[i].name);
-            arg(a, r->pairs[i].value);
-        }
+        arg_pairs(a, r->pairs, r->n);
+        break;
+    case COORD_TEXT_PUT:
+        arg_ms(a, r->ttl);
+        arg(a, r->value);
+        break;
+    case COORD_ALL:
+        arg_u64(a, r->n);
+        for (unsigned i = 0; i < r->n; i++)
+            arg_write(a, &r->writes[i]);
         break;
     case COORD_HASH_GET:
     case COORD_ZSET_RANGE:
@@ -217,6 +332,24 @@ coord_redis_text(enum coord_op op, struct buf *body)
     (void)buf_add_str(body, coord_lua[op]);
 }
 
+static void
+arg_keys(struct coord_args *a, const struct coord_request *r)
+{
+    unsigned all = r->op == COORD_ALL ? r->n : 0;
+    const char *key = all ? r->writes[0].key : r->key;
+
+    arg_u64(a, (r->guard ? 5 : 3) + all);
+    arg(a, slice_str(key));
+    arg_named(a, key, ":epoch");
+    arg_named(a, key, ":until");
+    if (r->guard) {
+        arg(a, slice_str(r->guard->key));
+        arg_named(a, r->guard->key, ":epoch");
+    }
+    for (unsigned i = 0; i < all; i++)
+        arg(a, slice_str(r->writes[i].key));
+}
+
 void
 coord_redis_args(const struct coord_request *r, struct slice sha,
                  struct buf *body, struct coord_args *a)
@@ -237,14 +370,7 @@ coord_redis_args(const struct coord_request *r, struct slice sha,
         arg(a, SLICE("EVAL"));
         arg(a, buf_slice(body));
     }
-    arg_u64(a, r->guard ? 5 : 3);
-    arg(a, slice_str(r->key));
-    arg_named(a, r->key, ":epoch");
-    arg_named(a, r->key, ":until");
-    if (r->guard) {
-        arg(a, slice_str(r->guard->key));
-        arg_named(a, r->guard->key, ":epoch");
-    }
+    arg_keys(a, r);
     arg_guard(a, r->guard);
     arg_own(a, r);
 }

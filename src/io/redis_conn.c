@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARGS_MAX 160
+#define ARGS_MAX 256
 
 static void
 fault_here(struct redis_conn *c, enum err e, int sys, const char *op)

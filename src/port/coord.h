@@ -33,9 +33,11 @@
 #include "base/err.h"
 #include "port/loop.h"
 
-#define COORD_KEY_MAX   250            /* bytes of a key, owner or member */
-#define COORD_VALUE_MAX ((size_t)8192) /* of a field, or a message */
-#define COORD_PAIRS_MAX 64             /* fields of one hash_put */
+#define COORD_KEY_MAX    250               /* bytes of a key, owner or member */
+#define COORD_VALUE_MAX  ((size_t)8192)    /* of a field, or a message */
+#define COORD_PAIRS_MAX  64                /* fields of one hash_put */
+#define COORD_TEXT_MAX   ((size_t)2 * MIB) /* of a text */
+#define COORD_WRITES_MAX 16                /* of one COORD_ALL */
 
 enum coord_op {
     /* Lease (D09, D32). TAKE: ERR_BUSY when someone else holds it; `left` is
@@ -54,12 +56,23 @@ enum coord_op {
     /* Removes any key but a lease; ERR_NOENT when it was not there. */
     COORD_DEL, /* key, guard */
 
+    /* Text. PUT replaces what is there, with its TTL; 0: for ever. GET appends
+     * to `out` (ERR_TOOBIG: its ceiling); ERR_NOENT. To LEASE_TAKE a text is a
+     * lock that somebody took by other means: ERR_BUSY, unless it is OWNER. */
+    COORD_TEXT_PUT, /* key, value, ttl, guard */
+    COORD_TEXT_GET, /* key, out */
+
     /* Sorted set: members with a score, in the order of (score, bytes). TTL as
      * above. DEL: ERR_NOENT when it was not in. RANGE: no key is an empty
      * set. */
     COORD_ZSET_PUT,   /* key, member, score, ttl, guard */
     COORD_ZSET_DEL,   /* key, member, guard */
     COORD_ZSET_RANGE, /* key, pairs, cap, out -> n: the first CAP */
+
+    /* Several changes as one: all of `writes` or, unless ERR_OK, none of them.
+     * Each key comes once; what a DEL or ZSET_DEL does not find is no error.
+     * `number` is how many changed something. */
+    COORD_ALL, /* writes, n, guard */
 
     /* To all who are subscribed; `number` is how many there were (a remote
      * driver counts processes). A message is a hint: it can be lost, never
@@ -88,6 +101,19 @@ struct coord_pair {
     int64_t score;      /* sorted sets */
 };
 
+/* One of COORD_ALL: HASH_PUT (64 pairs in all of them together), TEXT_PUT, DEL,
+ * ZSET_PUT or ZSET_DEL, with the fields of the same names. */
+struct coord_write {
+    enum coord_op op;
+    const char *key;
+    const char *member;
+    struct slice value;
+    const struct coord_pair *pairs;
+    unsigned n;
+    struct dur ttl;
+    int64_t score;
+};
+
 /* "Only while this lease is mine": else ERR_CONFLICT, and nothing is done. */
 struct coord_guard {
     const char *key;
@@ -105,6 +131,7 @@ struct coord_request {
     struct slice value;
     const struct coord_guard *guard; /* may be NULL */
     struct coord_pair *pairs;
+    const struct coord_write *writes;
     unsigned n;
     unsigned cap;
     struct buf *out;

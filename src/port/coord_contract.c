@@ -134,21 +134,12 @@ contract_tear_down(void **state)
 
 /* --- leases --------------------------------------------------------------- */
 
-static struct coord_request
-lease(enum coord_op o, const char *owner, int64_t ttl_ms, uint64_t epoch)
-{
-    return (struct coord_request){.op = o,
-                                  .key = "capacity_monitor:leader_lock",
-                                  .owner = owner,
-                                  .ttl = dur_ms(ttl_ms),
-                                  .epoch = epoch};
-}
-
 /* CAP-018 ... CAP-025: one leader, a crash, a stop, an old leader's writes. */
 static void
 test_lease(void **state)
 {
-    struct coord_request r = lease(COORD_LEASE_TAKE, "ingester-a", 30000, 0);
+    struct coord_request r =
+        contract_lease(COORD_LEASE_TAKE, "ingester-a", 30000, 0);
     uint64_t first, second;
     (void)state;
 
@@ -156,14 +147,14 @@ test_lease(void **state)
     first = r.epoch;
     /* D32 */
     assert_true(first >= (uint64_t)contract_world->wall(contract->arg).ms);
-    r = lease(COORD_LEASE_TAKE, "ingester-b", 30000, 0);
+    r = contract_lease(COORD_LEASE_TAKE, "ingester-b", 30000, 0);
     contract_pass(10000);
     assert_int_equal(contract_op(&r), ERR_BUSY);
     assert_int_equal(r.left.ns, dur_ms(20000).ns); /* D42: when to try again */
-    r = lease(COORD_LEASE_RENEW, "ingester-a", 30000, first);
+    r = contract_lease(COORD_LEASE_RENEW, "ingester-a", 30000, first);
     assert_int_equal(contract_op(&r), ERR_OK);
     contract_pass(29999);
-    r = lease(COORD_LEASE_TAKE, "ingester-b", 30000, 0);
+    r = contract_lease(COORD_LEASE_TAKE, "ingester-b", 30000, 0);
     assert_int_equal(contract_op(&r), ERR_BUSY);
     contract_pass(1); /* a died */
     assert_int_equal(contract_op(&r), ERR_OK);
@@ -171,31 +162,32 @@ test_lease(void **state)
     assert_true(second > first);
 
     /* A wakes up: it has lost, and frees nothing of b's. */
-    r = lease(COORD_LEASE_RENEW, "ingester-a", 30000, first);
+    r = contract_lease(COORD_LEASE_RENEW, "ingester-a", 30000, first);
     assert_int_equal(contract_op(&r), ERR_CONFLICT);
-    r = lease(COORD_LEASE_FREE, "ingester-a", 0, first);
+    r = contract_lease(COORD_LEASE_FREE, "ingester-a", 0, first);
     assert_int_equal(contract_op(&r), ERR_CONFLICT);
     /* The right owner with an old epoch has lost too. */
-    r = lease(COORD_LEASE_RENEW, "ingester-b", 30000, first);
+    r = contract_lease(COORD_LEASE_RENEW, "ingester-b", 30000, first);
     assert_int_equal(contract_op(&r), ERR_CONFLICT);
 
-    r = lease(COORD_LEASE_FREE, "ingester-b", 0, second);
+    r = contract_lease(COORD_LEASE_FREE, "ingester-b", 0, second);
     assert_int_equal(contract_op(&r), ERR_OK);
-    r = lease(COORD_LEASE_TAKE, "ingester-a", 30000, 0);
+    r = contract_lease(COORD_LEASE_TAKE, "ingester-a", 30000, 0);
     r.floor = second + 1000000000; /* Admin's floor */
     assert_int_equal(contract_op(&r), ERR_OK);
     assert_int_equal(r.epoch, second + 1000000000);
-    r = lease(COORD_LEASE_TAKE, "ingester-a", 30000, 0); /* its own again */
+    r = contract_lease(COORD_LEASE_TAKE, "ingester-a", 30000,
+                       0); /* its own again */
     assert_int_equal(contract_op(&r), ERR_OK);
     assert_int_equal(r.epoch, second + 1000000001);
-    r = lease(COORD_LEASE_TAKE, "ingester-a", 0, 0);
+    r = contract_lease(COORD_LEASE_TAKE, "ingester-a", 0, 0);
     assert_int_equal(contract_op(&r), ERR_INVAL);
 }
 
 static void
 test_guard(void **state)
 {
-    struct coord_request l = lease(COORD_LEASE_TAKE, "a", 1000, 0);
+    struct coord_request l = contract_lease(COORD_LEASE_TAKE, "a", 1000, 0);
     struct coord_guard g;
     struct coord_pair p = {.name = SLICE("f"), .value = SLICE("v")};
     struct coord_request put = {.op = COORD_HASH_PUT,
@@ -450,7 +442,7 @@ test_refused(void **state)
     r = (struct coord_request){.op = COORD_ZSET_PUT, .key = "h", .member = "m"};
     assert_int_equal(contract_op(&r), ERR_INVAL); /* of another kind */
     assert_string_equal(r.fault.op, "zset_put");
-    r = lease(COORD_LEASE_TAKE, "a", 1000, 0);
+    r = contract_lease(COORD_LEASE_TAKE, "a", 1000, 0);
     assert_int_equal(contract_op(&r), ERR_OK);
     r = (struct coord_request){.op = COORD_DEL, .key = r.key};
     assert_int_equal(contract_op(&r), ERR_INVAL); /* epochs never expire */
@@ -589,10 +581,10 @@ coord_contract_run(const struct coord_contract *c)
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, contract_set_up, contract_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_lease),      TEST(test_guard),   TEST(test_hash),
-        TEST(test_zset),       TEST(test_bucket),  TEST(test_reserve),
-        TEST(test_refused),    TEST(test_publish), TEST(test_leave_early),
-        TEST(contract_random),
+        TEST(test_lease),    TEST(test_guard),       TEST(test_hash),
+        TEST(contract_text), TEST(contract_all),     TEST(test_zset),
+        TEST(test_bucket),   TEST(test_reserve),     TEST(test_refused),
+        TEST(test_publish),  TEST(test_leave_early), TEST(contract_random),
     };
 
     contract = c;

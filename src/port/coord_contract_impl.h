@@ -13,6 +13,12 @@ void contract_pass(int64_t ms);
 int contract_set_up(void **state);
 int contract_tear_down(void **state);
 
-void contract_random(void **state); /* a test */
+struct coord_request contract_lease(enum coord_op o, const char *owner,
+                                    int64_t ttl_ms, uint64_t epoch);
+
+/* tests */
+void contract_text(void **state);
+void contract_all(void **state);
+void contract_random(void **state);
 
 #endif

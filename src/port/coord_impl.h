@@ -8,6 +8,7 @@
 enum coord_kind {
     COORD_IS_LEASE,
     COORD_IS_HASH,
+    COORD_IS_TEXT,
     COORD_IS_ZSET,
     COORD_IS_BUCKET,
     COORD_IS_POOL,
@@ -26,7 +27,8 @@ struct coord_entry {
     struct map_item item;
     struct heap_item expiry;
     enum coord_kind kind;
-    struct list members; /* hash: by name; set: by score, name; pool: any */
+    struct list members; /* hash: by name; set: by score, name; pool: any;
+                            text: one without a name */
     unsigned n;
     struct mono until; /* lease: held until; bucket: full at */
     uint64_t epoch;    /* lease */
@@ -51,6 +53,15 @@ void coord_entry_drop(struct coord_store *s, struct coord_entry *e);
 enum err
 coord_get_or_make(struct coord_store *s, const char *key, enum coord_kind kind,
                   struct coord_entry **out, bool *made);
+
+enum err coord_name_check(struct slice s);
+struct slice coord_text(const struct coord_entry *e);
+
+/* coord_write.c */
+bool coord_is_write(enum coord_op op);
+enum err coord_all_check(const struct coord_request *r);
+enum err coord_write_one(struct coord_store *s, struct coord_request *r);
+enum err coord_write_all(struct coord_store *s, struct coord_request *r);
 
 /* coord_limit.c */
 enum err coord_bucket_take(struct coord_store *s, struct coord_request *r);

@@ -21,7 +21,8 @@ expire(struct model *m)
         for (int j = 0; j < MODEL_MEMBERS; j++)
             if (k->kind == MODEL_POOL && k->amount_until[j] <= m->now)
                 k->amount_until[j] = 0;
-        if (((k->kind == MODEL_HASH || k->kind == MODEL_ZSET) &&
+        if (((k->kind == MODEL_HASH || k->kind == MODEL_ZSET ||
+              k->kind == MODEL_TEXT) &&
              k->expires <= m->now) ||
             (k->kind == MODEL_BUCKET && k->full_at <= m->now) ||
             (k->kind == MODEL_POOL && count(k) == 0))
@@ -49,6 +50,9 @@ kind_of(enum coord_op op)
     case COORD_HASH_PUT:
     case COORD_HASH_GET:
         return MODEL_HASH;
+    case COORD_TEXT_PUT:
+    case COORD_TEXT_GET:
+        return MODEL_TEXT;
     case COORD_ZSET_PUT:
     case COORD_ZSET_DEL:
     case COORD_ZSET_RANGE:
@@ -68,6 +72,10 @@ lease(struct model *m, struct model_key *k, struct model_op *o)
 {
     bool held = k->kind == MODEL_LEASE && k->until > m->now;
 
+    if (o->op == COORD_LEASE_TAKE && k->kind == MODEL_TEXT) {
+        o->left = k->expires == INT64_MAX ? o->ttl : k->expires - m->now;
+        return ERR_BUSY;
+    }
     if (o->op == COORD_LEASE_TAKE) {
         if (held && k->owner != o->owner) {
             o->left = k->until - m->now;
@@ -183,12 +191,30 @@ pool(struct model *m, struct model_key *k, struct model_op *o)
 }
 
 static enum err
+text(struct model *m, struct model_key *k, struct model_op *o)
+{
+    if (o->op == COORD_TEXT_GET) {
+        if (k->kind == MODEL_NONE)
+            return ERR_NOENT;
+        o->scores[0] = k->score[0];
+        return ERR_OK;
+    }
+    k->kind = MODEL_TEXT;
+    k->score[0] = o->score;
+    k->expires = o->ttl ? m->now + o->ttl : INT64_MAX;
+    return ERR_OK;
+}
+
+static enum err
 run(struct model *m, struct model_key *k, struct model_op *o)
 {
     switch (o->op) {
     case COORD_HASH_PUT:
     case COORD_ZSET_PUT:
         return put(m, k, o);
+    case COORD_TEXT_PUT:
+    case COORD_TEXT_GET:
+        return text(m, k, o);
     case COORD_HASH_GET:
         if (k->kind == MODEL_NONE)
             return ERR_NOENT;
@@ -221,6 +247,35 @@ run(struct model *m, struct model_key *k, struct model_op *o)
     }
 }
 
+static bool
+is_other(const struct model_key *k, enum coord_op op)
+{
+    if (op == COORD_DEL)
+        return k->kind == MODEL_LEASE;
+    /* A text is somebody's lock. */
+    if (op == COORD_LEASE_TAKE && k->kind == MODEL_TEXT)
+        return false;
+    return k->kind != MODEL_NONE && k->kind != kind_of(op);
+}
+
+static enum err
+all(struct model *m, struct model_op *o)
+{
+    struct model was = *m;
+
+    for (unsigned i = 0; i < o->n_all; i++) {
+        struct model_op *a = &o->all[i];
+        struct model_key *k = &m->key[a->key];
+
+        if (is_other(k, a->op)) {
+            *m = was;
+            return ERR_INVAL;
+        }
+        o->number += run(m, k, a) == ERR_OK;
+    }
+    return ERR_OK;
+}
+
 void
 model_do(struct model *m, struct model_op *o)
 {
@@ -232,11 +287,13 @@ model_do(struct model *m, struct model_op *o)
     o->n = 0;
     if (o->guarded && !mine(m, o->guard_key, o->owner, o->epoch))
         o->err = ERR_CONFLICT;
-    else if (o->op == COORD_DEL
-                 ? k->kind == MODEL_LEASE
-                 : k->kind != MODEL_NONE && k->kind != kind_of(o->op))
+    else if (o->op == COORD_ALL)
+        o->err = all(m, o);
+    else if (is_other(k, o->op))
         o->err = ERR_INVAL;
     else
         o->err = run(m, k, o);
+    if (o->err && o->op == COORD_ALL)
+        o->number = 0;
     expire(m);
 }

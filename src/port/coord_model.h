@@ -9,11 +9,13 @@
 #define MODEL_KEYS    6
 #define MODEL_OWNERS  3
 #define MODEL_MEMBERS 5
+#define MODEL_WRITES  3 /* of COORD_ALL */
 
 enum model_kind {
     MODEL_NONE,
     MODEL_LEASE,
     MODEL_HASH,
+    MODEL_TEXT,
     MODEL_ZSET,
     MODEL_BUCKET,
     MODEL_POOL,
@@ -26,7 +28,7 @@ struct model_key {
     int64_t until;
     uint64_t epoch;
     bool in[MODEL_MEMBERS];
-    int64_t score[MODEL_MEMBERS]; /* hashes: the value */
+    int64_t score[MODEL_MEMBERS]; /* hashes: the value; text: [0] */
     int64_t full_at;              /* bucket */
     uint64_t amount[MODEL_MEMBERS];
     int64_t amount_until[MODEL_MEMBERS]; /* 0: none */
@@ -47,6 +49,8 @@ struct model_op {
     uint64_t epoch, floor, burst, amount, limit;
     int64_t score, ttl, per;
     unsigned cap;
+    struct model_op *all; /* of COORD_ALL: MODEL_WRITES at most */
+    unsigned n_all;
     enum err err;
     uint64_t number;
     int64_t left;

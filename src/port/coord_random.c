@@ -14,8 +14,36 @@ static const char *const keys[] = {"k0", "k1", "k2", "k3", "k4", "k5"};
 static const char *const owners[] = {"o0", "o1", "o2"};
 static const char *const members[] = {"m0", "m1", "m2", "m3", "m4"};
 
+static bool
+writes(enum coord_op op)
+{
+    return op == COORD_HASH_PUT || op == COORD_TEXT_PUT ||
+           op == COORD_ZSET_PUT || op == COORD_ZSET_DEL || op == COORD_DEL;
+}
+
+/* Some changes of different keys. */
 static void
-choose(struct prng *r, const struct model *m, struct model_op *o)
+choose_all(struct prng *r, struct model_op *o, struct model_op *all)
+{
+    o->all = all;
+    o->n_all = 1 + (unsigned)prng_below(r, MODEL_WRITES);
+    for (unsigned i = 0; i < o->n_all; i++) {
+        struct model_op *a = &all[i];
+
+        memset(a, 0, sizeof(*a));
+        do
+            a->op = (enum coord_op)prng_below(r, COORD_OPS);
+        while (!writes(a->op));
+        a->key = (o->key + (int)i) % MODEL_KEYS;
+        a->member = (int)prng_below(r, MODEL_MEMBERS);
+        a->score = (int64_t)prng_below(r, 4) - 2;
+        a->ttl = prng_below(r, 3) ? o->ttl : 0;
+    }
+}
+
+static void
+choose(struct prng *r, const struct model *m, struct model_op *o,
+       struct model_op *all)
 {
     memset(o, 0, sizeof(*o));
     do
@@ -26,7 +54,10 @@ choose(struct prng *r, const struct model *m, struct model_op *o)
     o->member = (int)prng_below(r, MODEL_MEMBERS);
     o->score = (int64_t)prng_below(r, 4) - 2;
     o->ttl = (int64_t)(1 + prng_below(r, 20)) * 50000000;
-    if ((o->op == COORD_HASH_PUT || o->op == COORD_ZSET_PUT) &&
+    if (o->op == COORD_ALL)
+        choose_all(r, o, all);
+    if ((o->op == COORD_HASH_PUT || o->op == COORD_TEXT_PUT ||
+         o->op == COORD_ZSET_PUT) &&
         prng_below(r, 3) == 0)
         o->ttl = 0;
     o->per = 10000000 * (int64_t)(1 + prng_below(r, 3));
@@ -36,9 +67,7 @@ choose(struct prng *r, const struct model *m, struct model_op *o)
     o->floor = prng_below(r, 10) ? 0 : (uint64_t)m->wall_ms + 5;
     o->cap = (unsigned)prng_below(r, MODEL_MEMBERS + 1);
     o->epoch = m->key[o->key].epoch - (prng_below(r, 5) == 0);
-    if ((o->op == COORD_HASH_PUT || o->op == COORD_ZSET_PUT ||
-         o->op == COORD_ZSET_DEL || o->op == COORD_DEL) &&
-        prng_below(r, 4) == 0) {
+    if ((writes(o->op) || o->op == COORD_ALL) && prng_below(r, 4) == 0) {
         o->guarded = true;
         o->guard_key = (int)prng_below(r, MODEL_KEYS);
         o->epoch = m->key[o->guard_key].epoch - (prng_below(r, 5) == 0);
@@ -52,7 +81,8 @@ same(const struct model_op *o, const struct coord_request *r, uint64_t seed,
      unsigned step)
 {
     bool ok = o->err == r->err;
-    bool numbers = o->op == COORD_BUCKET_TAKE || o->op == COORD_RESERVE;
+    bool numbers = o->op == COORD_BUCKET_TAKE || o->op == COORD_RESERVE ||
+                   o->op == COORD_ALL;
 
     if (ok && numbers && r->err != ERR_TOOBIG && r->err != ERR_INVAL)
         ok = o->number == r->number;
@@ -74,10 +104,38 @@ same(const struct model_op *o, const struct coord_request *r, uint64_t seed,
                 ok = r->pairs[i].score == o->scores[i];
         }
     }
+    if (ok && r->err == ERR_OK && o->op == COORD_TEXT_GET) {
+        char value[24];
+
+        (void)snprintf(value, sizeof(value), "%d", (int)o->scores[0]);
+        ok = slice_eq(buf_slice(r->out), slice_str(value));
+    }
     if (!ok)
         fail_msg("seed %llu step %u: %s %s: %s, not %s",
                  (unsigned long long)seed, step, coord_op_name(o->op),
                  keys[o->key], err_name(r->err), err_name(o->err));
+}
+
+/* The writes of O as the driver takes them. */
+static void
+write_all(const struct model_op *o, struct coord_write *to,
+          struct coord_pair *pair, char value[][24])
+{
+    for (unsigned i = 0; i < o->n_all; i++) {
+        const struct model_op *a = &o->all[i];
+
+        (void)snprintf(value[i], sizeof(value[i]), "%d", (int)a->score);
+        pair[i] = (struct coord_pair){.name = slice_str(members[a->member]),
+                                      .value = slice_str(value[i])};
+        to[i] = (struct coord_write){.op = a->op,
+                                     .key = keys[a->key],
+                                     .member = members[a->member],
+                                     .value = slice_str(value[i]),
+                                     .pairs = &pair[i],
+                                     .n = 1,
+                                     .ttl = {a->ttl},
+                                     .score = a->score};
+    }
 }
 
 static void
@@ -93,14 +151,17 @@ random_walk(uint64_t seed, unsigned steps)
         struct coord_pair pairs[MODEL_MEMBERS], field;
         struct coord_guard guard;
         struct coord_request q;
-        struct model_op o;
-        char value[24];
+        struct model_op o, all[MODEL_WRITES];
+        struct coord_write w[MODEL_WRITES];
+        struct coord_pair w_pair[MODEL_WRITES];
+        char value[24], w_value[MODEL_WRITES][24];
 
         if (prng_below(&r, 3) == 0)
             contract_pass((int64_t)prng_below(&r, 6) * 50);
         m.now = contract_world->now(contract->arg).ns;
         m.wall_ms = contract_world->wall(contract->arg).ms;
-        choose(&r, &m, &o);
+        choose(&r, &m, &o, all);
+        write_all(&o, w, w_pair, w_value);
         (void)snprintf(value, sizeof(value), "%d", (int)o.score);
         field = (struct coord_pair){.name = slice_str(members[o.member]),
                                     .value = slice_str(value)};
@@ -111,9 +172,11 @@ random_walk(uint64_t seed, unsigned steps)
                                    .key = keys[o.key],
                                    .owner = owners[o.owner],
                                    .member = members[o.member],
+                                   .value = slice_str(value),
                                    .guard = o.guarded ? &guard : NULL,
                                    .pairs = &field,
-                                   .n = 1,
+                                   .writes = w,
+                                   .n = o.op == COORD_ALL ? o.n_all : 1,
                                    .cap = o.cap,
                                    .out = &b,
                                    .ttl = {o.ttl},

@@ -10,8 +10,7 @@
 #include "port/coord_impl.h"
 #include <stdlib.h>
 
-#define SLOTS_MAX  ((size_t)1 << 20)
-#define FIELDS_MAX 256 /* of one hash */
+#define SLOTS_MAX ((size_t)1 << 20)
 
 /* --- entries -------------------------------------------------------------- */
 
@@ -30,16 +29,11 @@ coord_find(struct coord_store *s, struct slice key)
     return NULL;
 }
 
-static bool
-room(const struct coord_store *s, size_t n)
-{
-    return n <= s->items_max - s->items;
-}
-
 struct coord_entry *
 coord_entry_new(struct coord_store *s, struct slice key, enum coord_kind kind)
 {
-    struct coord_entry *e = room(s, 1) ? calloc(1, sizeof(*e) + key.n) : NULL;
+    struct coord_entry *e =
+        s->items < s->items_max ? calloc(1, sizeof(*e) + key.n) : NULL;
 
     if (!e)
         return NULL;
@@ -51,16 +45,6 @@ coord_entry_new(struct coord_store *s, struct slice key, enum coord_kind kind)
     map_add(&s->keys, &e->item, map_hash(s->keys.seed, key.p, key.n));
     s->items++;
     return e;
-}
-
-static void
-member_drop(struct coord_store *s, struct coord_entry *e,
-            struct coord_member *m)
-{
-    list_remove(&m->item);
-    free(m);
-    e->n--;
-    s->items--;
 }
 
 void
@@ -138,6 +122,31 @@ is_mine(const struct coord_store *s, const struct coord_entry *e,
            strcmp(e->owner, owner) == 0;
 }
 
+struct slice
+coord_text(const struct coord_entry *e)
+{
+    const struct coord_member *m =
+        container_of(e->members.next, struct coord_member, item);
+
+    return slice_of(m->bytes, m->value_n);
+}
+
+/* A text is a lock of somebody who knows no epochs. Our own makes room. */
+static bool
+held_by_text(struct coord_store *s, struct coord_request *r)
+{
+    struct coord_entry *e = coord_find(s, slice_str(r->key));
+
+    if (!e || e->kind != COORD_IS_TEXT)
+        return false;
+    if (slice_eq(coord_text(e), slice_str(r->owner))) {
+        coord_entry_drop(s, e);
+        return false;
+    }
+    r->left = e->expiry.pos ? mono_sub(e->expiry.at, s->now) : r->ttl;
+    return true;
+}
+
 static enum err
 lease_take(struct coord_store *s, struct coord_request *r)
 {
@@ -148,6 +157,8 @@ lease_take(struct coord_store *s, struct coord_request *r)
 
     if (r->ttl.ns <= 0)
         return ERR_INVAL;
+    if (held_by_text(s, r))
+        return ERR_BUSY;
     err = coord_get_or_make(s, r->key, COORD_IS_LEASE, &e, &made);
     if (err)
         return err;
@@ -190,180 +201,14 @@ lease_keep(struct coord_store *s, struct coord_request *r)
     return ERR_OK;
 }
 
-/* --- members -------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
-static struct coord_member *
-member_new(struct slice name, struct slice value, int64_t score)
-{
-    struct coord_member *m = malloc(sizeof(*m) + name.n + value.n);
-
-    if (!m)
-        return NULL;
-    m->score = score;
-    m->name_n = name.n;
-    m->value_n = value.n;
-    memcpy(m->bytes, name.p, name.n);
-    if (value.n)
-        memcpy(m->bytes + name.n, value.p, value.n);
-    list_init(&m->item);
-    return m;
-}
-
-static struct slice
-name_of(const struct coord_member *m)
-{
-    return slice_of(m->bytes, m->name_n);
-}
-
-static struct coord_member *
-member_find(struct coord_entry *e, struct slice name)
-{
-    LIST_FOREACH (it, &e->members) {
-        struct coord_member *m = container_of(it, struct coord_member, item);
-
-        if (slice_eq(name_of(m), name))
-            return m;
-    }
-    return NULL;
-}
-
-/* In its place by (score, name); fields have no score. */
-static void
-member_link(struct coord_store *s, struct coord_entry *e,
-            struct coord_member *m)
-{
-    struct list *at = e->members.next;
-
-    for (; at != &e->members; at = at->next) {
-        struct coord_member *o = container_of(at, struct coord_member, item);
-
-        if (o->score > m->score ||
-            (o->score == m->score && slice_cmp(name_of(o), name_of(m)) > 0))
-            break;
-    }
-    list_insert_before(at, &m->item);
-    e->n++;
-    s->items++;
-}
-
-static void
-free_all(struct list *made)
-{
-    struct list *it;
-
-    while ((it = list_pop(made)) != NULL)
-        free(container_of(it, struct coord_member, item));
-}
-
-/* Puts the members of MADE into the key, over those of the same name. Takes
- * MADE in any case. */
-static enum err
-members_put(struct coord_store *s, struct coord_request *r,
-            enum coord_kind kind, struct list *made)
-{
-    unsigned n_new = 0;
-    struct list *it;
-    struct coord_entry *e;
-    bool fresh;
-    enum err err = coord_get_or_make(s, r->key, kind, &e, &fresh);
-
-    if (!err) {
-        LIST_FOREACH (i, made) {
-            struct coord_member *m = container_of(i, struct coord_member, item);
-
-            n_new += member_find(e, name_of(m)) == NULL;
-        }
-        if (!room(s, n_new))
-            err = ERR_NOMEM;
-        else if (kind == COORD_IS_HASH && e->n + n_new > FIELDS_MAX)
-            err = ERR_TOOBIG;
-        else if (r->ttl.ns > 0 &&
-                 !heap_set(&s->expiry, &e->expiry, mono_add(s->now, r->ttl)))
-            err = ERR_NOMEM;
-        if (err && fresh)
-            coord_entry_free(s, e);
-    }
-    if (err) {
-        free_all(made);
-        return err;
-    }
-    while ((it = list_pop(made)) != NULL) {
-        struct coord_member *m = container_of(it, struct coord_member, item);
-        struct coord_member *old = member_find(e, name_of(m));
-
-        if (old)
-            member_drop(s, e, old);
-        member_link(s, e, m);
-    }
-    return ERR_OK;
-}
-
-static enum err
-name_check(struct slice s)
+enum err
+coord_name_check(struct slice s)
 {
     if (s.n == 0)
         return ERR_INVAL;
     return s.n > COORD_KEY_MAX ? ERR_TOOBIG : ERR_OK;
-}
-
-static enum err
-hash_put(struct coord_store *s, struct coord_request *r)
-{
-    struct list made;
-    enum err err = r->n == 0                ? ERR_INVAL
-                   : r->n > COORD_PAIRS_MAX ? ERR_TOOBIG
-                                            : ERR_OK;
-
-    list_init(&made);
-    for (unsigned i = 0; i < r->n && !err; i++) {
-        struct coord_member *m = NULL;
-
-        err = name_check(r->pairs[i].name);
-        if (!err && r->pairs[i].value.n > COORD_VALUE_MAX)
-            err = ERR_TOOBIG;
-        if (!err && !(m = member_new(r->pairs[i].name, r->pairs[i].value, 0)))
-            err = ERR_NOMEM;
-        if (!err)
-            list_push(&made, &m->item);
-    }
-    if (err) {
-        free_all(&made);
-        return err;
-    }
-    return members_put(s, r, COORD_IS_HASH, &made);
-}
-
-static enum err
-zset_put(struct coord_store *s, struct coord_request *r)
-{
-    struct coord_member *m =
-        member_new(slice_str(r->member), SLICE_NULL, r->score);
-    struct list made;
-
-    if (!m)
-        return ERR_NOMEM;
-    list_init(&made);
-    list_push(&made, &m->item);
-    return members_put(s, r, COORD_IS_ZSET, &made);
-}
-
-static enum err
-zset_del(struct coord_store *s, struct coord_request *r)
-{
-    struct coord_entry *e = coord_find(s, slice_str(r->key));
-    struct coord_member *m;
-
-    if (!e)
-        return ERR_NOENT;
-    if (e->kind != COORD_IS_ZSET)
-        return ERR_INVAL;
-    m = member_find(e, slice_str(r->member));
-    if (!m)
-        return ERR_NOENT;
-    member_drop(s, e, m);
-    if (e->n == 0)
-        coord_entry_drop(s, e);
-    return ERR_OK;
 }
 
 /* The first MAX members to the request's pairs and buffer, whose memory is
@@ -427,16 +272,15 @@ zset_range(struct coord_store *s, struct coord_request *r)
 }
 
 static enum err
-del(struct coord_store *s, struct coord_request *r)
+text_get(struct coord_store *s, struct coord_request *r)
 {
     struct coord_entry *e = coord_find(s, slice_str(r->key));
 
     if (!e)
         return ERR_NOENT;
-    if (e->kind == COORD_IS_LEASE)
+    if (e->kind != COORD_IS_TEXT)
         return ERR_INVAL;
-    coord_entry_drop(s, e);
-    return ERR_OK;
+    return buf_add_slice(r->out, coord_text(e)) ? ERR_OK : ERR_TOOBIG;
 }
 
 /* --- one operation -------------------------------------------------------- */
@@ -454,12 +298,15 @@ static const struct {
     [COORD_LEASE_TAKE] = {lease_take, OWNER},
     [COORD_LEASE_RENEW] = {lease_keep, OWNER},
     [COORD_LEASE_FREE] = {lease_keep, OWNER},
-    [COORD_HASH_PUT] = {hash_put, GUARDED},
+    [COORD_HASH_PUT] = {coord_write_one, GUARDED},
     [COORD_HASH_GET] = {hash_get, 0},
-    [COORD_DEL] = {del, GUARDED},
-    [COORD_ZSET_PUT] = {zset_put, MEMBER | GUARDED},
-    [COORD_ZSET_DEL] = {zset_del, MEMBER | GUARDED},
+    [COORD_DEL] = {coord_write_one, GUARDED},
+    [COORD_TEXT_PUT] = {coord_write_one, GUARDED},
+    [COORD_TEXT_GET] = {text_get, 0},
+    [COORD_ZSET_PUT] = {coord_write_one, MEMBER | GUARDED},
+    [COORD_ZSET_DEL] = {coord_write_one, MEMBER | GUARDED},
     [COORD_ZSET_RANGE] = {zset_range, 0},
+    [COORD_ALL] = {coord_write_all, GUARDED},
     [COORD_BUCKET_TAKE] = {coord_bucket_take, 0},
     [COORD_RESERVE] = {coord_reserve, MEMBER},
     [COORD_RELEASE] = {coord_release, MEMBER},
@@ -470,12 +317,13 @@ check(struct coord_store *s, const struct coord_request *r)
 {
     const struct coord_guard *g = r->guard;
     unsigned needs = table[r->op].needs;
-    enum err err = name_check(slice_str(r->key));
+    enum err err = r->op == COORD_ALL ? coord_all_check(r)
+                                      : coord_name_check(slice_str(r->key));
 
     if (!err && (needs & OWNER))
-        err = name_check(slice_str(r->owner));
+        err = coord_name_check(slice_str(r->owner));
     if (!err && (needs & MEMBER))
-        err = name_check(slice_str(r->member));
+        err = coord_name_check(slice_str(r->member));
     if (!err && g && (needs & GUARDED) &&
         !is_mine(s, coord_find(s, slice_str(g->key)), g->owner, g->epoch))
         err = ERR_CONFLICT;
@@ -529,12 +377,21 @@ coord_store_release(struct coord_store *s)
 }
 
 static const char *const names[] = {
-    [COORD_LEASE_TAKE] = "lease_take",   [COORD_LEASE_RENEW] = "lease_renew",
-    [COORD_LEASE_FREE] = "lease_free",   [COORD_HASH_PUT] = "hash_put",
-    [COORD_HASH_GET] = "hash_get",       [COORD_DEL] = "del",
-    [COORD_ZSET_PUT] = "zset_put",       [COORD_ZSET_DEL] = "zset_del",
-    [COORD_ZSET_RANGE] = "zset_range",   [COORD_PUBLISH] = "publish",
-    [COORD_BUCKET_TAKE] = "bucket_take", [COORD_RESERVE] = "reserve",
+    [COORD_LEASE_TAKE] = "lease_take",
+    [COORD_LEASE_RENEW] = "lease_renew",
+    [COORD_LEASE_FREE] = "lease_free",
+    [COORD_HASH_PUT] = "hash_put",
+    [COORD_HASH_GET] = "hash_get",
+    [COORD_DEL] = "del",
+    [COORD_TEXT_PUT] = "text_put",
+    [COORD_TEXT_GET] = "text_get",
+    [COORD_ALL] = "all",
+    [COORD_ZSET_PUT] = "zset_put",
+    [COORD_ZSET_DEL] = "zset_del",
+    [COORD_ZSET_RANGE] = "zset_range",
+    [COORD_PUBLISH] = "publish",
+    [COORD_BUCKET_TAKE] = "bucket_take",
+    [COORD_RESERVE] = "reserve",
     [COORD_RELEASE] = "release",
 };
 
