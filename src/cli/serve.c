@@ -105,6 +105,12 @@ cmd_storage(int argc, char **argv)
     return serve(CONF_STORAGE, argc, argv);
 }
 
+int
+cmd_admin(int argc, char **argv)
+{
+    return serve(CONF_ADMIN, argc, argv);
+}
+
 /* artstore check-config [ROLE] [--all] [OPTION]... */
 int
 cmd_check_config(int argc, char **argv)
@@ -162,6 +168,18 @@ const struct cli_command server_commands[] = {
             "artstore storage --storage-element-id se-01 "
             "--storage-path /mnt/disk1 "
             "--auth-public-key-path admin.pem",
+    },
+    {
+        .name = "admin",
+        .summary = "run the registry: elements, files, tokens, audit",
+        .usage = "[OPTION]...",
+        .run = cmd_admin,
+        .about =
+            "What gateways and elements in other processes agree on, with its "
+            "database in the data folder. The first start makes the folder, a "
+            "key pair and a service account. `artstore admin --help` lists the "
+            "options.",
+        .example = "artstore admin --data-dir /srv/admin",
     },
     {
         .name = "check-config",

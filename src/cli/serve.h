@@ -14,6 +14,7 @@ serve_read_file(void *ctx, const char *path, struct buf *out, struct fault *f);
 
 int cmd_server(int argc, char **argv);
 int cmd_storage(int argc, char **argv);
+int cmd_admin(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 
 #endif

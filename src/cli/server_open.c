@@ -279,7 +279,7 @@ open_data(struct server *s, struct fault *f)
         e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
         s->first_start = e == ERR_OK && first;
     }
-    if (e == ERR_OK)
+    if (e == ERR_OK && s->roles & JOIN_STORAGE)
         e = open_elements(s, f);
     if (e == ERR_OK && !shared)
         e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
@@ -526,7 +526,9 @@ server_open(struct server *s, struct fault *f)
     const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
     enum err e = ERR_OK;
 
-    s->roles = s->conf.role == CONF_STORAGE ? JOIN_STORAGE : JOIN_ALL;
+    s->roles = s->conf.role == CONF_STORAGE ? JOIN_STORAGE
+               : s->conf.role == CONF_ADMIN ? JOIN_ADMIN
+                                            : JOIN_ALL;
     if (hash == NULL) {
         (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
                         s->conf.hash);

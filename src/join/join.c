@@ -267,19 +267,11 @@ open_storage_api(struct join *j, struct fault *f)
 {
     struct element *elements[ELEMENTS_MAX];
     struct blobs_conf bc = {.hash = j->conf.ingest.hash};
-    struct watch_conf wc = {.health = j->conf.health,
-                            .metrics = j->conf.metrics,
-                            .meta = j->conf.meta,
-                            .elements = elements,
-                            .n = j->n,
-                            .durability = j->conf.system.durability,
-                            .clock = j->conf.clock};
 
     for (unsigned i = 0; i < j->n; i++)
         elements[i] = j->el[i].element;
     j->storage = storage_api_open(elements, j->n);
-    j->watch = watch_open(&wc);
-    if (j->storage == NULL || j->watch == NULL)
+    if (j->storage == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
     if (j->conf.roles != JOIN_STORAGE)
         return ERR_OK;
@@ -288,6 +280,24 @@ open_storage_api(struct join *j, struct fault *f)
     j->blobs = blobs_open(elements[0], &bc);
     return j->blobs ? ERR_OK
                     : fault_set(f, ERR_NOMEM, "allocate", "storage routes");
+}
+
+static enum err
+open_watch(struct join *j, struct fault *f)
+{
+    struct element *elements[ELEMENTS_MAX];
+    struct watch_conf c = {.health = j->conf.health,
+                           .metrics = j->conf.metrics,
+                           .meta = j->conf.meta,
+                           .elements = elements,
+                           .n = j->n,
+                           .durability = j->conf.system.durability,
+                           .clock = j->conf.clock};
+
+    for (unsigned i = 0; i < j->n; i++)
+        elements[i] = j->el[i].element;
+    j->watch = watch_open(&c);
+    return j->watch ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "watch");
 }
 
 static enum err
@@ -330,6 +340,8 @@ open_roles(struct join *j, struct fault *f)
         e = open_admin_api(j, f);
     if (e == ERR_OK && j->conf.roles & JOIN_STORAGE)
         e = open_storage_api(j, f);
+    if (e == ERR_OK)
+        e = open_watch(j, f);
     return e == ERR_OK ? open_router(j, f) : e;
 }
 
@@ -385,8 +397,7 @@ join_start(struct join *j, struct loop *l)
 {
     if (j->admin)
         admin_start(j->admin, l);
-    if (j->watch)
-        watch_start(j->watch, l);
+    watch_start(j->watch, l);
     if (j->blobs)
         blobs_start(j->blobs, l);
     for (unsigned i = 0; i < j->n; i++)
@@ -433,10 +444,7 @@ join_stop(struct join *j, void (*done)(void *arg), void *arg)
     j->done = done;
     j->done_arg = arg;
     j->stopping = j->n + 3;
-    if (j->watch)
-        watch_stop(j->watch, one_stopped, j);
-    else
-        one_stopped(j);
+    watch_stop(j->watch, one_stopped, j);
     if (j->admin)
         admin_stop(j->admin, one_stopped, j);
     else

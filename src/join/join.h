@@ -44,7 +44,7 @@ struct join_element {
 #define JOIN_ALL     7u
 
 struct join_conf {
-    unsigned roles; /* JOIN_ALL, or JOIN_STORAGE with one element */
+    unsigned roles; /* JOIN_ALL; JOIN_STORAGE with one element; JOIN_ADMIN */
     struct loop **loops;
     unsigned n_loops;
     struct join_element *elements;

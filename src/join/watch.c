@@ -301,7 +301,8 @@ tick(struct loop *l, struct timer *t)
 {
     struct watch *w = container_of(t, struct watch, timer);
 
-    look_at_elements(w);
+    if (w->conf.n)
+        look_at_elements(w);
     if (w->ticks++ % DATABASE_TICKS == 0)
         look_at_database(w);
     loop_timer(l, t, mono_add(l->now, TICK));
@@ -349,8 +350,9 @@ watch_open(const struct watch_conf *conf)
         return NULL;
     w->conf = *conf;
     memcpy(w->element, conf->elements, conf->n * sizeof(w->element[0]));
-    w->elements_check =
-        health_add(conf->health, "storage_elements", true, STALE);
+    if (conf->n)
+        w->elements_check =
+            health_add(conf->health, "storage_elements", true, STALE);
     if (conf->meta)
         w->database_check = health_add(conf->health, "database", true, STALE);
     snprintf(text, sizeof(text), "\"%s\"", conf->durability);
