@@ -217,7 +217,8 @@ greet_take(struct greet_call *g, const struct redisReply *r)
                slice_eq(redis_reply_text(r->element[0]), SLICE("master"));
     case GREET_INFO:
         take_run_id(k, r->type == REDIS_REPLY_STRING ? text : SLICE_NULL);
-        return true;
+        return r->type == REDIS_REPLY_STRING || redis_reply_is(r, "NOPERM") ||
+               slice_starts(text, SLICE("ERR unknown command"));
     case GREET_SCRIPT:
         return r->type == REDIS_REPLY_STRING &&
                slice_copy(text, k->sha[g->op], sizeof(k->sha[0]));
@@ -233,6 +234,7 @@ greet_refused(struct greet_call *g, const struct redisReply *r)
         [GREET_AUTH] = "log in to redis",
         [GREET_SELECT] = "select database of",
         [GREET_ROLE] = "ask role of redis",
+        [GREET_INFO] = "ask for the run id",
         [GREET_SCRIPT] = "load script into",
     };
     struct redis_conn *c = &g->d->link.conn;

@@ -32,6 +32,10 @@ redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
     for (size_t i = 0; i < countof(denied); i++)
         if (redis_reply_is(r, denied[i]))
             e = ERR_DENIED;
+    /* Redis 7 about a command in a script. */
+    if (r->type == REDIS_REPLY_ERROR &&
+        strstr(r->str, "user executing the script can't"))
+        e = ERR_DENIED;
     if (r->type != REDIS_REPLY_ERROR)
         said = SLICE("an answer of another kind");
     else if (secret)
