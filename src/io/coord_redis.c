@@ -89,7 +89,7 @@ call_late(struct loop *l, struct timer *t)
     struct coord_request *r = c->r;
 
     (void)l;
-    STAT(c->d, s->timeouts++);
+    STAT(c->d, st->timeouts++);
     (void)fault_of(r, ERR_TIMEOUT);
     if (c->sent)
         c->r = NULL;
@@ -129,7 +129,7 @@ call_answered(struct redis_call *rc, const struct redisReply *said)
     if (r && redis_reply_is(said, "NOSCRIPT") && !c->whole) {
         /* It was not carried out: SCRIPT FLUSH, or another Redis behind the
          * same address. The whole text teaches it again. */
-        STAT(d, s->reloads++);
+        STAT(d, st->reloads++);
         c->whole = true;
         if (call_send(c))
             return;
@@ -169,7 +169,7 @@ call_refuse(struct call *c)
 {
     struct fault f;
 
-    STAT(c->d, s->refused++);
+    STAT(c->d, st->refused++);
     (void)fault_set(&f, ERR_NOMEM, "send to redis", "too much is waiting");
     call_end(c, &f);
 }
@@ -203,7 +203,7 @@ drop(struct coord_redis *d, struct coord_request *r, const struct fault *f)
 {
     atomic_fetch_sub(&d->n_calls, 1);
     if (f->code == ERR_NOMEM)
-        STAT(d, s->refused++);
+        STAT(d, st->refused++);
     answer_fault(r, f);
 }
 

@@ -153,14 +153,14 @@ struct coord_redis {
     struct coord_redis_stats stats; /* under it */
 };
 
-/* Changes a figure: STAT(d, s->losses++). */
-#define STAT(d, what)                              \
-    do {                                           \
-        struct coord_redis_stats *s = &(d)->stats; \
-                                                   \
-        (void)pthread_mutex_lock(&(d)->lock);      \
-        what;                                      \
-        (void)pthread_mutex_unlock(&(d)->lock);    \
+/* Changes a figure: STAT(d, st->losses++). */
+#define STAT(d, what)                               \
+    do {                                            \
+        struct coord_redis_stats *st = &(d)->stats; \
+                                                    \
+        (void)pthread_mutex_lock(&(d)->lock);       \
+        what;                                       \
+        (void)pthread_mutex_unlock(&(d)->lock);     \
     } while (0)
 
 /* coord_redis.c */

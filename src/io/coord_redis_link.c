@@ -68,7 +68,7 @@ link_failed(struct coord_redis *d, const struct fault *f)
     if (f->code != ERR_TIMEOUT && f->code != ERR_DENIED)
         k->fault.code = ERR_IO;
     k->attempts++;
-    STAT(d, s->failures++);
+    STAT(d, st->failures++);
     if (!k->warned)
         coord_redis_tell(d, COORD_REDIS_FAILED, &k->fault);
     k->warned = true;
@@ -122,7 +122,7 @@ link_down(struct redis_conn *c)
     k->greetings = 0;
     switch (k->phase) {
     case LINK_UP:
-        STAT(d, (s->connected = false, s->losses++));
+        STAT(d, (st->connected = false, st->losses++));
         coord_redis_tell(d, COORD_REDIS_LOST, &c->fault);
         k->phase = LINK_IDLE;
         if (!steady && !k->moved) {
@@ -161,11 +161,11 @@ link_up(struct coord_redis *d, uint64_t life)
     k->up_since = d->home->loop.now;
     k->life = life;
     redis_conn_up(&k->conn);
-    STAT(d,
-         (s->connected = true, s->connects++, s->life = life,
-          s->changes += other, memcpy(s->run_id, k->run_id, sizeof(s->run_id)),
-          (void)snprintf(s->address, sizeof(s->address), "%s",
-                         k->conn.address)));
+    STAT(d, (st->connected = true, st->connects++, st->life = life,
+             st->changes += other,
+             memcpy(st->run_id, k->run_id, sizeof(st->run_id)),
+             (void)snprintf(st->address, sizeof(st->address), "%s",
+                            k->conn.address)));
     coord_redis_tell(d, COORD_REDIS_CONNECTED, NULL);
     if (other)
         coord_redis_tell(d, COORD_REDIS_OTHER, NULL);

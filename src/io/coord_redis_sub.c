@@ -71,7 +71,7 @@ tell_stats(struct coord_redis *d)
 
     LIST_FOREACH (it, &d->sub.channels)
         all &= container_of(it, struct channel, item)->confirmed;
-    STAT(d, s->subscribed = all);
+    STAT(d, st->subscribed = all);
 }
 
 static void
@@ -124,7 +124,7 @@ sync_run(struct loop *l, struct task *t)
 void
 sub_wake(struct coord_redis *d)
 {
-    STAT(d, s->subscribed = false);
+    STAT(d, st->subscribed = false);
     if (!atomic_exchange(&d->sub.sync_posted, true))
         loop_post(&d->home->loop, &d->sub.sync);
 }
@@ -252,6 +252,7 @@ sub_link_up(struct coord_redis *d)
         sync(d);
     } else if (s->conn.port != d->link.port ||
                strcmp(s->conn.host, d->link.host) != 0) {
+        STAT(d, st->subscribed = false);
         (void)fault_set(&f, ERR_IO, "follow the master to", d->link.host);
         redis_conn_close(&s->conn, &f);
     }

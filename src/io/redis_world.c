@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
@@ -169,14 +170,15 @@ redis_kill(struct redis_proc *p, int sig)
 void
 redis_remove(struct redis_proc *p)
 {
-    static const char *const files[] = {"conf", "log", "dump.rdb"};
-    char name[96];
+    DIR *d;
+    struct dirent *e;
 
     redis_kill(p, SIGKILL);
-    for (size_t i = 0; i < countof(files); i++) {
-        (void)snprintf(name, sizeof(name), "%s/%s", p->dir, files[i]);
-        (void)unlink(name);
-    }
+    d = p->dir[0] ? opendir(p->dir) : NULL;
+    while (d && (e = readdir(d)) != NULL)
+        (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        (void)closedir(d);
     if (p->clock[0])
         (void)unlink(p->clock);
     if (p->dir[0] && rmdir(p->dir) == -1)
@@ -266,12 +268,13 @@ redis_world_until(struct redis_world *w, bool (*true_p)(void *arg), void *arg,
     struct timer timer = {.fire = tick};
     struct loop *l = &w->loop->loop;
     struct mono end = mono_add(l->now, dur_ms(ms));
+    bool is;
 
     tick(l, &timer);
-    while (!true_p(arg) && mono_before(l->now, end))
+    while (!(is = true_p(arg)) && mono_before(l->now, end))
         (void)ioloop_turn(w->loop);
     loop_timer_stop(l, &timer);
-    return true_p(arg);
+    return is;
 }
 
 static bool
