@@ -250,7 +250,7 @@ fc_sent(struct fetch_conn *c, int res)
         return;
     }
     if (res < 0 && !c->connected) {
-        fc_fail(c, ERR_IO, -res, "connect");
+        fc_refused(c, -res);
         return;
     }
     if (res < 0) {
@@ -372,7 +372,7 @@ fc_connect(struct fetch_conn *c)
     }
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (connect(c->fd, sa, c->addr_len) == -1 && errno != EINPROGRESS) {
-        fc_fail(c, ERR_IO, errno, "connect");
+        fc_refused(c, errno);
         return;
     }
     /* The loops want blocking sockets (uring.c); the first send waits for the
@@ -408,8 +408,8 @@ resolve_work(struct work *w)
         return;
     for (a = list; a; a = a->ai_next)
         n++;
-    /* In turn, so that a dead address does not hide the others. */
-    k = n ? atomic_fetch_add(&p->tries, 1) % n : 0;
+    c->n_addr = n;
+    k = n ? atomic_load(&p->tries) % n : 0;
     for (a = list; a && k; a = a->ai_next)
         k--;
     if (a && a->ai_addrlen <= sizeof(c->addr)) {
@@ -435,11 +435,43 @@ resolve_done(struct loop *l, struct work *w)
 }
 
 static void
+resolve(struct fetch_conn *c)
+{
+    c->phase = FC_RESOLVE;
+    c->resolving = true;
+    c->addr_len = 0;
+    c->work.work = resolve_work;
+    c->work.done = resolve_done;
+    loop_work(&fc_loop(c)->loop, &c->work);
+}
+
+/* Nobody is there: a name may have another address, and all that come later
+ * begin with that one. */
+void
+fc_refused(struct fetch_conn *c, int sys)
+{
+    struct peer_io *p = c->pool->peer;
+
+    if (p->literal_len || ++c->tried >= c->n_addr) {
+        fc_fail(c, ERR_IO, sys, "connect");
+        return;
+    }
+    atomic_fetch_add(&p->tries, 1);
+    link_free(c);
+    fc_loop(c)->net->forget(fc_loop(c), c->fd);
+    (void)close(c->fd);
+    c->fd = -1;
+    make_head(c); /* a chunk may stand behind it */
+    resolve(c);
+}
+
+static void
 fc_start(struct loop *l, struct task *t)
 {
     struct fetch_conn *c = container_of(t, struct fetch_conn, start);
     const struct peer_io *p = c->pool->peer;
 
+    (void)l;
     c->starting = false;
     if (c->phase == FC_DEAD) {
         fc_check(c);
@@ -450,10 +482,7 @@ fc_start(struct loop *l, struct task *t)
         c->addr_len = p->literal_len;
         fc_connect(c);
     } else {
-        c->resolving = true;
-        c->work.work = resolve_work;
-        c->work.done = resolve_done;
-        loop_work(l, &c->work);
+        resolve(c);
     }
 }
 
@@ -495,7 +524,7 @@ fc_take(struct fetch_conn *c, struct fetch_request *r)
     c->in_pos = c->in_n = 0;
     c->dec_pos = c->dec_n = 0;
     c->interim = 0;
-    c->answered = c->body_over = false;
+    c->answered = c->body_over = c->chunked_end = false;
     c->starting = true;
     loop_post(&fc_loop(c)->loop, &c->start);
 }

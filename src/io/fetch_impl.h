@@ -83,7 +83,8 @@ struct fetch_conn {
     struct work work; /* resolving */
     struct sockaddr_storage addr;
     socklen_t addr_len;
-    struct fault fault; /* why it is dead */
+    unsigned n_addr, tried; /* addresses of the name */
+    struct fault fault;     /* why it is dead */
     struct fetch_tls *tls;
 
     /* the request */
@@ -127,7 +128,8 @@ void fc_take(struct fetch_conn *c, struct fetch_request *r);
 void fc_send(struct fetch_conn *c);
 void fc_end(struct fetch_conn *c);
 void fc_fail(struct fetch_conn *c, enum err e, int sys, const char *op);
-void fc_watch(struct fetch_conn *c); /* which deadline runs now */
+void fc_refused(struct fetch_conn *c, int sys); /* while connecting */
+void fc_watch(struct fetch_conn *c);            /* which deadline runs now */
 void fc_check(struct fetch_conn *c); /* a dead one, when nothing is left */
 void fc_bye(struct fetch_conn *c);   /* an idle one */
 static inline struct ioloop *

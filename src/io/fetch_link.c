@@ -1,6 +1,6 @@
 /* fetch_link.c - the bytes of a client's connection: plain, or through TLS
  * (fetch_tls.c). SPDX-License-Identifier: Apache-2.0 */
-#include "io/fetch_impl.h"
+#include "io/fetch_tls.h"
 
 static struct fetch_conn *
 conn_of_in(struct net_op *op)
@@ -42,6 +42,10 @@ void
 link_send(struct fetch_conn *c)
 {
     assert(!c->out_busy);
+    if (c->tls) {
+        fetch_tls_send(c);
+        return;
+    }
     c->out_busy = true;
     net_sendv(fc_loop(c), &c->out, c->fd, plain_sent);
 }
@@ -50,6 +54,10 @@ void
 link_recv(struct fetch_conn *c)
 {
     assert(!c->in_busy);
+    if (c->tls) {
+        fetch_tls_recv(c, NULL, 0, false);
+        return;
+    }
     c->in_busy = true;
     net_recv_pool(fc_loop(c), &c->in, c->fd, plain_got);
 }
@@ -58,6 +66,10 @@ void
 link_recv_into(struct fetch_conn *c, void *p, size_t n, bool all)
 {
     assert(!c->in_busy);
+    if (c->tls) {
+        fetch_tls_recv(c, p, n, all);
+        return;
+    }
     c->in_busy = true;
     net_recv(fc_loop(c), &c->in, c->fd, p, n, all, plain_filled);
 }
@@ -65,6 +77,10 @@ link_recv_into(struct fetch_conn *c, void *p, size_t n, bool all)
 void
 link_cancel(struct fetch_conn *c)
 {
+    if (c->tls) {
+        fetch_tls_cancel(c);
+        return;
+    }
     if (c->in_busy)
         net_cancel(fc_loop(c), &c->in);
     if (c->out_busy)
@@ -74,7 +90,7 @@ link_cancel(struct fetch_conn *c)
 bool
 link_busy(const struct fetch_conn *c)
 {
-    return c->in_busy || c->out_busy;
+    return c->tls ? fetch_tls_busy(c) : c->in_busy || c->out_busy;
 }
 
 bool
@@ -86,12 +102,12 @@ link_receiving(const struct fetch_conn *c)
 bool
 link_start(struct fetch_conn *c)
 {
-    (void)c;
-    return false;
+    return fetch_tls_start(c);
 }
 
 void
 link_free(struct fetch_conn *c)
 {
-    (void)c;
+    if (c->tls)
+        fetch_tls_free(c);
 }

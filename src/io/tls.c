@@ -1,5 +1,5 @@
 /* tls.c - see tls.h. SPDX-License-Identifier: Apache-2.0 */
-#include "io/tls.h"
+#include "io/tls_impl.h"
 #include "base/base.h"
 #include <errno.h>
 #include <openssl/bio.h>
@@ -64,8 +64,8 @@ wire_ctrl(BIO *b, int cmd, long num, void *ptr)
     return cmd == BIO_CTRL_FLUSH || cmd == BIO_CTRL_DUP;
 }
 
-static BIO_METHOD *
-wire_method(void)
+BIO_METHOD *
+tls_wire_method(void)
 {
     BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire");
 
@@ -243,7 +243,7 @@ tls_context_open(struct tls_context **out, const struct tls_conf *c,
     if (t == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "TLS");
     pthread_mutex_init(&t->mu, NULL);
-    t->bio = wire_method();
+    t->bio = tls_wire_method();
     t->cert_file = strdup(c->cert_file);
     t->key_file = strdup(c->key_file);
     t->allow_tls12 = c->allow_tls12;

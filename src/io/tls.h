@@ -5,6 +5,9 @@
  * that come later; connections that stand keep what they began with, since each
  * holds a reference. When a reload fails nothing changes.
  *
+ * The same for connections that we make (fetch_http.h), which want a
+ * certificate of the peer that somebody vouches for, with its name in it.
+ *
  * OpenSSL does no I/O here: it takes ciphertext from a struct tls_wire and
  * gives ciphertext to it, so that the loops move the bytes.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -48,6 +51,21 @@ struct wall tls_context_expires(struct tls_context *t);
 /* The server's side of a new connection, over W, which must outlive it; to be
  * freed with SSL_free(). NULL: no memory. From any thread. */
 struct ssl_st *tls_context_accept(struct tls_context *t, struct tls_wire *w);
+
+/* ---- the client's side ---- */
+
+struct tls_client;
+
+/* CA_FILE: PEM, who may vouch for peers; NULL: whom the system trusts. Peers
+ * are asked for their certificate and their name; there is no way around it. */
+enum err tls_client_open(struct tls_client **out, const char *ca_file,
+                         bool allow_tls12, struct fault *f);
+void tls_client_close(struct tls_client **c);
+
+/* The client's side of a new connection to HOST, a name or an address, over W;
+ * to be freed with SSL_free(). NULL: no memory. From any thread. */
+struct ssl_st *
+tls_client_connect(struct tls_client *c, struct tls_wire *w, const char *host);
 
 /* Why the last call of OpenSSL on this thread failed, in a few words; empties
  * its queue of errors. Never NULL. */

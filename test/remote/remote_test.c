@@ -1,7 +1,7 @@
 /* remote_test.c - port/blob.h over HTTP: the contract on an element behind a
- * server of its own, on both kinds of loop, and behind nginx with a path
- * prefix, which spools the bodies of requests or does not.
- * SPDX-License-Identifier: Apache-2.0 */
+ * server of its own, on both kinds of loop, in the clear and encrypted, and
+ * behind nginx with a path prefix, which spools the bodies of requests or does
+ * not. SPDX-License-Identifier: Apache-2.0 */
 #include "port/blob_contract.h"
 #include "nginx.h"
 #include "remote_world.h"
@@ -89,6 +89,8 @@ main(void)
 {
     struct remote_conf uring = {.loop = "uring"};
     struct remote_conf epoll = {.loop = "epoll", .segment_max = BLOCK_SIZE * 7};
+    struct remote_conf tls = {.loop = "uring", .tls = true};
+    struct remote_conf tls_epoll = {.loop = "epoll", .tls = true};
     bool spools = true, passes = false;
     struct remote_conf spooled = {.loop = "auto",
                                   .front = nginx_start,
@@ -104,6 +106,8 @@ main(void)
     remote_base_make();
     failed = contract("blob over HTTP (epoll, short segments)", &epoll);
     failed += contract("blob over HTTP (uring)", &uring);
+    failed += contract("blob over HTTPS (uring)", &tls);
+    failed += contract("blob over HTTPS (epoll)", &tls_epoll);
     if (nginx_here()) {
         failed += contract("blob behind nginx, which spools", &spooled);
         failed += contract("blob behind nginx, which passes on", &passed);

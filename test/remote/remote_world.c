@@ -2,6 +2,7 @@
 #include "remote_world.h"
 #include "io/disk_linux.h"
 #include "io/http.h"
+#include "io/http_world_impl.h"
 #include "io/index_sqlite.h"
 #include "wire/blobs.h"
 #include <arpa/inet.h>
@@ -40,6 +41,9 @@ struct remote_world {
     struct blobs_api *api;
     struct router *router;
     struct http_server *http;
+    struct tls_context *cert;
+    struct tls_client *trust;
+    char cert_file[320], key_file[320];
     struct side far, near;
     struct fetch *fetch;
     struct blob *remote;
@@ -225,6 +229,13 @@ far_start(struct remote_world *w)
 
     side_open(&w->far, w->conf.loop);
     world_element(w);
+    if (w->conf.tls) {
+        const struct tls_conf tc = {.cert_file = w->cert_file,
+                                    .key_file = w->key_file};
+
+        OK(tls_context_open(&w->cert, &tc, &f));
+        hc.tls = w->cert;
+    }
     w->api = blobs_open(w->element, &bc);
     table = blobs_routes(w->api);
     w->router = router_open(&table, 1, NULL, NULL, 1);
@@ -260,6 +271,7 @@ far_stop(struct remote_world *w)
     assert_int_equal(blobs_attempts(w->api), 0);
     side_stop(&w->far);
     http_server_close(&w->http);
+    tls_context_close(&w->cert);
     router_close(&w->router);
     blobs_close(&w->api);
     element_close(&w->element);
@@ -281,7 +293,13 @@ near_start(struct remote_world *w)
                                   .segment_max = w->conf.segment_max};
     struct fault f;
 
-    snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u", w->port);
+    snprintf(w->url, sizeof(w->url),
+             w->conf.tls ? "https://localhost:%u" : "http://127.0.0.1:%u",
+             w->port);
+    if (w->conf.tls) {
+        OK(tls_client_open(&w->trust, w->cert_file, false, &f));
+        fc.tls = w->trust;
+    }
     if (w->conf.front)
         w->conf.front(w->conf.arg, w->port, w->url, sizeof(w->url));
     side_open(&w->near, w->conf.loop);
@@ -301,6 +319,7 @@ near_stop(struct remote_world *w)
     assert_int_equal(fetch_http_connections(w->fetch), 0);
     side_stop(&w->near);
     fetch_http_close(&w->fetch);
+    tls_client_close(&w->trust);
     side_close(&w->near);
     if (w->conf.unfront)
         w->conf.unfront(w->conf.arg);
@@ -496,6 +515,10 @@ remote_world_open(const struct remote_conf *c)
     snprintf(w->path, sizeof(w->path), "%s/%u", base, ++count);
     snprintf(w->db, sizeof(w->db), "%s/index.db", w->path);
     OK(disk_linux_open(&w->disk, w->path, &dc, &f));
+    snprintf(w->cert_file, sizeof(w->cert_file), "%s/%u.pem", base, count);
+    snprintf(w->key_file, sizeof(w->key_file), "%s/%u.key", base, count);
+    if (c->tls)
+        cert_make(w->cert_file, w->key_file, "localhost");
     birth.element_uuid.b[0] = 1;
     OK(element_init(w->disk, &birth, kernels(), &f));
     far_start(w);
@@ -576,6 +599,18 @@ const char *
 remote_world_path(struct remote_world *w)
 {
     return w->path;
+}
+
+const char *
+remote_world_cert(struct remote_world *w)
+{
+    return w->cert_file;
+}
+
+void
+remote_cert(const char *cert, const char *key, const char *name)
+{
+    cert_make(cert, key, name);
 }
 
 struct fetch *

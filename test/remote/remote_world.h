@@ -12,6 +12,7 @@
 #define TEST_REMOTE_WORLD_H
 
 #include "io/fetch_http.h"
+#include "io/tls.h"
 #include "port/blob_story.h"
 #include "role/common/blob_remote.h"
 #include "role/storage/blobs.h"
@@ -28,6 +29,7 @@ struct remote_conf {
     struct dur lease;                    /* of attempts; 0: the usual */
     uint64_t segment_max;                /* 0: the usual */
     unsigned attempts_max;               /* 0: the usual */
+    bool tls;                            /* https, as localhost */
     bool relaxed;                        /* no syncs: many small runs */
     const struct fetch_http_conf *fetch; /* NULL: the usual */
 };
@@ -55,6 +57,9 @@ unsigned remote_world_port(struct remote_world *w); /* of the element */
 const char *remote_world_path(struct remote_world *w);
 struct fetch *remote_world_fetch(struct remote_world *w);
 struct ioloop *remote_world_gateway(struct remote_world *w);
+
+const char *remote_world_cert(struct remote_world *w);
+void remote_cert(const char *cert, const char *key, const char *name);
 
 void remote_sleep_ms(int ms);
 unsigned remote_free_port(void);
