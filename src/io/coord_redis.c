@@ -72,10 +72,12 @@ static void
 call_end(struct call *c, const struct fault *f)
 {
     struct coord_request *r = c->r;
+    bool sent = c->sent;
 
     call_free(c);
     if (!r)
         return;
+    r->unsent = !sent;
     if (f)
         answer_fault(r, f);
     else
@@ -91,6 +93,7 @@ call_late(struct loop *l, struct timer *t)
     (void)l;
     STAT(c->d, st->timeouts++);
     (void)fault_of(r, ERR_TIMEOUT);
+    r->unsent = !c->sent;
     if (c->sent)
         c->r = NULL;
     else
@@ -204,6 +207,7 @@ drop(struct coord_redis *d, struct coord_request *r, const struct fault *f)
     atomic_fetch_sub(&d->n_calls, 1);
     if (f->code == ERR_NOMEM)
         STAT(d, st->refused++);
+    r->unsent = true;
     answer_fault(r, f);
 }
 
@@ -246,6 +250,7 @@ d_submit(struct coord *c, struct coord_request *r)
     r->fault = (struct fault){0};
     r->err = ERR_OK;
     r->life = 0;
+    r->unsent = false;
     r->left.ns = 0;
     r->number = 0;
     r->driver = d;
@@ -253,6 +258,7 @@ d_submit(struct coord *c, struct coord_request *r)
         r->n = 0;
     if (e) {
         (void)fault_of(r, e);
+        r->unsent = true;
         answer(r);
         return;
     }

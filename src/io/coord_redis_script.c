@@ -142,7 +142,7 @@ own_check(const struct coord_request *r)
     case COORD_BUCKET_TAKE:
         return bucket_check(r);
     case COORD_PUBLISH:
-        return r->value.n > COORD_VALUE_MAX ? ERR_TOOBIG : ERR_OK;
+        return r->value.n > COORD_TEXT_MAX ? ERR_TOOBIG : ERR_OK;
     default:
         return ERR_OK;
     }

@@ -245,11 +245,33 @@ struct blob_ops {
     /* Immediate, from any thread, no I/O (the element refreshes by itself). */
     void (*capacity)(struct blob *b, struct blob_capacity *out);
     uint64_t (*generation)(struct blob *b);
+    /* Immediate, from any thread. An element that may leave while the process
+     * runs stays as long as somebody holds it; both are NULL where it stays
+     * anyway. Tickets and readers hold theirs. */
+    void (*hold)(struct blob *b);
+    void (*drop)(struct blob *b);
 };
 
 struct blob {
     const struct blob_ops *ops;
     char element_id[65];
 };
+
+static inline struct blob *
+blob_hold(struct blob *b)
+{
+    if (b && b->ops->hold)
+        b->ops->hold(b);
+    return b;
+}
+
+/* Sets *B to NULL; accepts NULL. */
+static inline void
+blob_drop(struct blob **b)
+{
+    if (*b && (*b)->ops->drop)
+        (*b)->ops->drop(*b);
+    *b = NULL;
+}
 
 #endif

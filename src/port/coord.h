@@ -34,9 +34,9 @@
 #include "port/loop.h"
 
 #define COORD_KEY_MAX    250               /* bytes of a key, owner or member */
-#define COORD_VALUE_MAX  ((size_t)8192)    /* of a field, or a message */
+#define COORD_VALUE_MAX  ((size_t)8192)    /* of a field */
 #define COORD_PAIRS_MAX  64                /* fields of one hash_put */
-#define COORD_TEXT_MAX   ((size_t)2 * MIB) /* of a text */
+#define COORD_TEXT_MAX   ((size_t)2 * MIB) /* of a text, or a message */
 #define COORD_WRITES_MAX 16                /* of one COORD_ALL */
 
 enum coord_op {
@@ -153,6 +153,8 @@ struct coord_request {
      * before means that the store may have forgotten what it had told: who
      * leads sits out one TTL then (D32). */
     uint64_t life;
+    /* With an error: it certainly was not carried out, nothing was sent. */
+    bool unsent;
     /* the driver's */
     struct task task;
     void (*passed)(struct coord_request *r);

@@ -431,6 +431,7 @@ static void
 test_refused(void **state)
 {
     static char huge[COORD_KEY_MAX + 2], value[COORD_VALUE_MAX + 1];
+    static char text[COORD_TEXT_MAX + 1];
     struct coord_pair p = {.name = SLICE("n"), .value = SLICE("v")};
     struct coord_request hash = {
         .op = COORD_HASH_PUT, .key = "h", .pairs = &p, .n = 1};
@@ -476,7 +477,7 @@ test_refused(void **state)
     r = (struct coord_request){.op = COORD_RESERVE, .key = "p", .member = "m"};
     assert_int_equal(contract_op(&r), ERR_INVAL); /* for ever is too long */
     r = (struct coord_request){
-        .op = COORD_PUBLISH, .key = "c", .value = {value, sizeof(value)}};
+        .op = COORD_PUBLISH, .key = "c", .value = {text, sizeof(text)}};
     assert_int_equal(contract_op(&r), ERR_TOOBIG);
 }
 

@@ -43,6 +43,7 @@ f_submit(struct coord *c, struct coord_request *r)
         coord_submit(w->inner, r);
     } else {
         r->life = 0;
+        r->unsent = true;
         r->err = fail_fault(&w->fail, coord_op_name(r->op), &r->fault);
         r->task.run = failed;
         loop_post(r->loop, &r->task);

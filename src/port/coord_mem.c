@@ -24,9 +24,9 @@ publish(struct coord_mem *m, struct coord_request *r)
     size_t key = r->key ? strlen(r->key) : 0;
 
     r->number = 0;
-    r->err = key == 0                                              ? ERR_INVAL
-             : key > COORD_KEY_MAX || r->value.n > COORD_VALUE_MAX ? ERR_TOOBIG
-                                                                   : ERR_OK;
+    r->err = key == 0                                             ? ERR_INVAL
+             : key > COORD_KEY_MAX || r->value.n > COORD_TEXT_MAX ? ERR_TOOBIG
+                                                                  : ERR_OK;
     if (r->err)
         (void)fault_set(&r->fault, r->err, "publish", key ? r->key : "");
     else
@@ -61,6 +61,7 @@ m_submit(struct coord *c, struct coord_request *r)
 
     r->fault = (struct fault){0};
     r->life = 1; /* as long as this process */
+    r->unsent = false;
     (void)pthread_mutex_lock(&m->lock);
     if (r->op == COORD_PUBLISH)
         publish(m, r);

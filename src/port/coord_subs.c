@@ -14,6 +14,7 @@ struct node {
     struct coord_sub *sub; /* the loop's; NULL: unsubscribed */
     const char *channel;   /* while it is in the list */
     _Atomic(unsigned) waiting;
+    _Atomic(size_t) bytes;  /* of what is waiting */
     _Atomic(unsigned) refs; /* the subscription, and each message */
     _Atomic(uint64_t) lost;
 };
@@ -41,6 +42,7 @@ deliver(struct loop *l, struct task *t)
 
     (void)l;
     atomic_fetch_sub(&n->waiting, 1);
+    atomic_fetch_sub(&n->bytes, msg->n);
     if (sub) {
         sub->lost = atomic_load(&n->lost);
         sub->message(sub, slice_of(msg->bytes, msg->n));
@@ -55,7 +57,8 @@ send_to(struct node *n, struct slice value)
 {
     struct message *msg = NULL;
 
-    if (atomic_load(&n->waiting) < COORD_SUBS_WAITING_MAX)
+    if (atomic_load(&n->waiting) < COORD_SUBS_WAITING_MAX &&
+        atomic_load(&n->bytes) + value.n <= COORD_SUBS_BYTES_MAX)
         msg = malloc(sizeof(*msg) + value.n);
     if (!msg) {
         atomic_fetch_add(&n->lost, 1);
@@ -67,6 +70,7 @@ send_to(struct node *n, struct slice value)
     if (value.n)
         memcpy(msg->bytes, value.p, value.n);
     atomic_fetch_add(&n->waiting, 1);
+    atomic_fetch_add(&n->bytes, value.n);
     atomic_fetch_add(&n->refs, 1);
     loop_post(n->loop, &msg->task);
 }

@@ -9,6 +9,7 @@
 
 #define COORD_SUBS_MAX         256
 #define COORD_SUBS_WAITING_MAX 256 /* messages waiting for one subscriber */
+#define COORD_SUBS_BYTES_MAX   ((size_t)16 * MIB) /* of them */
 
 struct coord_subs {
     pthread_mutex_t lock;

@@ -207,6 +207,15 @@ ask_send(struct ask *a)
     ask_begin(a);
 }
 
+void
+ask_cancel(struct ask *a)
+{
+    if (a->told)
+        return;
+    a->again = false;
+    ask_lost(a, ERR_CANCELED, "ask");
+}
+
 json_t *
 ask_json(struct ask *a, const struct json_limits *limits)
 {

@@ -55,6 +55,9 @@ struct ask {
 void ask_init(struct ask *a, struct loop *l, struct fetch_peer *p,
               size_t answer_max);
 void ask_send(struct ask *a);
+/* Between ask_send() and DONE: no answer is waited for any more, DONE comes soon
+ * with ERR_CANCELED (or with what had come already). */
+void ask_cancel(struct ask *a);
 void ask_release(struct ask *a);
 
 /* The object that was answered, or NULL with A's err and fault set. */

@@ -390,6 +390,18 @@ blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c)
 
 /* ---- life ---- */
 
+static void
+op_hold(struct blob *b)
+{
+    atomic_fetch_add(&remote_of(b)->refs, 1);
+}
+
+static void
+op_drop(struct blob *b)
+{
+    remote_unref(remote_of(b));
+}
+
 static const struct blob_ops ops = {
     .admit = remote_admit,
     .append = remote_append,
@@ -404,6 +416,8 @@ static const struct blob_ops ops = {
     .list = op_list,
     .capacity = op_capacity,
     .generation = op_generation,
+    .hold = op_hold,
+    .drop = op_drop,
 };
 
 void

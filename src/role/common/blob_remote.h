@@ -40,8 +40,9 @@ struct blob_remote_conf {
 enum err
 blob_remote_open(struct blob **out, struct fetch *f,
                  const struct blob_remote_conf *conf, struct fault *fault);
-/* No request is under way, no ticket and no reader is left; what was given up
- * in the background may be. Sets *B to NULL; accepts NULL. */
+/* It lives on while somebody holds it (blob_hold()), and so do a ticket, a
+ * reader and what was given up in the background; who has another request under
+ * way must hold it. Sets *B to NULL; accepts NULL. */
 void blob_remote_close(struct blob **b);
 
 /* From any thread. */

@@ -19,6 +19,7 @@ reader_unref(struct blob_reader *rd)
 {
     if (atomic_fetch_sub(&rd->refs, 1) != 1)
         return;
+    remote_unref(rd->remote);
     free((void *)(uintptr_t)rd->attr.metadata);
     free(rd);
 }
@@ -63,6 +64,7 @@ take_info(struct opening *q)
         goto out;
     }
     rd->remote = q->remote;
+    atomic_fetch_add(&rd->remote->refs, 1);
     rd->generation = q->generation;
     atomic_init(&rd->refs, 1);
     rd->size =

@@ -52,6 +52,7 @@ static void
 ticket_free(struct blob_ticket *t)
 {
     assert(!t->open && !t->now && list_empty(&t->queue));
+    remote_unref(t->remote);
     if (t->fields.p)
         explicit_bzero(t->fields.p, t->fields.n); /* holds a token */
     buf_release(&t->target);
@@ -139,6 +140,7 @@ remote_admit(struct blob *b, struct blob_admit *r)
         return;
     }
     t->remote = remote_of(b);
+    atomic_fetch_add(&t->remote->refs, 1);
     t->loop = r->loop;
     t->file_id = r->file_id;
     t->attempt = r->attempt;
