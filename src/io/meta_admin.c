@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_impl.h"
 
-#define ELEMENTS_MAX 1024
-
 static const char *const script1[] = {
     "CREATE TABLE element (uuid {blob} PRIMARY KEY, element_id {text} NOT NULL"
     " UNIQUE, name {text} NOT NULL, endpoint {text} NOT NULL,"
@@ -19,12 +17,22 @@ static const char *const script1[] = {
     NULL,
 };
 
+/* What is there already is in this process, and has said who it is. */
+static const char *const script2[] = {
+    "ALTER TABLE element ADD COLUMN remote {int} NOT NULL DEFAULT 0",
+    "ALTER TABLE element ADD COLUMN seen_at {int} NOT NULL DEFAULT 0",
+    "UPDATE element SET seen_at = created_at",
+    NULL,
+};
+
 static const struct db_script scripts[] = {
     {"elements, accounts, audit, settings", script1},
+    {"elements of other processes", script2},
 };
 
 enum {
     A_ELEMENT_PUT,
+    A_ELEMENT_DEL,
     A_ELEMENT_LIST,
     A_ACCOUNT_GET,
     A_ACCOUNT_PUT,
@@ -38,16 +46,19 @@ enum {
 static const char *const text[A_N] = {
     [A_ELEMENT_PUT] =
         "INSERT INTO element (uuid, element_id, name, endpoint, mode,"
-        " priority, location, created_at, updated_at)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)"
+        " priority, location, created_at, updated_at, remote, seen_at)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
         " ON CONFLICT (uuid) DO UPDATE SET"
         " element_id = excluded.element_id, name = excluded.name,"
         " endpoint = excluded.endpoint, mode = excluded.mode,"
         " priority = excluded.priority, location = excluded.location,"
-        " updated_at = excluded.updated_at",
+        " updated_at = excluded.updated_at, remote = excluded.remote,"
+        " seen_at = excluded.seen_at",
+    [A_ELEMENT_DEL] = "DELETE FROM element WHERE uuid = $1",
     [A_ELEMENT_LIST] =
         "SELECT uuid, element_id, name, endpoint, mode, priority, location,"
-        " created_at, updated_at FROM element ORDER BY element_id LIMIT $1",
+        " created_at, updated_at, remote, seen_at FROM element ORDER BY "
+        "element_id LIMIT $1",
     [A_ACCOUNT_GET] = "SELECT client_id, secret_hash, scopes, name, created_at,"
                       " disabled FROM account WHERE client_id = $1",
     [A_ACCOUNT_PUT] =
@@ -79,9 +90,8 @@ const struct db_schema admin_schema = {
 /* --- elements ------------------------------------------------------------- */
 
 static enum err
-element_put_fn(struct db_tx *t, void *arg, struct fault *f)
+element_put(struct db_tx *t, const struct meta_element *el, struct fault *f)
 {
-    const struct meta_element *el = *(const struct meta_element **)arg;
     enum err e = db_use(t, A_ELEMENT_PUT, f);
 
     if (e)
@@ -95,16 +105,47 @@ element_put_fn(struct db_tx *t, void *arg, struct fault *f)
     db_bind_text(t, 7, el->location);
     db_bind_i64(t, 8, el->created_at.ms);
     db_bind_i64(t, 9, el->updated_at.ms);
+    db_bind_i64(t, 10, el->remote);
+    db_bind_i64(t, 11, el->seen_at.ms);
     return db_exec(t, NULL, f);
+}
+
+struct element_swap {
+    const struct uuid *gone; /* NULL: none */
+    const struct meta_element *el;
+};
+
+static enum err
+element_swap_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct element_swap *s = arg;
+    enum err e = ERR_OK;
+
+    if (s->gone && !(e = db_use(t, A_ELEMENT_DEL, f))) {
+        db_bind_uuid(t, 1, s->gone);
+        e = db_exec(t, NULL, f);
+    }
+    return e || !s->el ? e : element_put(t, s->el, f);
+}
+
+enum err
+meta_admin_element_swap(struct meta *m, const struct uuid *gone,
+                        const struct meta_element *el, struct fault *f)
+{
+    struct element_swap s = {uuid_is_nil(gone) ? NULL : gone, el};
+
+    if (el && (uuid_is_nil(&el->uuid) || !el->element_id[0]))
+        return fault_set(f, ERR_INVAL, "element put", "no uuid or id");
+    return db_write(meta_self(m)->admin, element_swap_fn, &s, f);
 }
 
 enum err
 meta_admin_element_put(struct meta *m, const struct meta_element *el,
                        struct fault *f)
 {
-    if (uuid_is_nil(&el->uuid) || !el->element_id[0])
-        return fault_set(f, ERR_INVAL, "element put", "no uuid or id");
-    return db_write(meta_self(m)->admin, element_put_fn, &el, f);
+    const struct uuid none = {{0}};
+
+    return meta_admin_element_swap(m, &none, el, f);
 }
 
 static bool
@@ -115,6 +156,8 @@ element_read(struct db_tx *t, struct meta_element *el)
     el->priority = (int)db_i64(t, 5);
     el->created_at.ms = db_i64(t, 7);
     el->updated_at.ms = db_i64(t, 8);
+    el->remote = db_i64(t, 9) != 0;
+    el->seen_at.ms = db_i64(t, 10);
     return db_uuid(t, 0, &el->uuid) && TEXT(t, 1, el->element_id) &&
            TEXT(t, 2, el->name) && TEXT(t, 3, el->endpoint) &&
            TEXT(t, 6, el->location);
@@ -134,7 +177,7 @@ element_list_fn(struct db_tx *t, void *arg, struct fault *f)
 
     if (e)
         return e;
-    db_bind_i64(t, 1, ELEMENTS_MAX);
+    db_bind_i64(t, 1, META_ELEMENTS_MAX);
     while ((e = db_step(t, f)) == ERR_OK) {
         if (!element_read(t, &el))
             e = db_corrupt(t, "row of element", f);

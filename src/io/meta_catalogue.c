@@ -24,6 +24,7 @@ struct feed {
     uint64_t position;
     /* of one run of the function */
     int64_t element; /* its number */
+    uint64_t known;  /* its position before */
     int64_t files;   /* what the totals move by */
     int64_t bytes;
 };
@@ -52,7 +53,7 @@ feed_find(struct db_tx *t, unsigned q, const struct uuid *uuid, int64_t *n,
 static enum err
 feed_number(struct db_tx *t, struct feed *d, struct fault *f)
 {
-    enum err e = feed_find(t, Q_FEED_LOCK, d->uuid, &d->element, NULL, f);
+    enum err e = feed_find(t, Q_FEED_LOCK, d->uuid, &d->element, &d->known, f);
 
     if (e != ERR_NOENT)
         return e;
@@ -62,7 +63,7 @@ feed_number(struct db_tx *t, struct feed *d, struct fault *f)
     db_bind_text(t, 2, d->element_id);
     if ((e = db_exec(t, NULL, f)))
         return e;
-    e = feed_find(t, Q_FEED_LOCK, d->uuid, &d->element, NULL, f);
+    e = feed_find(t, Q_FEED_LOCK, d->uuid, &d->element, &d->known, f);
     return e == ERR_NOENT ? db_corrupt(t, "feed", f) : e;
 }
 
@@ -203,10 +204,15 @@ remove_run(struct db_tx *t, struct feed *d, const struct index_change *c,
 
 /* --- a feed --------------------------------------------------------------- */
 
-static bool
-is_publish(const struct index_change *c)
+/* What a change is to the catalogue: something like it goes into one run. */
+enum kind { KNOWN, PUBLISH, REMOVAL };
+
+static enum kind
+kind_of(const struct feed *d, const struct index_change *c)
 {
-    return c->op == INDEX_PUBLISH;
+    if (c->seq <= d->known)
+        return KNOWN;
+    return c->op == INDEX_PUBLISH ? PUBLISH : REMOVAL;
 }
 
 static enum err
@@ -219,12 +225,14 @@ feed_fn(struct db_tx *t, void *arg, struct fault *f)
     e = feed_number(t, d, f);
     for (size_t i = 0, k; i < d->n && !e; i += k) {
         const struct index_change *c = &d->c[i];
+        enum kind kind = kind_of(d, c);
 
-        for (k = 1;
-             k < RUN_MAX && i + k < d->n && is_publish(&c[k]) == is_publish(c);)
+        for (k = 1; k < RUN_MAX && i + k < d->n && kind_of(d, &c[k]) == kind;)
             k++;
-        e = is_publish(c) ? publish_run(t, d, c, k, f)
-                          : remove_run(t, d, c, k, f);
+        if (kind == PUBLISH)
+            e = publish_run(t, d, c, k, f);
+        else if (kind == REMOVAL)
+            e = remove_run(t, d, c, k, f);
     }
     return e ? e : feed_move(t, d, f);
 }

@@ -100,6 +100,9 @@ enum catalogue_stmt {
 extern const struct db_schema admin_schema;
 enum err meta_admin_element_put(struct meta *m, const struct meta_element *el,
                                 struct fault *f);
+enum err
+meta_admin_element_swap(struct meta *m, const struct uuid *gone,
+                        const struct meta_element *el, struct fault *f);
 enum err meta_admin_element_list(struct meta *m, meta_element_fn *fn, void *arg,
                                  struct fault *f);
 enum err meta_admin_account_get(struct meta *m, const char *client_id,

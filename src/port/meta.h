@@ -28,8 +28,9 @@ enum meta_order {
 
 /* How many rows one file_list() looks at, so that a page that matches little
  * costs no more than one that matches all. */
-#define META_SCAN_MAX 20000
-#define META_PAGE_MAX 1000
+#define META_SCAN_MAX     20000
+#define META_PAGE_MAX     1000
+#define META_ELEMENTS_MAX 16384
 /* How long before uploaded_at a file_id may have been born (an upload that was
  * resumed for weeks), and after it (clocks that differ). */
 #define META_BIRTH_BEFORE_MS ((int64_t)31 * 86400 * 1000)
@@ -64,6 +65,9 @@ struct meta_element {
     char location[65];
     struct wall created_at;
     struct wall updated_at;
+    bool remote;         /* in another process, reached by its endpoint */
+    struct wall seen_at; /* when it first said who it is; 0: never, and its
+                            uuid is made up */
 };
 
 struct meta_account {
@@ -94,7 +98,9 @@ struct meta_ops {
      * if that is later, in one transaction. A change older than what the
      * catalogue has of this copy (by attr.seq, else seq) does nothing, so
      * repetition is harmless. The changes of one element may come out of
-     * order between calls; POSITION then says up to where all have come. */
+     * order between calls; POSITION then says up to where all have come, and
+     * what comes with a number up to there does nothing: it may tell of a file
+     * that is long deleted. */
     enum err (*feed)(struct meta *m, const struct uuid *element_uuid,
                      const char *element_id, const struct index_change *c,
                      size_t n, uint64_t position, struct fault *f);
@@ -119,7 +125,11 @@ struct meta_ops {
     /* By element_id. ERR_CONFLICT: the element_id is another element's. */
     enum err (*element_put)(struct meta *m, const struct meta_element *e,
                             struct fault *f);
-    /* In order of element_id, 1024 at most. */
+    /* In one transaction: the element GONE (nil: none) is forgotten, and E (may
+     * be NULL) put. ERR_CONFLICT as above. */
+    enum err (*element_swap)(struct meta *m, const struct uuid *gone,
+                             const struct meta_element *e, struct fault *f);
+    /* In order of element_id, META_ELEMENTS_MAX at most. */
     enum err (*element_list)(struct meta *m, meta_element_fn *fn, void *arg,
                              struct fault *f);
     /* ERR_NOENT is an answer. */

@@ -196,6 +196,38 @@ test_position(void **state)
     m->ops->close(m);
 }
 
+/* A gateway was slow to tell of a file that has been deleted since (D25). */
+static void
+test_late(void **state)
+{
+    struct meta *m = fresh();
+    struct index_change c, late;
+    struct fault f = {0};
+    (void)state;
+
+    index_sample_change(&late, 1, 3);
+    put(m, &se1, 1, 3);
+    take(m, &se1, 1, 4);
+    ok(m->ops->feed(m, &se1, "se-01", &late, 1, 0, &f), &f);
+    assert_null(where(m, 1));
+    count(m, 0, 0);
+    /* What is new in the same page counts all the same. */
+    index_sample_change(&c, 2, 5);
+    {
+        struct index_change both[2] = {late, c};
+
+        ok(m->ops->feed(m, &se1, "se-01", both, 2, 5, &f), &f);
+    }
+    assert_null(where(m, 1));
+    assert_non_null(where(m, 2));
+    ok(m->ops->feed(m, &se2, "se-02", &late, 1, 0, &f), &f);
+    assert_string_equal(where(m, 1), "se-02"); /* each element its own log */
+    ok(m->ops->feed_reset(m, &se1, &f), &f);
+    put(m, &se1, 2, 2); /* and a reset begins anew */
+    assert_string_equal(where(m, 2), "se-01");
+    m->ops->close(m);
+}
+
 /* A file that moves has two copies for a while (D23). */
 static void
 test_two_copies(void **state)
@@ -658,6 +690,7 @@ test_elements(void **state)
                              .created_at = {1000},
                              .updated_at = {1000}};
     struct meta_element b = {.uuid = se1, .element_id = "se-01"};
+    const struct uuid none = {{0}};
     struct fault f = {0};
     (void)state;
 
@@ -680,8 +713,27 @@ test_elements(void **state)
     assert_int_equal(got[1].created_at.ms, 1000);
     assert_int_equal(got[1].updated_at.ms, 6000);
 
+    assert_false(got[1].remote);
+    assert_int_equal(got[1].seen_at.ms, 0);
+
     (void)snprintf(b.element_id, sizeof(b.element_id), "se-02");
     assert_int_equal(m->ops->element_put(m, &b, &f), ERR_CONFLICT);
+    assert_int_equal(m->ops->element_swap(m, &none, &b, &f), ERR_CONFLICT);
+    b.remote = true;
+    b.seen_at.ms = 7000;
+    ok(m->ops->element_swap(m, &se2, &b, &f), &f); /* in its place */
+    at = got;
+    ok(m->ops->element_list(m, see_element, &at, &f), &f);
+    assert_int_equal(at - got, 1);
+    assert_true(uuid_eq(&got[0].uuid, &se1));
+    assert_string_equal(got[0].element_id, "se-02");
+    assert_true(got[0].remote);
+    assert_int_equal(got[0].seen_at.ms, 7000);
+    ok(m->ops->element_swap(m, &se1, NULL, &f), &f);
+    ok(m->ops->element_swap(m, &se1, NULL, &f), &f); /* gone is gone */
+    at = got;
+    ok(m->ops->element_list(m, see_element, &at, &f), &f);
+    assert_int_equal(at - got, 0);
     b.uuid = (struct uuid){0};
     assert_int_equal(m->ops->element_put(m, &b, &f), ERR_INVAL);
     m->ops->close(m);
@@ -798,6 +850,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_two_copies),
         cmocka_unit_test(test_one_transaction),
+        cmocka_unit_test(test_late),
         cmocka_unit_test(test_one_feed),
         cmocka_unit_test(test_feed_reset),
         cmocka_unit_test(test_reopen),
