@@ -256,6 +256,7 @@ open_admin_api(struct join *j, struct fault *f)
                                .audience = j->conf.audience,
                                .issuer = j->conf.issuer,
                                .token_life = j->conf.token_life,
+                               .fetch = j->conf.fetch,
                                .metrics = j->conf.metrics};
 
     sec_random(&c.seed, sizeof(c.seed));
@@ -366,6 +367,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
         health_step(c->health, "opening storage elements");
         e = element_join(j, &c->elements[i], &installation, f);
     }
+    if (e == ERR_OK && j->admin)
+        e = admin_load(j->admin, f);
     if (e == ERR_OK)
         e = open_roles(j, f);
     if (e != ERR_OK)

@@ -62,6 +62,7 @@ struct join_conf {
     const char *audience; /* of tokens, for the token endpoint */
     const char *issuer;
     struct dur token_life;
+    struct fetch *fetch; /* for Admin, to try addresses; may be NULL */
     struct log *log;
     struct metrics *metrics;
     struct health *health;

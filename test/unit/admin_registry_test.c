@@ -91,6 +91,18 @@ restart(struct world *w)
     ok(attach(w, &f), &f);
 }
 
+static enum err
+change(struct world *w, const char *id, int mode, int priority,
+       struct meta_element *e, struct fault *f)
+{
+    const struct admin_change c = {.has_mode = true,
+                                   .has_priority = true,
+                                   .mode = mode,
+                                   .priority = priority};
+
+    return admin_element_change(w->admin, id, &c, (struct wall){2000}, e, f);
+}
+
 static void
 stopped(void *arg)
 {
@@ -570,9 +582,7 @@ test_elements(void **state)
     assert_ptr_equal(registry_element(w.g, "se-01"), &w.blob);
     assert_null(registry_element(w.g, "se-02"));
 
-    ok(admin_element_change(w.admin, "se-01", BLOB_RW, 7, (struct wall){2000},
-                            &e, &f),
-       &f);
+    ok(change(&w, "se-01", BLOB_RW, 7, &e, &f), &f);
     assert_int_equal(w.mode_set, BLOB_RW);
     assert_int_equal(e.mode, BLOB_RW);
     assert_int_equal(e.updated_at.ms, 2000);
@@ -580,19 +590,12 @@ test_elements(void **state)
     assert_int_equal(registry_elements(w.g, out, 1), 1);
     assert_int_equal(out[0].mode, BLOB_RW);
     assert_int_equal(out[0].priority, 7);
-    assert_int_equal(admin_element_change(w.admin, "se-01", BLOB_EDIT, 7,
-                                          (struct wall){3000}, &e, &f),
+    assert_int_equal(change(&w, "se-01", BLOB_EDIT, 7, &e, &f),
                      ERR_CONFLICT); /* AMB-026 */
-    assert_int_equal(admin_element_change(w.admin, "se-01", BLOB_RW, -7,
-                                          (struct wall){3000}, &e, &f),
-                     ERR_INVAL);
-    assert_int_equal(admin_element_change(w.admin, "se-09", BLOB_RW, 7,
-                                          (struct wall){3000}, &e, &f),
-                     ERR_NOENT);
+    assert_int_equal(change(&w, "se-01", BLOB_RW, -7, &e, &f), ERR_INVAL);
+    assert_int_equal(change(&w, "se-09", BLOB_RW, 7, &e, &f), ERR_NOENT);
     w.meta.fail = (struct fail){.at = 1};
-    assert_int_equal(admin_element_change(w.admin, "se-01", BLOB_RO, 7,
-                                          (struct wall){3000}, &e, &f),
-                     ERR_IO);
+    assert_int_equal(change(&w, "se-01", BLOB_RO, 7, &e, &f), ERR_IO);
     ok(admin_element_get(w.admin, "se-01", &e), &f);
     assert_int_equal(e.mode, BLOB_RW); /* nothing happened */
     assert_int_equal(w.mode_set, BLOB_RW);

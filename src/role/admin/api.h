@@ -1,14 +1,26 @@
 /* api.h - Admin's routes: storage elements, their capacity, tokens, the public
  * keys (ADM-010...ADM-025).
  *
- *     GET        /api/v1/storage-elements
- *     GET PATCH  /api/v1/storage-elements/{element_id}
- *     GET        /api/v1/storage-elements/{element_id}/capacity
- *     GET        /api/v1/internal/storage-elements/available
- *     POST       /api/v1/auth/token
- *     GET        /.well-known/jwks.json
+ *     GET POST          /api/v1/storage-elements
+ *     GET PATCH DELETE  /api/v1/storage-elements/{element_id}
+ *     GET               /api/v1/storage-elements/{element_id}/capacity
+ *     GET               /api/v1/internal/storage-elements/available
+ *     POST              /api/v1/auth/token
+ *     GET               /.well-known/jwks.json
  *
- * and their aliases. Numbers come from the elements themselves, without I/O;
+ * and their aliases; for gateways (scope `gateway`, ADM-022)
+ *
+ *     below /api/v1/internal/storage-elements/{element_id}
+ *     POST  /changes    a page of its change log (D25)
+ *     GET   /position   up to where the log has come
+ *     POST  /reset      forget its files, which then come by
+ *     POST  /files      pages of all that it has
+ *     POST  /capacity   what it says of itself
+ *     GET   /api/v1/internal/files/{file_id}
+ *     GET   /api/v1/internal/files
+ *
+ * Numbers of elements in this process come from them, without I/O; of others
+ * from who has asked them, and are said to be stale after a minute;
  * secrets are compared and records written on workers.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_ADMIN_API_H
@@ -27,6 +39,7 @@ struct admin_api_conf {
     const char *audience; /* of tokens; as in token_conf */
     const char *issuer;
     struct dur token_life;
+    struct fetch *fetch;     /* to ask elements elsewhere; NULL: nobody */
     struct metrics *metrics; /* may be NULL */
     uint64_t seed;           /* secret, random */
 };

@@ -4,12 +4,16 @@
 #define ROLE_ADMIN_API_IMPL_H
 
 #include "role/admin/api.h"
+#include "role/admin/element.h"
 #include "role/common/reply.h"
 #include "sec/grant.h"
+#include "wire/json.h"
+#include <stdatomic.h>
 
 struct admin_api {
     struct admin_api_conf conf;
     struct grant_conf grant;
+    atomic_uint large; /* bodies of pages that are in memory */
 };
 
 /* A whole body of at most SMALL_BODY_MAX bytes, read before anything is done.
@@ -27,7 +31,53 @@ struct small_body {
  * Either may happen inside the call. */
 void small_body_read(struct small_body *b, struct call *c);
 
+/* A request that a worker works on: api_job_new(), api_job_read(), then RUN on
+ * a worker, which sets ERR (with FAULT, or WHY for ERR_INVAL) or writes OUT.
+ * An answer without a body is 204. TOLD, if set, runs on the loop before the
+ * answer goes out. */
+#define API_SMALL      ((size_t)8 * KIB)
+#define API_ANSWER_MAX ((size_t)256 * KIB)
+#define API_LARGE_MAX  16 /* bodies over API_SMALL at a time */
+
+struct api_job {
+    struct call *call;
+    char element_id[65]; /* the first parameter of the path */
+    struct buf body;
+    size_t body_max;
+    bool large;
+    void (*run)(struct api_job *j);
+    void (*told)(struct api_job *j);
+    struct buf out;
+    struct wall now;
+    enum err err;
+    struct fault fault;
+    struct json_error why;
+    struct work work;
+};
+
+/* NULL: answered. A path without a parameter has no element. */
+struct api_job *api_job_new(struct call *c, void (*run)(struct api_job *j));
+void api_job_read(struct api_job *j, size_t max);
+/* The answer to an error of the functions of registry.h. */
+void api_reply_err(struct call *c, enum err e, const struct fault *f,
+                   const char *why);
+
 /* ---- handlers ---- */
+
+/* api_elements.c */
+void api_reply_element(struct call *c, int status, const struct admin_view *v);
+/* The element of the path; false: answered 404. */
+bool api_element_of_path(struct call *c, struct admin_view *v);
+
+void api_element_add(struct call *c);
+void api_element_remove(struct call *c);
+void api_changes(struct call *c);
+void api_position(struct call *c);
+void api_reset(struct call *c);
+void api_rows(struct call *c);
+void api_capacity_push(struct call *c);
+void api_file(struct call *c);
+void api_files(struct call *c);
 
 void api_elements(struct call *c);
 void api_element(struct call *c);

@@ -8,11 +8,18 @@
 #include "role/admin/registry.h"
 #include <pthread.h>
 
+/* Of an element in this process: lives until the end, and its blob, uuid and
+ * element_id never change. Of one elsewhere: blob is NULL, its uuid changes
+ * once at most (under gate and lock), and it lives as long as somebody has a
+ * reference. */
 struct admin_slot {
     struct blob *blob;
-    struct uuid uuid; /* these two never change, unlike the record */
+    struct uuid uuid;
     char element_id[65];
     struct meta_element record; /* under the lock */
+    unsigned refs;              /* the same */
+    struct blob_capacity cap;   /* of one elsewhere; the same */
+    struct wall heard;          /* the same */
     pthread_mutex_t gate;       /* one feed or page of catching up at a time */
     struct admin_source source;
     struct feed feed;   /* under the lock */
@@ -35,7 +42,7 @@ struct admin {
     pthread_mutex_t lock;
     pthread_mutex_t changing; /* one change of an element at a time */
     pthread_mutex_t flushing; /* one writer of audit entries at a time */
-    struct admin_slot *slot[REGISTRY_ELEMENTS_MAX]; /* by element_id */
+    struct admin_slot *slot[ADMIN_ELEMENTS_MAX]; /* by element_id */
     unsigned n;
     struct registry_stats stats;
     struct admin_audit_queue queue; /* under the lock */
@@ -48,6 +55,18 @@ struct admin {
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
+
+/* slots.c. Both under the lock; NULL: unknown. */
+struct admin_slot *admin_slot_by_id(struct admin *a, const char *element_id);
+struct admin_slot *admin_slot_by_uuid(struct admin *a, const struct uuid *uuid);
+/* The slot of ELEMENT_ID with a reference, or NULL. */
+struct admin_slot *admin_slot_get(struct admin *a, const char *element_id);
+void admin_slot_put(struct admin *a, struct admin_slot *s);
+/* With one reference, for admin_slot_insert(). NULL: no memory. */
+struct admin_slot *admin_slot_new(const struct meta_element *record);
+void admin_slot_insert(struct admin *a, struct admin_slot *s);
+/* Out of the table; its reference is given back. */
+void admin_slot_remove(struct admin *a, struct admin_slot *s);
 
 /* catch_up.c. At the start: by the log if it reaches back to the position
  * without a hole, else from the rows. */

@@ -1,8 +1,9 @@
 /* registry.c - see registry.h.
  *
  * One lock guards the table of elements, the feed positions and the audit
- * queue; it is never held over a call of the catalogue. Slots are made once and
- * live until the end, so a pointer to one may be used after the lock is gone.
+ * queue; it is never held over a call of the catalogue. The slots of elements
+ * in this process live until the end, so a pointer to one may be used after the
+ * lock is gone; those of others are counted (slots.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/registry.h"
 #include "role/admin/impl.h"
@@ -12,25 +13,6 @@ static struct admin *
 self(struct registry *g)
 {
     return container_of(g, struct admin, registry);
-}
-
-/* Both under the lock; NULL: unknown. */
-static struct admin_slot *
-slot_by_uuid(struct admin *a, const struct uuid *uuid)
-{
-    for (unsigned i = 0; i < a->n; i++)
-        if (uuid_eq(&a->slot[i]->uuid, uuid))
-            return a->slot[i];
-    return NULL;
-}
-
-static struct admin_slot *
-slot_by_id(struct admin *a, const char *element_id)
-{
-    for (unsigned i = 0; i < a->n; i++)
-        if (strcmp(a->slot[i]->record.element_id, element_id) == 0)
-            return a->slot[i];
-    return NULL;
 }
 
 /* --- asking --------------------------------------------------------------- */
@@ -54,7 +36,7 @@ lookup_done(struct loop *l, struct work *w)
     (void)l;
     if (r->err == ERR_OK) {
         (void)pthread_mutex_lock(&a->lock);
-        s = slot_by_uuid(a, &r->file.attr.element_uuid);
+        s = admin_slot_by_uuid(a, &r->file.attr.element_uuid);
         r->blob = s ? s->blob : NULL;
         (void)pthread_mutex_unlock(&a->lock);
     }
@@ -132,14 +114,18 @@ static unsigned
 g_elements(struct registry *g, struct registry_element *out, unsigned max)
 {
     struct admin *a = self(g);
-    unsigned n;
+    unsigned n = 0;
 
     (void)pthread_mutex_lock(&a->lock);
-    n = a->n;
-    for (unsigned i = 0; i < n && i < max; i++) {
-        out[i].blob = a->slot[i]->blob;
-        out[i].mode = (enum blob_mode)a->slot[i]->record.mode;
-        out[i].priority = a->slot[i]->record.priority;
+    for (unsigned i = 0; i < a->n; i++) {
+        const struct admin_slot *s = a->slot[i];
+
+        if (!s->blob)
+            continue; /* for gateways of other processes */
+        if (n < max)
+            out[n] = (struct registry_element){
+                s->blob, (enum blob_mode)s->record.mode, s->record.priority};
+        n++;
     }
     (void)pthread_mutex_unlock(&a->lock);
     return n;
@@ -152,7 +138,7 @@ g_element(struct registry *g, const char *element_id)
     struct admin_slot *s;
 
     (void)pthread_mutex_lock(&a->lock);
-    s = slot_by_id(a, element_id);
+    s = admin_slot_by_id(a, element_id);
     (void)pthread_mutex_unlock(&a->lock);
     return s ? s->blob : NULL;
 }
@@ -267,195 +253,13 @@ g_feed(struct registry *g, const struct uuid *element_uuid,
     if (n == 0)
         return ERR_OK;
     (void)pthread_mutex_lock(&a->lock);
-    s = slot_by_uuid(a, element_uuid);
+    s = admin_slot_by_uuid(a, element_uuid);
     (void)pthread_mutex_unlock(&a->lock);
-    if (!s)
+    if (!s || !s->blob)
         return fault_set(f, ERR_NOENT, "feed", "element not attached");
     (void)pthread_mutex_lock(&s->gate);
     e = feed_slot(a, s, c, n, f);
     (void)pthread_mutex_unlock(&s->gate);
-    return e;
-}
-
-/* --- elements ------------------------------------------------------------- */
-
-enum err
-admin_element_get(struct admin *a, const char *element_id,
-                  struct meta_element *out)
-{
-    struct admin_slot *s;
-
-    (void)pthread_mutex_lock(&a->lock);
-    s = slot_by_id(a, element_id);
-    if (s)
-        *out = s->record;
-    (void)pthread_mutex_unlock(&a->lock);
-    return s ? ERR_OK : ERR_NOENT;
-}
-
-static enum err
-change(struct admin *a, struct admin_slot *s, struct meta_element *record,
-       struct fault *f)
-{
-    bool other_mode = record->mode != s->record.mode;
-    enum err e;
-
-    if (other_mode && !s->source.set_mode)
-        return fault_set(f, ERR_UNSUPPORTED, "mode", record->element_id);
-    e = a->meta->ops->element_put(a->meta, record, f);
-    if (e)
-        return e;
-    (void)pthread_mutex_lock(&a->lock);
-    s->record = *record;
-    (void)pthread_mutex_unlock(&a->lock);
-    if (other_mode)
-        s->source.set_mode(s->source.arg, (enum blob_mode)record->mode);
-    return ERR_OK;
-}
-
-enum err
-admin_element_change(struct admin *a, const char *element_id, int mode,
-                     int priority, struct wall now,
-                     struct meta_element *changed, struct fault *f)
-{
-    struct admin_slot *s;
-    enum err e = ERR_OK;
-
-    /* One change at a time, so that none is lost between read and write. */
-    (void)pthread_mutex_lock(&a->changing);
-    (void)pthread_mutex_lock(&a->lock);
-    s = slot_by_id(a, element_id);
-    if (s)
-        *changed = s->record;
-    (void)pthread_mutex_unlock(&a->lock);
-    if (!s) {
-        e = ERR_NOENT;
-        goto out;
-    }
-    changed->mode = mode;
-    changed->priority = priority;
-    changed->updated_at = now;
-    if (admin_element_invalid(changed))
-        e = fault_set(f, ERR_INVAL, "element", admin_element_invalid(changed));
-    else if (!admin_mode_may((enum blob_mode)s->record.mode,
-                             (enum blob_mode)mode))
-        e = ERR_CONFLICT;
-    else if (mode != s->record.mode || priority != s->record.priority)
-        e = change(a, s, changed, f);
-    else
-        *changed = s->record;
-out:
-    (void)pthread_mutex_unlock(&a->changing);
-    return e;
-}
-
-struct find {
-    const struct uuid *uuid;
-    struct meta_element *out;
-    bool found;
-};
-
-static bool
-find_record(void *arg, const struct meta_element *e)
-{
-    struct find *find = arg;
-
-    if (!uuid_eq(&e->uuid, find->uuid))
-        return true;
-    *find->out = *e;
-    find->found = true;
-    return false;
-}
-
-/* What Admin has of LIKE's element, brought up to date: its label, address and
- * place are the element's own affair; modes only go forward. */
-static enum err
-record_of(struct admin *a, const struct meta_element *like,
-          struct meta_element *out, struct fault *f)
-{
-    struct find find = {&like->uuid, out, false};
-    struct meta_element had;
-    enum err e;
-
-    e = a->meta->ops->element_list(a->meta, find_record, &find, f);
-    if (e)
-        return e;
-    if (!find.found)
-        *out = *like;
-    had = *out;
-    out->mode = like->mode > out->mode ? like->mode : out->mode;
-    memcpy(out->element_id, like->element_id, sizeof(out->element_id));
-    memcpy(out->endpoint, like->endpoint, sizeof(out->endpoint));
-    memcpy(out->location, like->location, sizeof(out->location));
-    if (find.found && memcmp(&had, out, sizeof(had)) == 0)
-        return ERR_OK;
-    out->updated_at = like->updated_at;
-    return a->meta->ops->element_put(a->meta, out, f);
-}
-
-static struct admin_slot *
-slot_new(void)
-{
-    struct admin_slot *s = calloc(1, sizeof(*s));
-
-    if (s)
-        (void)pthread_mutex_init(&s->gate, NULL);
-    return s;
-}
-
-static void
-slot_free(struct admin_slot *s)
-{
-    (void)pthread_mutex_destroy(&s->gate);
-    free(s);
-}
-
-static void
-slot_insert(struct admin *a, struct admin_slot *s)
-{
-    unsigned at;
-
-    (void)pthread_mutex_lock(&a->lock);
-    for (at = a->n; at > 0 && strcmp(s->record.element_id,
-                                     a->slot[at - 1]->record.element_id) < 0;
-         at--)
-        a->slot[at] = a->slot[at - 1];
-    a->slot[at] = s;
-    a->n++;
-    (void)pthread_mutex_unlock(&a->lock);
-}
-
-enum err
-admin_attach(struct admin *a, struct blob *blob,
-             const struct admin_source *source, const struct meta_element *like,
-             struct fault *f)
-{
-    const char *invalid = admin_element_invalid(like);
-    struct admin_slot *s;
-    enum err e;
-
-    if (invalid || uuid_is_nil(&like->uuid))
-        return fault_set(f, ERR_INVAL, "attach", invalid ? invalid : "uuid");
-    if (a->n == REGISTRY_ELEMENTS_MAX)
-        return fault_set(f, ERR_TOOBIG, "attach", "number of elements");
-    assert(!slot_by_uuid(a, &like->uuid));
-    s = slot_new();
-    if (!s)
-        return fault_set(f, ERR_NOMEM, "attach", like->element_id);
-    s->uuid = like->uuid;
-    s->blob = blob;
-    s->source = *source;
-    e = record_of(a, like, &s->record, f);
-    if (!e) {
-        memcpy(s->element_id, s->record.element_id, sizeof(s->element_id));
-        if (s->record.mode != like->mode && source->set_mode)
-            source->set_mode(source->arg, (enum blob_mode)s->record.mode);
-        e = admin_catch_up_first(a, s, f);
-    }
-    if (e)
-        slot_free(s);
-    else
-        slot_insert(a, s);
     return e;
 }
 
@@ -519,8 +323,8 @@ admin_close(struct admin **pa)
     *pa = NULL;
     assert(!a->working && !a->home);
     (void)admin_audit_flush(a, NULL);
-    for (unsigned i = 0; i < a->n; i++)
-        slot_free(a->slot[i]);
+    while (a->n)
+        admin_slot_remove(a, a->slot[a->n - 1]);
     free(a->queue.a);
     free(a->batch.a);
     (void)pthread_mutex_destroy(&a->lock);

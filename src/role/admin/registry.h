@@ -15,7 +15,10 @@
 
 #include "port/registry.h"
 
-#define ADMIN_AUDIT_MAX 4096 /* queued; over it an entry is lost and counted */
+#define ADMIN_AUDIT_MAX    4096 /* queued; over it an entry is lost, counted */
+#define ADMIN_ELEMENTS_MAX META_ELEMENTS_MAX
+/* What was heard of an element is not believed for longer (ADM-021). */
+#define ADMIN_STALE_MS 60000
 
 struct admin;
 
@@ -50,15 +53,115 @@ enum err admin_attach(struct admin *a, struct blob *blob,
 void admin_start(struct admin *a, struct loop *l);
 void admin_stop(struct admin *a, void (*done)(void *arg), void *arg);
 
+/* ---- elements, here and elsewhere ----
+ *
+ * An element in another process is known by its endpoint. What it says of
+ * itself is brought by those who ask it: how full it is, and its change log. */
+
+/* One element as Admin knows it. */
+struct admin_view {
+    struct meta_element record;
+    struct blob_capacity cap; /* of one elsewhere: as last heard */
+    struct wall heard;        /* when; {0}: never. Here: now */
+    bool here;                /* in this process */
+};
+
+/* Immediate. ERR_NOENT is an answer. NOW is a local element's `heard`. */
+enum err admin_view(struct admin *a, const char *element_id, struct wall now,
+                    struct admin_view *out);
+
+struct admin_name {
+    char element_id[65];
+    int priority;
+};
+/* Immediate. Copies at most MAX, by element_id; returns how many there are. */
+unsigned admin_names(struct admin *a, struct admin_name *out, unsigned max);
+
 /* Immediate: what Admin has recorded. ERR_NOENT is an answer. */
 enum err admin_element_get(struct admin *a, const char *element_id,
                            struct meta_element *out);
-/* Blocks. Changes mode and priority (ADM-011, ADM-015). ERR_NOENT;
- * ERR_CONFLICT: a mode does not go back; ERR_INVAL. CHANGED gets the record as
- * it is then. */
-enum err admin_element_change(struct admin *a, const char *element_id, int mode,
-                              int priority, struct wall now,
-                              struct meta_element *changed, struct fault *f);
+
+/* What is to be otherwise; what is not set stays. */
+struct admin_change {
+    bool has_mode, has_priority;
+    int mode;
+    int priority;
+    const char *endpoint; /* NULL: stays. So the next two */
+    const char *location;
+    const char *name;
+};
+/* Blocks (ADM-011, ADM-015). ERR_NOENT; ERR_CONFLICT: a mode does not go back;
+ * ERR_INVAL: *F names the field; ERR_EXISTS: another has that endpoint;
+ * ERR_UNSUPPORTED: an element of this process says itself where it is. CHANGED
+ * gets the record as it is then. */
+enum err
+admin_element_change(struct admin *a, const char *element_id,
+                     const struct admin_change *change, struct wall now,
+                     struct meta_element *changed, struct fault *f);
+
+/* Blocks, after all are attached: takes up what is recorded of elements
+ * elsewhere. */
+enum err admin_load(struct admin *a, struct fault *f);
+/* Blocks. Registers an element elsewhere (ADM-008). A nil uuid: not known yet;
+ * the first that it says is taken. ERR_EXISTS: the id, uuid or endpoint is
+ * there already, *F says which; ERR_INVAL: *F names the field; ERR_TOOBIG. */
+enum err admin_element_add(struct admin *a, const struct meta_element *e,
+                           struct fault *f);
+/* Immediate: which field of E another has already; NULL: none. */
+const char *admin_element_taken(struct admin *a, const struct meta_element *e);
+/* Blocks. ERR_NOENT; ERR_UNSUPPORTED: it is in this process; ERR_BUSY: it holds
+ * files, and FORCE is not set (ADM-014). */
+enum err admin_element_remove(struct admin *a, const char *element_id,
+                              bool force, struct fault *f);
+
+/* Blocks (it may have to be recorded who answers there). C is what the element
+ * has said. ERR_NOENT; ERR_CONFLICT: another element than before (D31). Of an
+ * element in this process nothing is believed from others: ERR_OK. */
+struct capacity;
+enum err
+admin_capacity_set(struct admin *a, const char *element_id,
+                   const struct capacity *c, struct wall now, struct fault *f);
+
+/* ---- change logs of elements elsewhere (D25) ----
+ *
+ * All three block. ERR_NOENT; ERR_CONFLICT: another element than before (D31),
+ * or as told. POSITION is up to where the catalogue has had its log. */
+
+/* All that the log of the element has after SINCE up to NEXT: C, in order.
+ * Pages that came before do nothing. ERR_CONFLICT: SINCE is ahead of *POSITION,
+ * from where to go on; only publishes may come early, since a delete that meets
+ * no file would be lost. ERR_BUSY: it is being fed anew. */
+struct admin_page {
+    struct uuid element_uuid;
+    uint64_t since;
+    uint64_t next;
+    const struct index_change *c;
+    size_t n;
+    struct wall now;
+};
+enum err
+admin_push(struct admin *a, const char *element_id, const struct admin_page *p,
+           uint64_t *position, struct fault *f);
+
+enum err admin_position(struct admin *a, const char *element_id,
+                        uint64_t *position, bool *anew, struct fault *f);
+
+/* Feeding anew, when the log does not reach back: forgets all its copies and
+ * gives TICKET, a fresh one, which takes any earlier one's right. */
+enum err admin_anew(struct admin *a, const char *element_id,
+                    const struct uuid *element_uuid, struct wall now,
+                    struct uuid *ticket, struct fault *f);
+/* Rows of the element, then with LAST set the number at which its log stood
+ * before the first row was read. ERR_CONFLICT: not the ticket of now. */
+struct admin_rows {
+    struct uuid ticket;
+    const struct file_attr *row;
+    size_t n;
+    bool last;
+    uint64_t position; /* with LAST */
+};
+enum err admin_anew_rows(struct admin *a, const char *element_id,
+                         const struct admin_rows *rows, struct fault *f);
 
 /* Blocks. Accounts, for sec/account. Answers as port/meta.h. */
 enum err admin_account_get(struct admin *a, const char *client_id,

@@ -82,6 +82,8 @@ admin_audit_flush(struct admin *a, struct fault *f)
 static bool
 needs(struct admin_slot *s)
 {
+    if (!s->blob)
+        return false; /* gateways see to it */
     if (s->feed.n == 0 || s->feed.position != s->stuck_at) {
         s->stuck_at = s->feed.position;
         s->stuck = 0;
@@ -98,10 +100,17 @@ tick_work(struct work *w)
     bool need;
 
     (void)admin_audit_flush(a, NULL);
-    for (unsigned i = 0; i < a->n; i++) { /* nobody attaches any more */
-        struct admin_slot *s = a->slot[i];
+    /* The table may change meanwhile: then one is seen twice or the next time.
+     * What NEED is true of lives until the end. */
+    for (unsigned i = 0;; i++) {
+        struct admin_slot *s;
 
         (void)pthread_mutex_lock(&a->lock);
+        s = i < a->n ? a->slot[i] : NULL;
+        if (!s) {
+            (void)pthread_mutex_unlock(&a->lock);
+            break;
+        }
         need = needs(s);
         s->behind = false; /* a feed that fails from now on says so again */
         (void)pthread_mutex_unlock(&a->lock);
@@ -121,7 +130,7 @@ has_work(struct admin *a)
     if (a->queue.n || a->batch.n)
         return true;
     for (unsigned i = 0; i < a->n; i++)
-        if (a->slot[i]->behind || a->slot[i]->feed.n)
+        if (a->slot[i]->blob && (a->slot[i]->behind || a->slot[i]->feed.n))
             return true;
     return false;
 }

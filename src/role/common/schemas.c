@@ -68,6 +68,8 @@ static const struct member members[] = {
     {"Capacity", "last_update", "date-time?", false},
     {"Capacity", "now", "date-time", true},
     {"Capacity", "capacity", "Numbers", true},
+    {"Capacity", "stale", "boolean", false},
+    {"Capacity", "heard_at", "date-time?", false},
     {"Capacity", "elements", "[Capacity]", false},
 
     {"Change", "seq", "integer", true},
@@ -109,6 +111,13 @@ static const struct member members[] = {
     {"Changes", "more", "boolean", true},
     {"Changes", "changes", "[Change]", true},
 
+    {"Position", "position", "integer", true},
+    {"Position", "anew", "boolean", true},
+    {"FeedTicket", "ticket", "uuid", true},
+    {"FileRecord", "file", "StoredFile", true},
+    {"StoredFiles", "files", "[StoredFile]", true},
+    {"StoredFiles", "next_cursor", "string?", true},
+
     {"Verified", "file_id", "uuid", true},
     {"Verified", "storage_element_id", "string", true},
     {"Verified", "status", "string", true},
@@ -119,7 +128,7 @@ static const struct member members[] = {
     {"Verified", "reason", "string", false},
 
     {"StorageElement", "element_id", "string", true},
-    {"StorageElement", "uuid", "uuid", true},
+    {"StorageElement", "uuid", "uuid?", true},
     {"StorageElement", "mode", "string", true},
     {"StorageElement", "priority", "integer", true},
     {"StorageElement", "endpoint", "string", false},
@@ -131,6 +140,9 @@ static const struct member members[] = {
     {"StorageElement", "capacity_status", "string", true},
     {"StorageElement", "health_status", "string", true},
     {"StorageElement", "writable", "boolean", true},
+    {"StorageElement", "remote", "boolean", false},
+    {"StorageElement", "stale", "boolean", false},
+    {"StorageElement", "heard_at", "date-time?", false},
     {"StorageElement", "files", "integer", false},
     {"StorageElement", "bytes", "integer", false},
     {"StorageElement", "last_updated", "date-time?", false},

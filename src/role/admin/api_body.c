@@ -1,0 +1,192 @@
+/* api_body.c - requests that bring a whole body, are worked on by a worker, and
+ * answer with JSON.
+ *
+ * Small ones have their place in the request; larger ones, pages of changes,
+ * take memory, so that there is a ceiling on how many are there at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/admin/api_impl.h"
+#include "wire/query.h"
+#include <stdlib.h>
+
+#define PIECE ((size_t)64 * KIB)
+
+static void
+job_free(struct api_job *j)
+{
+    struct admin_api *api = j->call->role;
+
+    if (j->large)
+        atomic_fetch_sub(&api->large, 1);
+    buf_release(&j->body);
+    buf_release(&j->out);
+    free(j);
+}
+
+static void
+job_refuse(struct api_job *j, int status, const char *code, const char *text)
+{
+    struct call *c = j->call;
+
+    job_free(j);
+    reply_error(c, status, code, "%s", text);
+}
+
+/* ---- answering ---- */
+
+void
+api_reply_err(struct call *c, enum err e, const struct fault *f,
+              const char *why)
+{
+    switch (e) {
+    case ERR_NOENT:
+        reply_error(c, 404, "element_not_found",
+                    "There is no such storage element; "
+                    "GET /api/v1/storage-elements lists them");
+        break;
+    case ERR_INVAL:
+        reply_error(c, 400, err_name(e), "%s", why);
+        break;
+    case ERR_CONFLICT:
+    case ERR_BUSY:
+    case ERR_EXISTS:
+    case ERR_UNSUPPORTED:
+        reply_error(c, 409, err_name(e), "%s%s%s", why[0] ? why : err_text(e),
+                    f->code == e ? ": " : "", f->code == e ? f->what : "");
+        break;
+    default:
+        reply_fault(c, f);
+        break;
+    }
+}
+
+static void
+job_done(struct loop *l, struct work *w)
+{
+    struct api_job *j = container_of(w, struct api_job, work);
+    struct call *c = j->call;
+
+    (void)l;
+    if (j->told)
+        j->told(j);
+    if (j->err)
+        api_reply_err(c, j->err, &j->fault, j->why.text);
+    else if (j->out.n)
+        reply_json(c, 200, &j->out);
+    else
+        reply_empty(c, 204);
+    job_free(j);
+}
+
+static void
+job_work(struct work *w)
+{
+    struct api_job *j = container_of(w, struct api_job, work);
+
+    j->run(j);
+}
+
+static void
+job_submit(struct api_job *j)
+{
+    struct loop *l = j->call->x->loop;
+
+    j->now = l->wall;
+    j->work = (struct work){.work = job_work, .done = job_done};
+    loop_work(l, &j->work);
+}
+
+/* ---- reading ---- */
+
+static void read_more(struct api_job *j);
+
+static void
+body_read(struct exchange *x, int64_t n)
+{
+    struct api_job *j = x->role;
+    struct call *c = j->call;
+
+    if (n < 0) {
+        job_free(j);
+        exchange_fail(x, n);
+        call_end(c);
+        return;
+    }
+    j->body.n += (size_t)n;
+    if (j->body.n > j->body_max)
+        job_refuse(j, 413, "body_too_large",
+                   "The body of this request is too large");
+    else if ((size_t)n < PIECE)
+        job_submit(j);
+    else
+        read_more(j);
+}
+
+static void
+read_more(struct api_job *j)
+{
+    char *p = buf_reserve(&j->body, PIECE);
+
+    if (p)
+        exchange_read(j->call->x, p, PIECE, true, body_read);
+    else
+        job_refuse(j, 503, "overloaded", "The server has no memory to spare");
+}
+
+/* The element of the path, decoded. False: it cannot be one. */
+static bool
+element_param(struct call *c, char id[65])
+{
+    size_t n = 0;
+
+    if (c->param[0].n >= 65 || !pct_decode(c->param[0], id, &n))
+        return false;
+    id[n] = '\0';
+    return admin_id_ok(slice_of(id, n));
+}
+
+struct api_job *
+api_job_new(struct call *c, void (*run)(struct api_job *j))
+{
+    struct api_job *j = calloc(1, sizeof(*j));
+
+    if (!j) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return NULL;
+    }
+    j->call = c;
+    j->run = run;
+    buf_init(&j->out, API_ANSWER_MAX);
+    if (c->param[0].n && !element_param(c, j->element_id)) {
+        free(j);
+        api_reply_err(c, ERR_NOENT, NULL, "");
+        return NULL;
+    }
+    c->x->role = j;
+    return j;
+}
+
+void
+api_job_read(struct api_job *j, size_t max)
+{
+    struct admin_api *api = j->call->role;
+    struct exchange *x = j->call->x;
+
+    j->body_max = max;
+    buf_init(&j->body, max + PIECE);
+    if (x->body_left == 0) {
+        job_submit(j);
+        return;
+    }
+    if (x->body_left != UINT64_MAX && x->body_left > max) {
+        job_refuse(j, 413, "body_too_large",
+                   "The body of this request is too large");
+        return;
+    }
+    j->large = max > API_SMALL;
+    if (j->large && atomic_fetch_add(&api->large, 1) >= API_LARGE_MAX) {
+        job_refuse(j, 503, "overloaded",
+                   "Too many pages are being taken in; try again soon");
+        return;
+    }
+    read_more(j);
+}

@@ -1,0 +1,412 @@
+/* elements.c - the registry of elements: attaching those of this process,
+ * registering those of others, changing and removing them (ADM-008...ADM-015).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/admin/impl.h"
+#include "sec/random.h"
+#include <stdlib.h>
+
+/* ---- asking ---- */
+
+enum err
+admin_element_get(struct admin *a, const char *element_id,
+                  struct meta_element *out)
+{
+    struct admin_slot *s;
+
+    (void)pthread_mutex_lock(&a->lock);
+    s = admin_slot_by_id(a, element_id);
+    if (s)
+        *out = s->record;
+    (void)pthread_mutex_unlock(&a->lock);
+    return s ? ERR_OK : ERR_NOENT;
+}
+
+enum err
+admin_view(struct admin *a, const char *element_id, struct wall now,
+           struct admin_view *out)
+{
+    struct admin_slot *s;
+    struct blob *b = NULL;
+
+    (void)pthread_mutex_lock(&a->lock);
+    s = admin_slot_by_id(a, element_id);
+    if (s) {
+        b = s->blob;
+        out->record = s->record;
+        out->cap = s->cap;
+        out->heard = s->heard;
+        out->here = b != NULL;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    if (b) {
+        b->ops->capacity(b, &out->cap);
+        out->heard = now;
+    }
+    return s ? ERR_OK : ERR_NOENT;
+}
+
+unsigned
+admin_names(struct admin *a, struct admin_name *out, unsigned max)
+{
+    unsigned n;
+
+    (void)pthread_mutex_lock(&a->lock);
+    n = a->n;
+    for (unsigned i = 0; i < n && i < max; i++) {
+        memcpy(out[i].element_id, a->slot[i]->element_id,
+               sizeof(out[i].element_id));
+        out[i].priority = a->slot[i]->record.priority;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return n;
+}
+
+/* ---- changing ---- */
+
+/* Whether another element than SELF has ENDPOINT: two names of one element
+ * would count its room twice. Those of this process share theirs. */
+static bool
+endpoint_taken(struct admin *a, const struct admin_slot *self,
+               const char *endpoint)
+{
+    bool taken = false;
+
+    (void)pthread_mutex_lock(&a->lock);
+    for (unsigned i = 0; i < a->n && !taken; i++)
+        taken = a->slot[i] != self && !a->slot[i]->blob &&
+                strcmp(a->slot[i]->record.endpoint, endpoint) == 0;
+    (void)pthread_mutex_unlock(&a->lock);
+    return taken;
+}
+
+/* *R with what C says. False: a text that does not fit; *FIELD says which. */
+static bool
+put_change(struct meta_element *r, const struct admin_change *c,
+           const char **field)
+{
+    if (c->has_mode)
+        r->mode = c->mode;
+    if (c->has_priority)
+        r->priority = c->priority;
+    *field = "api_url";
+    if (c->endpoint &&
+        !slice_copy(slice_str(c->endpoint), r->endpoint, sizeof(r->endpoint)))
+        return false;
+    *field = "location";
+    if (c->location &&
+        !slice_copy(slice_str(c->location), r->location, sizeof(r->location)))
+        return false;
+    *field = "name";
+    if (c->name && !slice_copy(slice_str(c->name), r->name, sizeof(r->name)))
+        return false;
+    *field = admin_element_invalid(r);
+    return *field == NULL;
+}
+
+static enum err
+change_record(struct admin *a, struct admin_slot *s,
+              const struct meta_element *record, struct fault *f)
+{
+    bool other_mode = record->mode != s->record.mode;
+    bool moved = strcmp(record->endpoint, s->record.endpoint) != 0;
+    enum err e;
+
+    if (s->blob && other_mode && !s->source.set_mode)
+        return fault_set(f, ERR_UNSUPPORTED, "mode", record->element_id);
+    if (s->blob && moved)
+        return fault_set(f, ERR_UNSUPPORTED, "api_url", record->element_id);
+    if (moved &&
+        (!record->endpoint[0] || endpoint_taken(a, s, record->endpoint)))
+        return fault_set(f, record->endpoint[0] ? ERR_EXISTS : ERR_INVAL,
+                         "element", "api_url");
+    e = a->meta->ops->element_put(a->meta, record, f);
+    if (e)
+        return e;
+    (void)pthread_mutex_lock(&a->lock);
+    s->record = *record;
+    if (moved) /* what was heard came from elsewhere */
+        s->heard = (struct wall){0};
+    (void)pthread_mutex_unlock(&a->lock);
+    if (other_mode && s->source.set_mode)
+        s->source.set_mode(s->source.arg, (enum blob_mode)record->mode);
+    return ERR_OK;
+}
+
+/* Without the time of the change. */
+static bool
+same_record(const struct meta_element *x, const struct meta_element *y)
+{
+    return x->mode == y->mode && x->priority == y->priority &&
+           strcmp(x->endpoint, y->endpoint) == 0 &&
+           strcmp(x->location, y->location) == 0 &&
+           strcmp(x->name, y->name) == 0;
+}
+
+enum err
+admin_element_change(struct admin *a, const char *element_id,
+                     const struct admin_change *change, struct wall now,
+                     struct meta_element *changed, struct fault *f)
+{
+    struct meta_element had;
+    struct admin_slot *s;
+    const char *field;
+    enum err e = ERR_OK;
+
+    /* One change at a time, so that none is lost between read and write. */
+    (void)pthread_mutex_lock(&a->changing);
+    s = admin_slot_get(a, element_id);
+    if (!s || admin_element_get(a, element_id, &had)) {
+        e = ERR_NOENT;
+        goto out;
+    }
+    *changed = had;
+    if (!put_change(changed, change, &field))
+        e = fault_set(f, ERR_INVAL, "element", field);
+    else if (!admin_mode_may((enum blob_mode)had.mode,
+                             (enum blob_mode)changed->mode))
+        e = ERR_CONFLICT;
+    else if (!same_record(&had, changed)) {
+        changed->updated_at = now;
+        e = change_record(a, s, changed, f);
+    }
+out:
+    admin_slot_put(a, s);
+    (void)pthread_mutex_unlock(&a->changing);
+    return e;
+}
+
+/* ---- those of this process ---- */
+
+struct find {
+    const struct uuid *uuid;
+    struct meta_element *out;
+    bool found;
+};
+
+static bool
+find_record(void *arg, const struct meta_element *e)
+{
+    struct find *find = arg;
+
+    if (!uuid_eq(&e->uuid, find->uuid))
+        return true;
+    *find->out = *e;
+    find->found = true;
+    return false;
+}
+
+/* What Admin has of LIKE's element, brought up to date: its label, address and
+ * place are the element's own affair; modes only go forward. */
+static enum err
+record_of(struct admin *a, const struct meta_element *like,
+          struct meta_element *out, struct fault *f)
+{
+    struct find find = {&like->uuid, out, false};
+    struct meta_element had;
+    enum err e;
+
+    e = a->meta->ops->element_list(a->meta, find_record, &find, f);
+    if (e)
+        return e;
+    if (!find.found)
+        *out = *like;
+    had = *out;
+    out->mode = like->mode > out->mode ? like->mode : out->mode;
+    memcpy(out->element_id, like->element_id, sizeof(out->element_id));
+    memcpy(out->endpoint, like->endpoint, sizeof(out->endpoint));
+    memcpy(out->location, like->location, sizeof(out->location));
+    out->remote = false;
+    if (!out->seen_at.ms)
+        out->seen_at = like->updated_at;
+    if (find.found && memcmp(&had, out, sizeof(had)) == 0)
+        return ERR_OK;
+    out->updated_at = like->updated_at;
+    return a->meta->ops->element_put(a->meta, out, f);
+}
+
+enum err
+admin_attach(struct admin *a, struct blob *blob,
+             const struct admin_source *source, const struct meta_element *like,
+             struct fault *f)
+{
+    const char *invalid = admin_element_invalid(like);
+    struct meta_element record;
+    struct admin_slot *s;
+    enum err e;
+
+    if (invalid || uuid_is_nil(&like->uuid))
+        return fault_set(f, ERR_INVAL, "attach", invalid ? invalid : "uuid");
+    if (a->n == REGISTRY_ELEMENTS_MAX)
+        return fault_set(f, ERR_TOOBIG, "attach", "number of elements");
+    assert(!admin_slot_by_uuid(a, &like->uuid));
+    e = record_of(a, like, &record, f);
+    if (e)
+        return e;
+    s = admin_slot_new(&record);
+    if (!s)
+        return fault_set(f, ERR_NOMEM, "attach", like->element_id);
+    s->blob = blob;
+    s->source = *source;
+    if (record.mode != like->mode && source->set_mode)
+        source->set_mode(source->arg, (enum blob_mode)record.mode);
+    e = admin_catch_up_first(a, s, f);
+    if (e)
+        admin_slot_put(a, s);
+    else
+        admin_slot_insert(a, s);
+    return e;
+}
+
+/* ---- those of others ---- */
+
+struct load {
+    struct admin *admin;
+    enum err err;
+};
+
+static bool
+load_record(void *arg, const struct meta_element *e)
+{
+    struct load *l = arg;
+    struct admin *a = l->admin;
+    struct admin_slot *s;
+
+    if (!e->remote || admin_slot_by_id(a, e->element_id))
+        return true;
+    if (a->n == ADMIN_ELEMENTS_MAX || !(s = admin_slot_new(e))) {
+        l->err = ERR_NOMEM;
+        return false;
+    }
+    admin_slot_insert(a, s);
+    return true;
+}
+
+enum err
+admin_load(struct admin *a, struct fault *f)
+{
+    struct load l = {a, ERR_OK};
+    enum err e = a->meta->ops->element_list(a->meta, load_record, &l, f);
+
+    return !e && l.err ? fault_set(f, l.err, "load", "elements") : e;
+}
+
+const char *
+admin_element_taken(struct admin *a, const struct meta_element *e)
+{
+    bool id, uuid;
+
+    (void)pthread_mutex_lock(&a->lock);
+    id = admin_slot_by_id(a, e->element_id) != NULL;
+    uuid = !uuid_is_nil(&e->uuid) && admin_slot_by_uuid(a, &e->uuid);
+    (void)pthread_mutex_unlock(&a->lock);
+    if (id)
+        return "element_id";
+    if (uuid)
+        return "uuid";
+    return endpoint_taken(a, NULL, e->endpoint) ? "api_url" : NULL;
+}
+
+enum err
+admin_element_add(struct admin *a, const struct meta_element *e,
+                  struct fault *f)
+{
+    const char *field = admin_element_invalid(e);
+    struct meta_element record = *e;
+    struct admin_slot *s = NULL;
+    uint8_t random[16];
+    enum err err;
+
+    if (field || !e->endpoint[0])
+        return fault_set(f, ERR_INVAL, "element", field ? field : "api_url");
+    record.remote = true;
+    if (uuid_is_nil(&record.uuid)) {
+        sec_random(random, sizeof(random));
+        record.uuid = uuid_v4(random);
+        record.seen_at = (struct wall){0};
+    }
+    (void)pthread_mutex_lock(&a->changing);
+    if ((field = admin_element_taken(a, e)) != NULL)
+        err = fault_set(f, ERR_EXISTS, "element", field);
+    else if (a->n >= ADMIN_ELEMENTS_MAX - REGISTRY_ELEMENTS_MAX)
+        err = fault_set(f, ERR_TOOBIG, "element", "number of elements");
+    else if (!(s = admin_slot_new(&record)))
+        err = fault_set(f, ERR_NOMEM, "element", e->element_id);
+    else
+        err = a->meta->ops->element_put(a->meta, &record, f);
+    /* The other Admin was faster, or has not been read since (D37). */
+    if (err == ERR_CONFLICT)
+        err = fault_set(f, ERR_EXISTS, "element", "element_id");
+    if (!err)
+        admin_slot_insert(a, s);
+    else
+        admin_slot_put(a, s);
+    (void)pthread_mutex_unlock(&a->changing);
+    return err;
+}
+
+static bool
+one_file(void *arg, const struct meta_file *file)
+{
+    (void)file;
+    *(bool *)arg = true;
+    return false;
+}
+
+static enum err
+holds_files(struct admin *a, const char *element_id, bool *holds,
+            struct fault *f)
+{
+    struct meta_query q = {
+        .limit = 1, .retention = -1, .element_id = element_id};
+    enum err e;
+
+    *holds = false;
+    do {
+        e = a->meta->ops->file_list(a->meta, &q, one_file, holds, &q.after, f);
+    } while (!e && !*holds && !uuid_is_nil(&q.after));
+    return e;
+}
+
+/* Under `changing` and S's gate. */
+static enum err
+remove_slot(struct admin *a, struct admin_slot *s, bool force, struct fault *f)
+{
+    bool holds = false;
+    enum err e = ERR_OK;
+
+    if (!force) {
+        e = holds_files(a, s->element_id, &holds, f);
+        if (!e && holds)
+            e = ERR_BUSY;
+    }
+    if (!e)
+        e = a->meta->ops->feed_reset(a->meta, &s->uuid, f);
+    if (!e)
+        e = a->meta->ops->element_swap(a->meta, &s->uuid, NULL, f);
+    if (!e)
+        admin_slot_remove(a, s);
+    return e;
+}
+
+enum err
+admin_element_remove(struct admin *a, const char *element_id, bool force,
+                     struct fault *f)
+{
+    struct admin_slot *s;
+    enum err e;
+
+    (void)pthread_mutex_lock(&a->changing);
+    s = admin_slot_get(a, element_id);
+    if (!s) {
+        e = ERR_NOENT;
+    } else if (s->blob) {
+        e = fault_set(f, ERR_UNSUPPORTED, "remove", element_id);
+    } else {
+        (void)pthread_mutex_lock(&s->gate);
+        e = remove_slot(a, s, force, f);
+        (void)pthread_mutex_unlock(&s->gate);
+    }
+    admin_slot_put(a, s);
+    (void)pthread_mutex_unlock(&a->changing);
+    return e;
+}
