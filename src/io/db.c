@@ -1,6 +1,8 @@
 /* db.c - see db.h: values in and out. SPDX-License-Identifier: Apache-2.0 */
 #include "io/db.h"
+#include "wire/utf8.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 void
 db_bind_i64(struct db_tx *t, int i, int64_t v)
@@ -22,6 +24,31 @@ db_bind_blob(struct db_tx *t, int i, const void *p, size_t n)
 {
     /* An empty value is not "no value". */
     db_bind(t, i, &(struct db_value){.kind = DB_BLOB, .p = n ? p : "", .n = n});
+}
+
+bool
+db_utf8(struct slice s, char **made, struct slice *out)
+{
+    char *p;
+    size_t n = 0;
+
+    *made = NULL;
+    *out = s;
+    if (utf8_valid(s))
+        return true;
+    p = malloc(3 * s.n + 1);
+    if (!p)
+        return false;
+    while (s.n) {
+        size_t k = utf8_next(s, NULL);
+
+        memcpy(p + n, k ? s.p : "\xef\xbf\xbd", k ? k : 3);
+        n += k ? k : 3;
+        s = slice_skip(s, k ? k : 1);
+    }
+    *made = p;
+    *out = slice_of(p, n);
+    return true;
 }
 
 enum err

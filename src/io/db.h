@@ -161,7 +161,8 @@ db_bind(struct db_tx *t, int i, const struct db_value *v)
     t->ops->bind(t, i, v);
 }
 void db_bind_i64(struct db_tx *t, int i, int64_t v);
-/* PostgreSQL takes UTF-8 only: bytes that are none become U+FFFD there. */
+/* PostgreSQL takes UTF-8 only: bytes that are none become U+FFFD there, by
+ * db_utf8(). */
 void db_bind_text(struct db_tx *t, int i, const char *s); /* NULL: NULL */
 void db_bind_blob(struct db_tx *t, int i, const void *p, size_t n);
 static inline void
@@ -192,6 +193,10 @@ db_flush(struct db_tx *t, struct fault *f)
 }
 /* Both at once. */
 enum err db_exec(struct db_tx *t, struct db_posted *out, struct fault *f);
+
+/* S where it is UTF-8; else *MADE, for free(), is S with U+FFFD for each byte
+ * that is not, and *OUT is that. False: no memory. */
+bool db_utf8(struct slice s, char **made, struct slice *out);
 
 /* Columns count from 0; what they point to lives until the next step. */
 static inline struct db_value

@@ -25,9 +25,20 @@ static const char *const script2[] = {
     NULL,
 };
 
+/* How far `artstore migrate data` has come: there is nothing to move into
+ * SQLite. */
+static const char create_data_migrations[] =
+    "{postgres}CREATE TABLE data_migrations (table_name {text} PRIMARY KEY,"
+    " source {text} NOT NULL, last_key {blob}, rows_done {int} NOT NULL,"
+    " rows_total {int} NOT NULL, started_at {int} NOT NULL,"
+    " updated_at {int} NOT NULL, finished {int} NOT NULL)";
+
+static const char *const script3[] = {create_data_migrations, NULL};
+
 static const struct db_script scripts[] = {
     {"elements, accounts, audit, settings", script1},
     {"elements of other processes", script2},
+    {"progress of a copy", script3},
 };
 
 enum {

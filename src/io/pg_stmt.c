@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/pg_fault.h"
 #include "io/pg_impl.h"
-#include "wire/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,24 +40,6 @@ pg_forget(struct pg *p)
     p->ran = false;
 }
 
-/* With U+FFFD for each byte that is not UTF-8; NULL: no memory. */
-static char *
-made_utf8(struct slice s, size_t *n)
-{
-    char *out = malloc(3 * s.n + 1);
-    size_t w = 0;
-
-    while (out && s.n) {
-        size_t k = utf8_next(s, NULL);
-
-        memcpy(out + w, k ? s.p : "\xef\xbf\xbd", k ? k : 3);
-        w += k ? k : 3;
-        s = slice_skip(s, k ? k : 1);
-    }
-    *n = w;
-    return out;
-}
-
 static void
 t_bind(struct db_tx *t, int i, const struct db_value *v)
 {
@@ -76,13 +57,14 @@ t_bind(struct db_tx *t, int i, const struct db_value *v)
         (void)snprintf(q->number, sizeof(q->number), "%lld", (long long)v->i);
         p->value[i - 1] = q->number;
         p->format[i - 1] = AS_TEXT;
-    } else if (v->kind == DB_TEXT && !utf8_valid(slice_of(v->p, v->n))) {
-        size_t n;
+    } else if (v->kind == DB_TEXT) {
+        struct slice text = slice_of(v->p, v->n);
 
+        /* Without memory it goes as it is, and the server refuses it. */
         free(q->owned);
-        q->owned = made_utf8(slice_of(v->p, v->n), &n);
-        p->value[i - 1] = q->owned;
-        p->length[i - 1] = (int)n;
+        (void)db_utf8(text, &q->owned, &text);
+        p->value[i - 1] = text.p;
+        p->length[i - 1] = (int)text.n;
     }
 }
 

@@ -1,0 +1,549 @@
+/* migrate.c - see migrate.h: opening, schema, copying.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "io/db_pg.h"
+#include "io/meta_sqlite.h"
+#include "io/migrate_impl.h"
+#include "io/pg_schema.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_DEFAULT 1000
+#define INSTALLATION  64 /* of the source, as text */
+
+/* --- opening -------------------------------------------------------------- */
+
+static enum err
+find_files(const char *folder, struct fault *f)
+{
+    static const char *const name[] = {"admin.db", "catalogue.db"};
+    char path[4096];
+
+    for (unsigned i = 0; i < countof(name); i++) {
+        int n = snprintf(path, sizeof(path), "%s/%s", folder, name[i]);
+
+        if (n < 0 || (size_t)n >= sizeof(path))
+            return fault_set(f, ERR_TOOBIG, "open", folder);
+        if (access(path, F_OK) == 0)
+            continue;
+        (void)fault_set(f, ERR_NOENT, "open", path);
+        return fault_hint(f, "DATA_DIR names the folder of a server that ran "
+                             "with SQLite");
+    }
+    return ERR_OK;
+}
+
+static enum err
+open_source(struct migrate *m, const char *folder, struct fault *f)
+{
+    enum err e = find_files(folder, f);
+
+    for (unsigned i = 0; i < META_PARTS && !e; i++)
+        e = meta_sqlite_db(&m->source[i], folder, (enum meta_part)i,
+                           &m->schema[i], f);
+    return e;
+}
+
+static enum err
+open_target(struct migrate *m, const struct migrate_conf *c, struct fault *f)
+{
+    const struct db_schema *const schema[] = {&m->schema[META_CATALOGUE]};
+    const struct pg_conf pc = {.url = c->url,
+                               .connect_timeout = DB_PG_CONNECT_LIMIT,
+                               .statement_timeout = c->statement_timeout};
+    const struct db_pg_conf dc = {.url = c->url,
+                                  .pool_min = 1,
+                                  .pool_max = 2,
+                                  .pool_timeout = dur_s(5),
+                                  .statement_timeout = c->statement_timeout,
+                                  .schema = schema,
+                                  .n_schema = 1};
+    enum err e = pg_open(&m->pg, &pc, f);
+
+    return e ? e : db_pg_open(&m->target, &dc, f);
+}
+
+enum err
+migrate_open(struct migrate **out, const struct migrate_conf *c,
+             struct fault *f)
+{
+    struct migrate *m = calloc(1, sizeof(*m));
+    enum err e = ERR_OK;
+
+    *out = NULL;
+    if (!m)
+        return fault_set(f, ERR_NOMEM, "open", "databases");
+    m->batch = c->batch ? c->batch : BATCH_DEFAULT;
+    for (unsigned i = 0; i < META_PARTS; i++)
+        migrate_schema_of((enum meta_part)i, &m->schema[i]);
+    if (c->folder)
+        e = open_source(m, c->folder, f);
+    if (!e)
+        e = open_target(m, c, f);
+    if (e)
+        migrate_close(&m);
+    *out = m;
+    return e;
+}
+
+void
+migrate_close(struct migrate **pm)
+{
+    struct migrate *m = *pm;
+
+    *pm = NULL;
+    if (!m)
+        return;
+    for (unsigned i = 0; i < META_PARTS; i++)
+        db_close(&m->source[i]);
+    db_close(&m->target);
+    pg_close(&m->pg);
+    free(m);
+}
+
+const char *
+migrate_target(const struct migrate *m)
+{
+    return pg_name(m->pg);
+}
+
+/* --- schema --------------------------------------------------------------- */
+
+struct script_call {
+    migrate_script_fn *fn;
+    void *arg;
+};
+
+static void
+tell_script(void *arg, const struct pg_script *s)
+{
+    const struct script_call *c = arg;
+    const struct migrate_script out = {.part = s->part,
+                                       .version = s->version,
+                                       .name = s->name,
+                                       .applied = s->applied,
+                                       .differs = s->differs,
+                                       .unknown = s->unknown,
+                                       .applied_at = s->applied_at,
+                                       .took_ms = s->took_ms};
+
+    c->fn(c->arg, &out);
+}
+
+enum err
+migrate_scripts(struct migrate *m, migrate_script_fn *fn, void *arg,
+                struct fault *f)
+{
+    struct script_call c = {fn, arg};
+
+    return pg_schema_list(m->pg, meta_schema, META_PARTS, tell_script, &c, f);
+}
+
+enum err
+migrate_schema(struct migrate *m, migrate_script_fn *fn, void *arg,
+               struct fault *f)
+{
+    struct script_call c = {fn, arg};
+
+    return pg_schema_apply(m->pg, meta_schema, META_PARTS, dur_s(0),
+                           tell_script, &c, f);
+}
+
+/* --- notes: how far a table has come -------------------------------------- */
+
+struct note {
+    char source[INSTALLATION];
+    struct buf last; /* key of the last row, as migrate_row() has it */
+    int64_t done;
+    bool begun, finished;
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* N->last is initialised. */
+static enum err
+note_get(struct db_tx *t, const char *table, struct note *n, struct fault *f)
+{
+    struct db_value last;
+    enum err e = db_use(t, MIG_NOTE_GET, f);
+
+    n->begun = n->finished = false;
+    n->done = 0;
+    buf_clear(&n->last);
+    if (e)
+        return e;
+    db_bind_text(t, 1, table);
+    e = db_step(t, f);
+    if (e)
+        return e == ERR_END ? ERR_OK : e;
+    last = db_column(t, 1);
+    n->begun = true;
+    n->done = db_i64(t, 2);
+    n->finished = db_i64(t, 3) != 0;
+    return db_text(t, 0, n->source, sizeof(n->source)) &&
+                   buf_add(&n->last, last.p, last.n)
+               ? ERR_OK
+               : db_corrupt(t, "row of data_migrations", f);
+}
+
+static enum err
+note_put(struct db_tx *t, const char *table, const char *source,
+         const struct note *n, uint64_t total, struct fault *f)
+{
+    enum err e = db_use(t, MIG_NOTE_PUT, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, table);
+    db_bind_text(t, 2, source);
+    db_bind_blob(t, 3, n->last.p, n->last.n);
+    db_bind_i64(t, 4, n->done);
+    db_bind_i64(t, 5, (int64_t)total);
+    db_bind_i64(t, 6, now_ms());
+    db_bind_i64(t, 7, n->finished);
+    return db_exec(t, NULL, f);
+}
+
+/* --- counting ------------------------------------------------------------- */
+
+struct counting {
+    unsigned i;
+    uint64_t rows;
+};
+
+static enum err
+count_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    struct counting *c = arg;
+    enum err e = db_use(t, MIG(c->i, MIG_COUNT), f);
+
+    if (e || (e = db_step(t, f)))
+        return e;
+    c->rows = (uint64_t)db_i64(t, 0);
+    return ERR_OK;
+}
+
+static enum err
+count(struct db *d, unsigned i, uint64_t *rows, struct fault *f)
+{
+    struct counting c = {.i = i};
+    enum err e = d ? db_read(d, count_fn, &c, f) : ERR_OK;
+
+    *rows = c.rows;
+    return e;
+}
+
+struct noting {
+    unsigned i;
+    struct note note;
+};
+
+static enum err
+noting_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    struct noting *n = arg;
+
+    return note_get(t, migrate_table[n->i].name, &n->note, f);
+}
+
+enum err
+migrate_counts(struct migrate *m, struct migrate_count out[MIGRATE_TABLES],
+               struct fault *f)
+{
+    struct noting n = {.i = 0};
+    enum err e = pg_schema_check(m->pg, meta_schema, META_PARTS, f);
+
+    buf_init(&n.note.last, MIB);
+    for (; n.i < MIGRATE_TABLES && !e; n.i++) {
+        const struct migrate_table *table = &migrate_table[n.i];
+        struct migrate_count *c = &out[n.i];
+
+        c->table = table->name;
+        if ((e = count(m->source[table->part], n.i, &c->source, f)) ||
+            (e = count(m->target, n.i, &c->target, f)) ||
+            (e = db_read(m->target, noting_fn, &n, f)))
+            break;
+        c->copied = (uint64_t)n.note.done;
+        c->begun = n.note.begun;
+        c->finished = n.note.finished;
+    }
+    buf_release(&n.note.last);
+    return e;
+}
+
+/* --- copying -------------------------------------------------------------- */
+
+struct copy {
+    struct migrate *m;
+    unsigned i;
+    const char *source; /* whose rows these are */
+    uint64_t total;
+    struct note note;
+    struct buf row;
+    struct db_tx *to;
+    unsigned rows; /* of this batch */
+};
+
+/* Of the source: reads a batch behind the note and posts each row to the
+ * target. */
+static enum err
+read_fn(struct db_tx *from, void *arg, struct fault *f)
+{
+    struct copy *c = arg;
+    const struct migrate_table *table = &migrate_table[c->i];
+    bool first = c->note.last.n == 0;
+    enum err e = db_use(from, MIG(c->i, first ? MIG_FIRST : MIG_NEXT), f);
+
+    c->rows = 0;
+    if (e)
+        return e;
+    db_bind_i64(from, 1, c->m->batch);
+    if (!first)
+        migrate_bind(from, 2, buf_slice(&c->note.last), table->keys);
+    while ((e = db_step(from, f)) == ERR_OK) {
+        buf_clear(&c->row);
+        if (!migrate_row(&c->row, from, table->columns))
+            return fault_set(f, ERR_NOMEM, "copy", table->name);
+        if ((e = db_use(c->to, MIG(c->i, MIG_PUT), f)))
+            return e;
+        migrate_bind(c->to, 1, buf_slice(&c->row), table->columns);
+        if ((e = db_post(c->to, NULL, f)))
+            return e;
+        c->rows++;
+    }
+    return e == ERR_END ? ERR_OK : e;
+}
+
+/* The number that the database gives next. */
+static enum err
+number_on(struct db_tx *t, unsigned i, struct fault *f)
+{
+    enum err e = db_use(t, i == 0 ? MIG_SEQUENCE_FEED : MIG_SEQUENCE_AUDIT, f);
+
+    return e ? e : db_step(t, f);
+}
+
+/* Of the target: one batch and its note. */
+static enum err
+batch_fn(struct db_tx *to, void *arg, struct fault *f)
+{
+    struct copy *c = arg;
+    const struct migrate_table *table = &migrate_table[c->i];
+    enum err e = note_get(to, table->name, &c->note, f);
+
+    if (e)
+        return e;
+    if (c->note.begun && strcmp(c->note.source, c->source) != 0) {
+        (void)fault_set(f, ERR_CONFLICT, "go on with a copy", table->name);
+        return fault_hint(f, "it was begun from another installation: use "
+                             "another database, or --restart");
+    }
+    if (c->note.finished)
+        return ERR_OK;
+    c->to = to;
+    if ((e = db_read(c->m->source[table->part], read_fn, c, f)) ||
+        (e = db_flush(to, f)))
+        return e;
+    if (c->rows > 0) {
+        buf_clear(&c->note.last);
+        (void)buf_add(&c->note.last, c->row.p,
+                      migrate_head(buf_slice(&c->row), table->keys));
+    }
+    c->note.done += c->rows;
+    c->note.finished = c->rows < c->m->batch;
+    if (c->note.finished && table->numbered && (e = number_on(to, c->i, f)))
+        return e;
+    return note_put(to, table->name, c->source, &c->note, c->total, f);
+}
+
+static enum err
+copy_table(struct copy *c, migrate_progress_fn *fn, void *arg, struct fault *f)
+{
+    struct migrate_progress p = {.table = migrate_table[c->i].name};
+    enum err e =
+        count(c->m->source[migrate_table[c->i].part], c->i, &c->total, f);
+
+    while (!e && !p.finished) {
+        if ((e = db_write(c->m->target, batch_fn, c, f)))
+            break;
+        p.done = (uint64_t)c->note.done;
+        p.total = c->total;
+        p.finished = c->note.finished;
+        if (fn && !fn(arg, &p))
+            e = fault_set(f, ERR_CANCELED, "copy", p.table);
+    }
+    return e;
+}
+
+/* ERR_CONFLICT: rows without a note. */
+static enum err
+check_target(struct migrate *m, bool *again, struct fault *f)
+{
+    struct migrate_count c[MIGRATE_TABLES] = {{0}};
+    enum err e = migrate_counts(m, c, f);
+
+    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
+        *again = *again && c[i].finished;
+        if (c[i].begun || c[i].target == 0)
+            continue;
+        (void)fault_set(f, ERR_CONFLICT, "copy into", pg_name(m->pg));
+        (void)fault_in(f, c[i].table);
+        e = fault_hint(f, "it has rows of its own already: use an empty "
+                          "database");
+    }
+    return e;
+}
+
+/* --- where the source has moved ------------------------------------------- */
+
+struct setting {
+    const char *key;
+    const char *value; /* NULL: reads */
+    char out[INSTALLATION];
+};
+
+static enum err
+setting_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    struct setting *s = arg;
+    struct db_value v;
+    enum err e = db_use(t, s->value ? MIG_SETTING_PUT : MIG_SETTING_GET, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, s->key);
+    if (s->value) {
+        db_bind_blob(t, 2, s->value, strlen(s->value));
+        return db_exec(t, NULL, f);
+    }
+    if ((e = db_step(t, f)))
+        return e;
+    v = db_column(t, 0);
+    return slice_copy(slice_of(v.p, v.n), s->out, sizeof(s->out))
+               ? ERR_OK
+               : db_corrupt(t, s->key, f);
+}
+
+/* Whose rows these are. */
+static enum err
+installation(struct migrate *m, char out[INSTALLATION], struct fault *f)
+{
+    struct setting s = {.key = "installation_id"};
+    enum err e = db_read(m->source[META_ADMIN], setting_fn, &s, f);
+
+    if (e == ERR_END) {
+        (void)fault_set(f, ERR_NOENT, "read", s.key);
+        return fault_hint(f, "no server has used these files: there is "
+                             "nothing to copy");
+    }
+    memcpy(out, s.out, INSTALLATION);
+    return e;
+}
+
+static enum err
+say_moved(struct migrate *m, struct fault *f)
+{
+    struct setting s = {.key = "moved_to", .value = pg_name(m->pg)};
+
+    return db_write(m->source[META_ADMIN], setting_fn, &s, f);
+}
+
+static enum err
+undo_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    enum err e = db_use(t, MIG_UNDO, f);
+
+    (void)arg;
+    return e ? e : db_exec(t, NULL, f);
+}
+
+enum err
+migrate_undo(const char *folder, struct fault *f)
+{
+    struct migrate m = {.batch = 1};
+    enum err e;
+
+    for (unsigned i = 0; i < META_PARTS; i++)
+        migrate_schema_of((enum meta_part)i, &m.schema[i]);
+    e = open_source(&m, folder, f);
+    if (!e)
+        e = db_write(m.source[META_ADMIN], undo_fn, NULL, f);
+    for (unsigned i = 0; i < META_PARTS; i++)
+        db_close(&m.source[i]);
+    return e;
+}
+
+/* --- a run ---------------------------------------------------------------- */
+
+enum err
+migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg, bool *again,
+             struct fault *f)
+{
+    char source[INSTALLATION];
+    struct copy c = {.m = m, .source = source};
+    enum err e;
+
+    *again = true;
+    buf_init(&c.note.last, MIB);
+    buf_init(&c.row, 4 * MIB);
+    if (!(e = installation(m, source, f)) &&
+        !(e = pg_schema_lock(m->pg, dur_s(0), f)))
+        e = check_target(m, again, f);
+    for (; c.i < MIGRATE_TABLES && !e; c.i++)
+        e = copy_table(&c, fn, arg, f);
+    if (!e)
+        e = say_moved(m, f);
+    buf_release(&c.row);
+    buf_release(&c.note.last);
+    return e;
+}
+
+static enum err
+empty_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    enum err e = ERR_OK;
+
+    (void)arg;
+    for (unsigned i = MIGRATE_TABLES; i-- > 0 && !e;) {
+        e = db_use(t, MIG(i, MIG_EMPTY), f);
+        if (!e)
+            e = db_exec(t, NULL, f);
+    }
+    if (!e && !(e = db_use(t, MIG_NOTES_EMPTY, f)))
+        e = db_exec(t, NULL, f);
+    return e;
+}
+
+enum err
+migrate_restart(struct migrate *m, struct fault *f)
+{
+    struct migrate_count c[MIGRATE_TABLES] = {{0}};
+    enum err e = pg_schema_lock(m->pg, dur_s(0), f);
+    unsigned begun = 0, finished = 0;
+    uint64_t rows = 0;
+
+    if (!e)
+        e = migrate_counts(m, c, f);
+    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
+        begun += c[i].begun;
+        finished += c[i].finished;
+        rows += c[i].target;
+    }
+    if (e || (!begun && !rows))
+        return e;
+    if (begun && finished < MIGRATE_TABLES)
+        return db_bulk(m->target, empty_fn, NULL, f);
+    (void)fault_set(f, ERR_CONFLICT, "begin anew in", pg_name(m->pg));
+    return fault_hint(f, finished ? "the copy has ended, and a server may have "
+                                    "written there since: use another database"
+                                  : "its rows are not of a copy: use another "
+                                    "database");
+}
