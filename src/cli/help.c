@@ -196,10 +196,10 @@ help_all(FILE *out)
           "commands:\n",
           out);
     for (const struct cli_command *c = NULL; (c = cli_next(c)) != NULL;)
-        fprintf(out, "  %-15s %s\n", c->name, c->summary);
+        fprintf(out, "  %-16s %s\n", c->name, c->summary);
     fputs("\ntopics:\n", out);
     for (size_t i = 0; i < countof(topics); i++)
-        fprintf(out, "  %-15s %s\n", topics[i].name, topics[i].summary);
+        fprintf(out, "  %-16s %s\n", topics[i].name, topics[i].summary);
     fputs("\nexit codes:\n", out);
     topic_exit_codes(out);
     fputs("\n`artstore help COMMAND|TOPIC` explains one; `artstore man | man "
@@ -263,7 +263,7 @@ list_family(FILE *out, const char *word)
         if (!found)
             fprintf(out, "commands of artstore %s:\n", word);
         found = true;
-        fprintf(out, "  %-15s %s\n", c->name, c->summary);
+        fprintf(out, "  %-16s %s\n", c->name, c->summary);
     }
     return found;
 }

@@ -12,6 +12,7 @@
 #define BACKOFF_LAST    (5 * S_NS)
 #define IDLE_MAX        (300 * S_NS)  /* ALR-313: DB_IDLE_TIMEOUT */
 #define LIFE_MAX        (1800 * S_NS) /* ALR-313: DB_MAX_LIFETIME */
+#define FIND_OUT        (15 * S_NS)   /* a restart fits into it */
 #define COLLISIONS_MAX  10
 #define LOSSES_MAX      2 /* a dead one of the pool, and one more */
 #define COLLISION_FIRST (1 * MS_NS)
@@ -246,7 +247,7 @@ run_once(struct db_pg *d, struct pg *pg, enum db_mode mode, bool alone,
 static enum err
 find_out(struct pool *p, const char *xid, struct fault *f)
 {
-    int64_t limit = clock_now() + p->conf.statement_timeout.ns + 5 * S_NS;
+    int64_t limit = clock_now() + FIND_OUT;
     enum pg_outcome out = PG_IN_PROGRESS;
     struct slot s = {0};
     char what[160];
@@ -298,7 +299,7 @@ d_run(struct db *db, enum db_mode mode, db_fn *fn, void *arg, struct fault *f)
         if (v == DONE)
             return e;
         if (v == LOST && ++losses > LOSSES_MAX)
-            return e == ERR_AGAIN ? ERR_IO : e;
+            return e;
         if (v == COLLIDED && ++collisions > COLLISIONS_MAX) {
             (void)fault_set(f, ERR_BUSY, "commit to PostgreSQL",
                             "collided with other transactions again and again");

@@ -172,7 +172,7 @@ test_start(void **state)
     expect_fault("mysql://u:" SECRET "@h/d", ERR_INVAL, "DATABASE_URL",
                  "postgresql://", "another scheme");
     (void)snprintf(u, sizeof(u), "postgresql://u:" SECRET "@127.0.0.1:%d/d", 1);
-    expect_fault(u, ERR_IO, "d at 127.0.0.1:1", "does PostgreSQL run",
+    expect_fault(u, ERR_AGAIN, "d at 127.0.0.1:1", "does PostgreSQL run",
                  "nobody there");
     (void)snprintf(u, sizeof(u),
                    "postgresql://artstore:" SECRET "@127.0.0.1:%d/nowhere",
@@ -224,7 +224,7 @@ test_settings_of_the_server(void **state)
     expect_fault(url, ERR_UNSUPPORTED, "fsync", "fsync = on", "fsync off");
     pg_world_kill(&world, SIGQUIT);
     pg_world_start(&world, "default_transaction_read_only=on");
-    expect_fault(url, ERR_IO, "read-only", "", "read only, as a replica");
+    expect_fault(url, ERR_READONLY, "read-only", "primary", "as a replica is");
     pg_world_kill(&world, SIGQUIT);
     pg_world_start(&world, "synchronous_commit=off"); /* which we set on */
     {

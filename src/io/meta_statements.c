@@ -68,9 +68,9 @@ static const struct db_script scripts[] = {
 #define FILE_ADD                                                          \
     "INSERT INTO file (" ATTR_FILE_COLUMNS ", epoch) VALUES (" FILE_MARKS \
     ",$14) ON CONFLICT (file_id) "
-#define JOINED                                            \
-    " FROM file JOIN copy ON copy.file_id = file.file_id" \
-    " JOIN feed ON feed.n = copy.element "
+#define JOINS                                   \
+    " JOIN copy ON copy.file_id = file.file_id" \
+    " JOIN feed ON feed.n = copy.element"
 
 /* --- the statements of a list ---
  *
@@ -87,29 +87,32 @@ static const struct db_script scripts[] = {
     " AND uploaded_at >= $7 AND uploaded_at < $8"         \
     " AND size >= $9 AND size <= $10"                     \
     " AND (CAST($11 AS text) IS NULL OR {metadata_match})"
-#define BEST_COPY                                                             \
-    " AND copy.element = (SELECT c.element FROM copy AS c"                    \
-    " WHERE c.file_id = file.file_id ORDER BY c.epoch DESC, c.element LIMIT " \
-    "1)"
-#define ELEMENT_N " (SELECT max(n) FROM feed WHERE element_id = $4)"
+#define BEST_COPY                                                     \
+    "(SELECT c.element FROM copy AS c WHERE c.file_id = file.file_id" \
+    " ORDER BY c.epoch DESC, c.element LIMIT 1)"
+#define ELEMENT_N "(SELECT max(n) FROM feed WHERE element_id = $4)"
+#define IN_RANGE  "file_id >= $1 AND file_id <= $2 AND file_id <> $3"
 
-#define LIST_ALL(way)                                                         \
-    "SELECT " CATALOGUE_COLUMNS JOINED                                        \
-    "WHERE file.file_id >= $1 AND file.file_id <= $2"                         \
-    " AND file.file_id <> $3" FILTERS BEST_COPY " ORDER BY file.file_id " way \
-    " LIMIT $13"
-#define LIST_USER(way)                                                       \
-    "SELECT " CATALOGUE_COLUMNS JOINED                                       \
-    "WHERE uploaded_by = $14 AND file.file_id >= $1 AND file.file_id <= $2"  \
-    " AND file.file_id <> $3"                                                \
-    " AND (CAST($4 AS text) IS NULL OR copy.element =" ELEMENT_N ")" FILTERS \
-    " AND ($4 IS NOT NULL OR (1 = 1" BEST_COPY "))"                          \
-    " ORDER BY file.file_id " way " LIMIT $13"
+/* The page of files first, by one index and no further than it is long, then
+ * the copies of these. */
+#define LIST_ALL(way)                                    \
+    "SELECT " CATALOGUE_COLUMNS                          \
+    " FROM (SELECT * FROM file WHERE " IN_RANGE FILTERS  \
+    " ORDER BY file_id " way " LIMIT $13) AS file" JOINS \
+    " WHERE copy.element = " BEST_COPY " ORDER BY file.file_id " way
+#define LIST_USER(way)                                                        \
+    "SELECT " CATALOGUE_COLUMNS " FROM (SELECT * FROM file WHERE uploaded_by" \
+    " = $14 AND " IN_RANGE " AND (CAST($4 AS text) IS NULL OR EXISTS"         \
+    " (SELECT 1 FROM copy WHERE copy.file_id = file.file_id"                  \
+    " AND copy.element = " ELEMENT_N "))" FILTERS " ORDER BY file_id " way    \
+    " LIMIT $13) AS file" JOINS                                               \
+    " WHERE copy.element = CASE WHEN $4 IS NULL THEN " BEST_COPY              \
+    " ELSE " ELEMENT_N " END ORDER BY file.file_id " way
 #define LIST_ELEMENT(way)                                           \
     "SELECT " CATALOGUE_COLUMNS                                     \
     " FROM copy JOIN file ON file.file_id = copy.file_id"           \
     " JOIN feed ON feed.n = copy.element"                           \
-    " WHERE copy.element =" ELEMENT_N                               \
+    " WHERE copy.element = " ELEMENT_N                              \
     " AND copy.file_id >= $1 AND copy.file_id <= $2"                \
     " AND copy.file_id <> $3" FILTERS " ORDER BY copy.file_id " way \
     " LIMIT $13"
@@ -121,7 +124,7 @@ static const struct db_script scripts[] = {
     " AND file_id <= $2 AND file_id <> $3 ORDER BY file_id " way         \
     " LIMIT 1 OFFSET $5"
 #define BOUND_ELEMENT(way)                                   \
-    "SELECT file_id FROM copy WHERE element =" ELEMENT_N     \
+    "SELECT file_id FROM copy WHERE element = " ELEMENT_N    \
     " AND file_id >= $1 AND file_id <= $2 AND file_id <> $3" \
     " ORDER BY file_id " way " LIMIT 1 OFFSET $5"
 
@@ -161,8 +164,8 @@ static const char *const text[Q_N] = {
     [Q_COPIES_DEL] = "DELETE FROM copy WHERE element = $1",
     [Q_TOTAL] = "SELECT CAST(coalesce(sum(files), 0) AS bigint),"
                 " CAST(coalesce(sum(bytes), 0) AS bigint) FROM feed",
-    [Q_GET] = "SELECT " CATALOGUE_COLUMNS JOINED
-              "WHERE file.file_id = $1 ORDER BY copy.epoch DESC, copy.element"
+    [Q_GET] = "SELECT " CATALOGUE_COLUMNS " FROM file" JOINS
+              " WHERE file.file_id = $1 ORDER BY copy.epoch DESC, copy.element"
               " LIMIT 1",
     [Q_RESET_FILE] = "DELETE FROM file",
     [Q_RESET_COPY] = "DELETE FROM copy",

@@ -195,6 +195,19 @@ no_notices(void *arg, const PGresult *r)
     (void)r;
 }
 
+/* Ways to run a statement that we never want: all our statements look things up
+ * by a key, or walk an index in its order and stop early. A planner that knows
+ * nothing of a table yet, or much about its average, has chosen to read and
+ * sort all of it for a page of a hundred rows (measured: minutes at 20,000 rows
+ * that were just copied). */
+#define NEVER(what) " set_config('" what "', 'off', false),"
+#define PLAN                         \
+    NEVER("enable_seqscan")          \
+    NEVER("enable_bitmapscan")       \
+    NEVER("enable_hashjoin")         \
+    NEVER("enable_mergejoin") NEVER( \
+        "jit") " set_config('plan_cache_mode', 'force_generic_plan', false),"
+
 /* A commit is on disk when it has been answered: the session's setting may be
  * more (a replica has it, too) but not less; what it cannot change, it looks
  * at. A transaction that its client forgot is ended. */
@@ -202,7 +215,7 @@ static enum err
 set_up(struct pg *p, const struct pg_conf *c, struct fault *f)
 {
     int64_t ms = c->statement_timeout.ns / 1000000;
-    char sql[640], fsync[8], encoding[32];
+    char sql[1200], fsync[8], encoding[32];
     enum err e;
 
     (void)snprintf(
@@ -212,13 +225,13 @@ set_up(struct pg *p, const struct pg_conf *c, struct fault *f)
         " set_config('synchronous_commit', CASE"
         " WHEN current_setting('synchronous_commit') = 'remote_apply'"
         " THEN 'remote_apply' ELSE 'on' END, false),"
-        " set_config('client_min_messages', 'warning', false),"
+        " set_config('client_min_messages', 'warning', false)," PLAN
         " current_setting('fsync'), current_setting('server_encoding')",
         (long long)ms);
     if ((e = pg_query(p, sql, f)) || (e = db_step(&p->tx, f)))
         return e;
-    if (!db_text(&p->tx, 4, fsync, sizeof(fsync)) ||
-        !db_text(&p->tx, 5, encoding, sizeof(encoding)))
+    if (!db_text(&p->tx, 10, fsync, sizeof(fsync)) ||
+        !db_text(&p->tx, 11, encoding, sizeof(encoding)))
         return db_corrupt(&p->tx, "settings", f);
     pg_forget(p);
     if (strcmp(fsync, "on") != 0) {

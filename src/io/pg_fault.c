@@ -7,7 +7,7 @@
 
 /* By the first characters of the code; the longest that fits goes first. A
  * running call never answers ERR_NOENT for a fault: that is an answer about a
- * row. */
+ * row. What may be over in a moment is ERR_AGAIN. */
 static const struct {
     const char *code;
     enum err err;
@@ -15,7 +15,7 @@ static const struct {
     const char *class;
     const char *hint;
 } known[] = {
-    {"08", ERR_IO, PG_LOST, "connection", NULL},
+    {"08", ERR_AGAIN, PG_LOST, "connection", NULL},
     /* "cached plan must not change result type": the tables were changed under
      * us, and a new connection prepares anew. */
     {"0A000", ERR_UNSUPPORTED, PG_LOST, "other", NULL},
@@ -48,11 +48,11 @@ static const struct {
     {"54", ERR_TOOBIG, PG_FINE, "other", NULL},
     {"55P03", ERR_BUSY, PG_FINE, "timeout", NULL},
     {"57014", ERR_TIMEOUT, PG_FINE, "timeout", NULL},
-    {"57P01", ERR_IO, PG_LOST, "connection", NULL},
-    {"57P02", ERR_IO, PG_LOST, "connection", NULL},
+    {"57P01", ERR_AGAIN, PG_LOST, "connection", NULL},
+    {"57P02", ERR_AGAIN, PG_LOST, "connection", NULL},
     {"57P03", ERR_AGAIN, PG_LOST, "connection",
      "the server is starting or ending: try again"},
-    {"57P05", ERR_IO, PG_LOST, "connection", NULL},
+    {"57P05", ERR_AGAIN, PG_LOST, "connection", NULL},
     {"58", ERR_IO, PG_FINE, "other", NULL},
     {"XX001", ERR_CORRUPT, PG_FINE, "other", NULL},
     {"XX002", ERR_CORRUPT, PG_FINE, "other", NULL},
@@ -176,7 +176,8 @@ pg_fault_connect(PGconn *c, struct fault *f)
     char what[PG_NAME_MAX + LINE_MAX_ + 16];
     bool said = code_in(text, code);
     int i = find(said ? code : NULL);
-    enum err e = said ? pg_err_of(code) : ERR_IO;
+    bool replica = !said && strstr(text, "read-only") != NULL;
+    enum err e = said ? pg_err_of(code) : replica ? ERR_READONLY : ERR_AGAIN;
 
     pg_name_of(c, name);
     line_of(text, PQpass(c), line);
@@ -184,6 +185,9 @@ pg_fault_connect(PGconn *c, struct fault *f)
     (void)fault_set(f, e, "connect to PostgreSQL", what);
     if (i >= 0 && known[i].hint)
         (void)fault_hint(f, known[i].hint);
+    else if (replica)
+        (void)fault_hint(f, "the server is a replica, or set to be read only: "
+                            "DATABASE_URL must name the primary");
     else if (!said)
         (void)fault_hint(f, "does PostgreSQL run there, and may this machine "
                             "reach it? DATABASE_URL names host and port");
@@ -198,5 +202,5 @@ pg_fault_lost(const char *name, PGconn *c, const char *op, struct fault *f)
     line_of(PQerrorMessage(c), PQpass(c), line);
     (void)snprintf(what, sizeof(what), "%s: connection lost%s%s", name,
                    line[0] ? ": " : "", line);
-    return fault_set(f, ERR_IO, op, what);
+    return fault_set(f, ERR_AGAIN, op, what);
 }

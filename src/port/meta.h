@@ -4,11 +4,12 @@
  *
  * Blocking: called from worker threads only (struct work), from any of them at
  * any time; a callback must not call the catalogue again. Drivers:
- * io/meta_sqlite.c, later PostgreSQL; port/meta_fail.c for tests. Roles reach
- * it through port/registry.h. The files part is fed from the elements' change
- * logs and can be rebuilt from them, so it is committed with
- * synchronous=NORMAL; elements, accounts, audit and settings are the only truth
- * of their kind and are committed with FULL (architecture.md section 4).
+ * io/meta_sqlite.c, io/meta_pg.c; port/meta_fail.c for tests. Roles reach it
+ * through port/registry.h. The files part is fed from the elements' change logs
+ * and can be rebuilt from them, so SQLite commits it with synchronous=NORMAL;
+ * elements, accounts, audit and settings are the only truth of their kind and
+ * are committed with FULL (architecture.md section 4). PostgreSQL commits all
+ * of it durably.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_META_H
 #define PORT_META_H

@@ -96,6 +96,11 @@ def test_database_restarts(pg, make_server):
     ids = [s.put(pattern(1000, i))["file_id"] for i in range(5)]
     pg.kill()
     ids += [s.put(pattern(1000, 10 + i))["file_id"] for i in range(5)]
+    r = s.http("GET", "/api/files?limit=1")
+    assert r.status_code == 503, r.text
+    assert "secret" not in r.text
+    until(lambda: requests.get(s.url + "/health/ready",
+                               timeout=10).status_code == 503)
     pg.start()
     until(lambda: s.http("GET", "/api/files?limit=1").status_code == 200)
     ids += [s.put(pattern(1000, 20 + i))["file_id"] for i in range(5)]
