@@ -16,8 +16,9 @@
  * A request that was sent is never repeated, but when Redis did not know its
  * script.
  *
- * Not supported, and refused when opened: TLS (rediss://), Redis Cluster (a
- * guard and what it guards are different keys). Needs Redis 5; scores must be
+ * Not supported: TLS (rediss://), which this driver does not speak:
+ * ERR_UNSUPPORTED when opened; and Redis Cluster (a guard and what it guards
+ * are different keys): told as a failed attempt. Needs Redis 5. Scores must be
  * exact in a double (+-2^53), else ERR_TOOBIG. Keys that end in ":epoch" or
  * ":until" are the driver's and ERR_INVAL.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -64,6 +64,7 @@ take_host(struct url *u, struct slice rest, struct coord_redis_conf *out)
     size_t slash = slice_find(rest, '/'), end;
     uint64_t n = 6379, d = 0;
 
+    assert(rest.p);
     db = slice_skip(rest, slash + 1);
     rest = slice_head(rest, slash);
     if (slice_starts(rest, SLICE("["))) {

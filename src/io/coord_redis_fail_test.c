@@ -473,6 +473,26 @@ test_user(void **state)
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_DENIED);
 }
 
+static void
+test_cluster(void **state)
+{
+    struct coord_redis_conf c = {.timeout = dur_s(2)};
+    struct redis_proc cluster = {0};
+    struct coord_request r = put("k");
+    char text[FAULT_TEXT], conf[80];
+    (void)state;
+
+    /* Its usual second port is 10000 higher, which may be none. */
+    (void)snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %u\n",
+                   redis_free_port());
+    redis_start(&cluster, conf);
+    coord = redis_world_coord(&w, &cluster, c);
+    assert_int_equal(redis_world_do(&w, coord, &r), ERR_IO);
+    assert_non_null(
+        strstr(fault_text(&r.fault, text, sizeof(text)), "Cluster"));
+    redis_remove(&cluster);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -489,6 +509,7 @@ main(int argc, char **argv)
         TEST(test_out_of_memory),
         TEST(test_password),
         TEST(test_user),
+        TEST(test_cluster),
     };
 
     redis_required();

@@ -119,7 +119,7 @@ struct sentinel {
 };
 
 struct channel {
-    struct list item;
+    struct channel *next;
     bool wanted, sent, confirmed;
     char name[];
 };
@@ -127,7 +127,7 @@ struct channel {
 struct sub {
     struct redis_conn conn;
     struct redis_call auth;
-    struct list channels;
+    struct channel *channels;
     bool ready; /* SUBSCRIBE may be sent */
     unsigned attempts;
     struct timer retry;

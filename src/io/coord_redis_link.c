@@ -119,6 +119,7 @@ link_down(struct redis_conn *c)
     bool steady = mono_reached(d->home->loop.now,
                                mono_add(k->up_since, dur_ms(STEADY_MS)));
 
+    assert(k->phase != LINK_IDLE && k->phase != LINK_FINDING);
     k->greetings = 0;
     switch (k->phase) {
     case LINK_UP:
@@ -141,9 +142,8 @@ link_down(struct redis_conn *c)
     case LINK_OVER:
         coord_redis_closed(d);
         break;
-    case LINK_IDLE:
-    case LINK_FINDING:
-        assert(!"there was no connection");
+    default:
+        break;
     }
 }
 
@@ -206,6 +206,13 @@ life_now(struct coord_redis *d)
 }
 
 static bool
+is_cluster(const struct redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING &&
+           strstr(r->str, "redis_mode:cluster") != NULL;
+}
+
+static bool
 greet_take(struct greet_call *g, const struct redisReply *r)
 {
     struct link *k = &g->d->link;
@@ -217,6 +224,8 @@ greet_take(struct greet_call *g, const struct redisReply *r)
                slice_eq(redis_reply_text(r->element[0]), SLICE("master"));
     case GREET_INFO:
         take_run_id(k, r->type == REDIS_REPLY_STRING ? text : SLICE_NULL);
+        if (is_cluster(r))
+            return false;
         return r->type == REDIS_REPLY_STRING || redis_reply_is(r, "NOPERM") ||
                slice_starts(text, SLICE("ERR unknown command"));
     case GREET_SCRIPT:
@@ -243,6 +252,9 @@ greet_refused(struct greet_call *g, const struct redisReply *r)
     if (g->what == GREET_ROLE && r->type == REDIS_REPLY_ARRAY) {
         (void)fault_set(&f, ERR_IO, "find the master", c->address);
         (void)fault_hint(&f, "it is not a master (any more)");
+    } else if (g->what == GREET_INFO && is_cluster(r)) {
+        (void)fault_set(&f, ERR_IO, "use redis", c->address);
+        (void)fault_hint(&f, "Redis Cluster is not supported");
     } else {
         enum err e =
             redis_reply_fault(c, r, asked[g->what], g->what == GREET_AUTH, &f);

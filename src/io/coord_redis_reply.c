@@ -57,6 +57,19 @@ by_name(const void *a, const void *b)
                      ((const struct coord_pair *)b)->name);
 }
 
+/* S at *P, which moves behind it. */
+static struct slice
+copy(char **p, struct slice s)
+{
+    char *to = *p;
+
+    if (!to || s.n == 0)
+        return slice_of(to, 0);
+    memcpy(to, s.p, s.n);
+    *p += s.n;
+    return slice_of(to, s.n);
+}
+
 /* The members of LIST (name, value or score, name ...) to the request's pairs
  * and buffer, whose memory is reserved once, since slices into it must stay. */
 static enum err
@@ -78,17 +91,11 @@ tell(const struct redisReply *list, struct coord_request *r)
         struct slice name = part(list, 2 * i), value = part(list, 2 * i + 1);
         struct coord_pair *to = &r->pairs[i];
 
-        *to = (struct coord_pair){.name = slice_of(p, name.n)};
-        memcpy(p, name.p, name.n);
-        p += name.n;
-        if (scores && !score_of(value, &to->score))
+        *to = (struct coord_pair){.name = copy(&p, name)};
+        if (!scores)
+            to->value = copy(&p, value);
+        else if (!score_of(value, &to->score))
             return ERR_CORRUPT;
-        to->value = slice_of(p, 0);
-        if (scores || value.n == 0)
-            continue;
-        memcpy(p, value.p, value.n);
-        to->value.n = value.n;
-        p += value.n;
     }
     r->n = (unsigned)n;
     if (!scores && n)

@@ -20,13 +20,11 @@ of_conn(struct redis_conn *c)
 static struct channel *
 channel_find(struct sub *s, struct slice name)
 {
-    LIST_FOREACH (it, &s->channels) {
-        struct channel *c = container_of(it, struct channel, item);
+    struct channel *c = s->channels;
 
-        if (slice_eq(slice_str(c->name), name))
-            return c;
-    }
-    return NULL;
+    while (c && !slice_eq(slice_str(c->name), name))
+        c = c->next;
+    return c;
 }
 
 static void
@@ -34,22 +32,17 @@ channel_want(void *arg, const char *name)
 {
     struct sub *s = arg;
     struct channel *c = channel_find(s, slice_str(name));
+    size_t n = strlen(name) + 1;
 
     if (!c) {
-        c = calloc(1, sizeof(*c) + strlen(name) + 1);
+        c = calloc(1, sizeof(*c) + n);
         if (!c)
             return; /* the next sync tries again */
-        memcpy(c->name, name, strlen(name) + 1);
-        list_push(&s->channels, &c->item);
+        memcpy(c->name, name, n);
+        c->next = s->channels;
+        s->channels = c;
     }
     c->wanted = true;
-}
-
-static void
-channel_drop(struct channel *c)
-{
-    list_remove(&c->item);
-    free(c);
 }
 
 static void
@@ -67,10 +60,10 @@ say(struct coord_redis *d, struct channel *c, struct slice verb)
 static void
 tell_stats(struct coord_redis *d)
 {
-    bool all = d->sub.ready || list_empty(&d->sub.channels);
+    bool all = d->sub.ready || !d->sub.channels;
 
-    LIST_FOREACH (it, &d->sub.channels)
-        all &= container_of(it, struct channel, item)->confirmed;
+    for (struct channel *c = d->sub.channels; c; c = c->next)
+        all &= c->confirmed;
     STAT(d, st->subscribed = all);
 }
 
@@ -80,7 +73,7 @@ sub_open(struct coord_redis *d)
     struct sub *s = &d->sub;
 
     if (s->conn.state == REDIS_CLOSED && d->link.phase == LINK_UP &&
-        s->retry.item.pos == 0 && !list_empty(&s->channels))
+        s->retry.item.pos == 0 && s->channels)
         redis_conn_open(&s->conn, d->link.host, d->link.port);
 }
 
@@ -89,20 +82,22 @@ sync(struct coord_redis *d)
 {
     struct sub *s = &d->sub;
 
-    LIST_FOREACH (it, &s->channels)
-        container_of(it, struct channel, item)->wanted = false;
+    for (struct channel *c = s->channels; c; c = c->next)
+        c->wanted = false;
     coord_subs_channels(&d->subs, channel_want, s);
-    LIST_FOREACH_SAFE (it, next, &s->channels) {
-        struct channel *c = container_of(it, struct channel, item);
-
+    for (struct channel **at = &s->channels, *c; (c = *at) != NULL;) {
         if (!c->wanted) {
             if (c->sent && s->ready)
                 say(d, c, SLICE("UNSUBSCRIBE"));
-            channel_drop(c);
-        } else if (!c->sent && s->ready) {
+            *at = c->next;
+            free(c);
+            continue;
+        }
+        if (!c->sent && s->ready) {
             c->sent = true;
             say(d, c, SLICE("SUBSCRIBE"));
         }
+        at = &c->next;
     }
     tell_stats(d);
     sub_open(d);
@@ -217,11 +212,8 @@ sub_closed(struct redis_conn *c)
             coord_redis_tell(d, COORD_REDIS_DEAF, &c->fault);
     }
     s->ready = false;
-    LIST_FOREACH (it, &s->channels) {
-        struct channel *ch = container_of(it, struct channel, item);
-
+    for (struct channel *ch = s->channels; ch; ch = ch->next)
         ch->sent = ch->confirmed = false;
-    }
     tell_stats(d);
     if (d->closing) {
         coord_redis_closed(d);
@@ -277,7 +269,6 @@ sub_init(struct coord_redis *d)
     s->conn.ping_every = dur_s(5);
     s->retry.fire = retry_fired;
     s->sync.run = sync_run;
-    list_init(&s->channels);
 }
 
 void
@@ -293,8 +284,10 @@ sub_close(struct coord_redis *d)
 void
 sub_release(struct coord_redis *d)
 {
-    struct list *it;
+    struct channel *c;
 
-    while ((it = list_pop(&d->sub.channels)) != NULL)
-        free(container_of(it, struct channel, item));
+    while ((c = d->sub.channels) != NULL) {
+        d->sub.channels = c->next;
+        free(c);
+    }
 }

@@ -72,7 +72,7 @@ run_child(const struct redis_proc *p)
     (void)dup2(fd, STDOUT_FILENO);
     (void)dup2(fd, STDERR_FILENO);
     (void)unsetenv("LD_PRELOAD");
-    if (p->clock[0]) {
+    if (p->clock[0] && clock) {
         (void)setenv("REDIS_CLOCK", p->clock, 1);
         (void)setenv("LD_PRELOAD", clock, 1);
     }
@@ -363,16 +363,23 @@ completed(struct coord_request *r)
     *(bool *)r->priv = true;
 }
 
+static void
+submit(struct redis_world *w, struct coord *c, struct coord_request *r,
+       bool *done)
+{
+    r->loop = &w->loop->loop;
+    r->done = completed;
+    r->priv = done;
+    coord_submit(c, r);
+    assert_false(*done); /* never inside the call */
+}
+
 enum err
 redis_world_do(struct redis_world *w, struct coord *c, struct coord_request *r)
 {
     bool done = false;
 
-    r->loop = &w->loop->loop;
-    r->done = completed;
-    r->priv = &done;
-    coord_submit(c, r);
-    assert_false(done); /* never inside the call */
+    submit(w, c, r, &done);
     assert_true(redis_world_until(w, is_true, &done, 10000));
     return r->err;
 }
