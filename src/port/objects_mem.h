@@ -1,6 +1,7 @@
 /* objects_mem.h - port/objects.h in memory, for tests: everything that is
  * carried out is durable at once, as in a store, and any call can be told to
- * fail, before it is carried out or after. SPDX-License-Identifier: Apache-2.0 */
+ * fail, before it is carried out or after.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_OBJECTS_MEM_H
 #define PORT_OBJECTS_MEM_H
 

@@ -55,8 +55,8 @@ struct ask {
 void ask_init(struct ask *a, struct loop *l, struct fetch_peer *p,
               size_t answer_max);
 void ask_send(struct ask *a);
-/* Between ask_send() and DONE: no answer is waited for any more, DONE comes soon
- * with ERR_CANCELED (or with what had come already). */
+/* Between ask_send() and DONE: no answer is waited for any more, DONE comes
+ * soon with ERR_CANCELED (or with what had come already). */
 void ask_cancel(struct ask *a);
 void ask_release(struct ask *a);
 
