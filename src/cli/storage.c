@@ -498,7 +498,7 @@ const struct cli_command storage_commands[] = {
     {
         .name = "storage rebuild",
         .summary = "make the index of an element anew from its files",
-        .usage = "[--check] [--deep] [--element ID] [--data-dir DIR]",
+        .usage = "[--check] [--deep] [--element ID] [--data-dir D]",
         .run = cmd_storage_rebuild,
         .opts = rebuild_opts,
         .about =

@@ -10,7 +10,7 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
     {"feed", 6, 1, META_CATALOGUE, true},
     {"file", ATTR_FILE_N + 1, 1, META_CATALOGUE, false},
     {"copy", ATTR_COPY_N + 2, 2, META_CATALOGUE, false},
-    {"element", 9, 1, META_ADMIN, false},
+    {"element", 11, 1, META_ADMIN, false},
     {"account", 6, 1, META_ADMIN, false},
     {"audit", 7, 1, META_ADMIN, true},
     {"setting", 2, 1, META_ADMIN, false},
@@ -23,7 +23,7 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
 #define AUDIT   "n, at, actor, action, object, result, request_id"
 #define ELEMENT                                                   \
     "uuid, element_id, name, endpoint, mode, priority, location," \
-    " created_at, updated_at"
+    " created_at, updated_at, remote, seen_at"
 #define SETTING "key, value"
 
 /* KEPT: a condition that holds for all rows that are copied. */
@@ -43,14 +43,15 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
 #define MARKS7  MARKS6 ",$7"
 #define MARKS8  MARKS7 ",$8"
 #define MARKS9  MARKS8 ",$9"
-#define MARKS14 MARKS9 ",$10,$11,$12,$13,$14"
+#define MARKS11 MARKS9 ",$10,$11"
+#define MARKS14 MARKS11 ",$12,$13,$14"
 #define ALL     "1 = 1"
 
 static const char *const text[MIG_N] = {
     TABLE(0, "feed", FEED, "n", "$2", MARKS6, ALL),
     TABLE(1, "file", FILE_, "file_id", "$2", MARKS14, ALL),
     TABLE(2, "copy", COPY, "file_id, element", "$2, $3", MARKS8, ALL),
-    TABLE(3, "element", ELEMENT, "uuid", "$2", MARKS9, ALL),
+    TABLE(3, "element", ELEMENT, "uuid", "$2", MARKS11, ALL),
     TABLE(4, "account", ACCOUNT, "client_id", "$2", MARKS6, ALL),
     TABLE(5, "audit", AUDIT, "n", "$2", MARKS7, ALL),
     /* Where the source has moved is its own affair. */

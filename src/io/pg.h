@@ -38,8 +38,8 @@ enum pg_state { PG_FINE, PG_COLLIDED, PG_LOST };
 
 /* ERR_INVAL: URL is none. ERR_AGAIN: not reached, or it is starting or ending.
  * ERR_IO: no such database. ERR_DENIED: not let in. ERR_BUSY: it has no
- * connection left. ERR_READONLY: a replica. ERR_UNSUPPORTED: too old, or it does
- * not keep what it commits (fsync=off). The fault has a hint. */
+ * connection left. ERR_READONLY: a replica. ERR_UNSUPPORTED: too old, or it
+ * does not keep what it commits (fsync=off). The fault has a hint. */
 enum err pg_open(struct pg **out, const struct pg_conf *c, struct fault *f);
 /* Sets *P to NULL; does nothing if it already is. */
 void pg_close(struct pg **p);

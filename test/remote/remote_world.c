@@ -470,8 +470,12 @@ bridge_capacity(struct blob *b, struct blob_capacity *out)
     struct remote_world *w = container_of(b, struct remote_world, bridge);
     struct blob *real = element_blob(w->element);
 
-    remote_sleep_ms(20);
-    real->ops->capacity(real, out);
+    for (int i = 0; i < 50; i++) {
+        remote_sleep_ms(20);
+        real->ops->capacity(real, out);
+        if (out->reserved == 0)
+            break;
+    }
     blob_remote_set_capacity(w->remote, out);
     w->remote->ops->capacity(w->remote, out);
 }
