@@ -559,7 +559,7 @@ const struct cli_command migrate_commands[] = {
     {
         .name = "migrate data",
         .summary = "copy the catalogue from SQLite files to PostgreSQL",
-        .usage = "[--batch-size N] [--data-dir DIR] [--database-url URL]",
+        .usage = "[--batch-size N] [--data-dir D] [--database-url U]",
         .run = cmd_migrate_data,
         .opts = data_opts,
         .about = "Files, elements, accounts, audit and settings. The server "

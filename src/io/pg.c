@@ -201,13 +201,14 @@ no_notices(void *arg, const PGresult *r)
  * sort all of it for a page of a hundred rows (measured: minutes at 20,000 rows
  * that were just copied). */
 #define NEVER(what) " set_config('" what "', 'off', false),"
-#define PLAN                   \
-    NEVER("enable_seqscan")    \
-    NEVER("enable_bitmapscan") \
-    NEVER("enable_hashjoin")   \
-    NEVER("enable_mergejoin")  \
-    NEVER(                     \
-        "jit") " set_config('plan_cache_mode', 'force_generic_plan', false),"
+#define PLAN                                                \
+    NEVER("enable_seqscan")                                 \
+    NEVER("enable_bitmapscan")                              \
+    NEVER("enable_hashjoin")                                \
+    NEVER("enable_mergejoin")                               \
+    NEVER("jit")                                            \
+    " set_config('plan_cache_mode', 'force_generic_plan', " \
+    "false),"
 
 /* A commit is on disk when it has been answered: the session's setting may be
  * more (a replica has it, too) but not less; what it cannot change, it looks
