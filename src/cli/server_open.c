@@ -121,7 +121,8 @@ server_open_observation(struct server *s)
     uint64_t seed;
 
     sec_random(&seed, sizeof(seed));
-    s->metrics = metrics_open(8, METRIC_GROUP_ALL, seed);
+    s->metrics =
+        metrics_open(8, METRIC_GROUP_ALL & ~METRIC_GROUP_MONITOR, seed);
     lc.metrics = s->metrics;
     s->log = log_open(&lc);
     if (s->metrics == NULL || s->log == NULL)

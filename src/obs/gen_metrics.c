@@ -10,6 +10,7 @@ static const struct {
     {METRIC_GROUP_HTTP, "HTTP, loops and memory"},
     {METRIC_GROUP_AUTH, "Tokens and keys"},
     {METRIC_GROUP_INGEST, "Upload gateway"},
+    {METRIC_GROUP_MONITOR, "Capacity monitor"},
     {METRIC_GROUP_STORAGE, "Storage elements"},
     {METRIC_GROUP_DB, "Databases"},
     {METRIC_GROUP_CACHE, "Caches"},

@@ -42,7 +42,8 @@ enum metric_group {
     METRIC_GROUP_STORAGE = 16,
     METRIC_GROUP_DB = 32,
     METRIC_GROUP_CACHE = 64,
-    METRIC_GROUP_ALL = 127,
+    METRIC_GROUP_MONITOR = 128, /* of capacity: not in the embedded server */
+    METRIC_GROUP_ALL = 255,
 };
 
 struct metric_label {

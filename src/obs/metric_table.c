@@ -27,6 +27,24 @@ static const uint64_t BODY_BYTES[] = {
 static const uint64_t SELECT_SECONDS[] = {
     MS(1), MS(5), MS(10), MS(25), MS(50), MS(100), MS(250), MS(500), MS(1000),
 };
+static const uint64_t LOCK_SECONDS[] = {
+    MS(1), MS(5), MS(10), MS(25), MS(50), MS(100), MS(250), MS(500), MS(1000),
+};
+static const uint64_t POLL_SECONDS[] = {
+    MS(50),   MS(100),  MS(250),  MS(500),   MS(1000),
+    MS(2500), MS(5000), MS(7500), MS(10000), MS(15000),
+};
+static const uint64_t CAPACITY_SECONDS[] = {
+    MS(1), MS(5), MS(10), MS(25), MS(50), MS(100), MS(250), MS(500), MS(1000),
+};
+/* ING-297 */
+static const uint64_t RELOAD_SECONDS[] = {
+    MS(10), MS(50), MS(100), MS(250), MS(500), MS(1000), MS(2500), MS(5000),
+};
+/* REL-096 */
+static const uint64_t PUBSUB_SECONDS[] = {
+    MS(1), MS(5), MS(10), MS(25), MS(50), MS(100), MS(250), MS(500), MS(1000),
+};
 static const uint64_t UPLOAD_SECONDS[] = {
     MS(50),   MS(100),   MS(250),   MS(500),   MS(1000),   MS(2500),
     MS(5000), MS(10000), MS(30000), MS(60000), MS(120000), MS(300000),

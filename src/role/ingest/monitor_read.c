@@ -1,0 +1,397 @@
+/* monitor_read.c - rounds: what the store has of all elements, read off the
+ * path of any request (CAP-056).
+ *
+ *   both sets --> who is in them; elements that our list lacks are taken along
+ *   then the hash of each element, MONITOR_READS at a time
+ *   then, if nothing has failed, the view is made anew
+ *
+ * A round that fails says that the store is lost, and what was polled is used
+ * no more; the next one follows in a second, and the first that succeeds brings
+ * it back. Rounds come in intervals that grow with the number of elements, at
+ * most 500 hashes a second, so that a hundred gateways do not keep the store
+ * busy. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/monitor_impl.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PER_ELEMENT dur_ms(2)
+#define RETRY       dur_s(1)
+#define SET_MAX     65536u
+
+static void read_more(struct monitor *m);
+
+/* ---- the store comes and goes ---- */
+
+void
+store_failed(struct monitor *m, const struct fault *f)
+{
+    m->store_fault = *f;
+    if (m->store_ok || !m->store_told)
+        log_warning(m->conf.log,
+                    "the coordination store does not answer; elements are "
+                    "chosen by Admin's list",
+                    F_FAULT(f), F_STR("instance_id", m->instance),
+                    F_TYPE("redis"));
+    m->store_told = true;
+    m->store_ok = false;
+    view_forget(m, VIEW_POLLED);
+}
+
+static void
+store_works(struct monitor *m)
+{
+    if (!m->store_ok && m->store_told)
+        log_info(m->conf.log, "the coordination store answers again",
+                 F_STR("instance_id", m->instance));
+    m->store_ok = true;
+    m->store_told = false;
+}
+
+/* ---- the end of a round ---- */
+
+/* Members without a hash: it has expired (CAP-053). Elements in no list of
+ * ours, who lead and poll: somebody else's list is the older one. */
+static void
+sweep(struct monitor *m, struct mon_element *e)
+{
+    bool in = e->in[0] || e->in[1];
+
+    if (lease_may_write(&m->lease, m->loop->now, NULL) && m->list && in &&
+        (!e->listed || !e->have))
+        write_clean(m, e->id);
+    if (!e->listed && e->seen != m->round.number) {
+        e->in[0] = e->in[1] = false;
+        mon_element_settle(m, e);
+    }
+}
+
+static struct dur
+interval(const struct monitor *m)
+{
+    int64_t least = (int64_t)m->n_elements * PER_ELEMENT.ns;
+
+    return least > m->conf.refresh.ns ? (struct dur){least} : m->conf.refresh;
+}
+
+static void
+round_over(struct monitor *m)
+{
+    struct mon_round *o = &m->round;
+
+    if (o->waiting || (!o->failed && o->at < o->n))
+        return;
+    o->busy = false;
+    o->next = mono_add(m->loop->now, o->failed ? RETRY : interval(m));
+    if (o->failed) {
+        store_failed(m, &o->fault);
+    } else {
+        store_works(m);
+        for (uint32_t i = 0; i < o->n; i++)
+            if (o->todo[i])
+                sweep(m, o->todo[i]);
+        view_polled(m);
+        m->build_at = m->loop->now;
+    }
+    if (o->again)
+        o->next = o->failed ? o->next : m->loop->now;
+    o->again = false;
+    free((void *)o->todo);
+    o->todo = NULL;
+    o->n = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        free(o->member[i]);
+        o->member[i] = NULL;
+        buf_release(&o->text[i]);
+    }
+}
+
+static void
+fail(struct monitor *m, const struct coord_request *r)
+{
+    m->round.failed = true;
+    m->round.fault = r->fault;
+}
+
+/* ---- hashes ---- */
+
+/* The numbers of the store over ours, or none (CAP-061 is the snapshot's). */
+static bool
+take(struct mon_read *d)
+{
+    struct capacity_field f[countof(d->pair)];
+    struct mon_element *e = d->e;
+    struct capacity_error why;
+    struct capacity cap;
+    bool ok;
+
+    if (d->r.op == COORD_TEXT_GET) {
+        ok = capacity_read(&cap, buf_slice(&d->out), e->id, &why);
+    } else {
+        for (unsigned i = 0; i < d->r.n; i++)
+            f[i] = (struct capacity_field){d->pair[i].name, d->pair[i].value};
+        ok = capacity_read_fields(&cap, f, d->r.n, e->id, &why);
+    }
+    if (!ok) {
+        log_warning(d->m->conf.log, "capacity in the store is not valid",
+                    F_STR("se_id", e->id), F_STR("detail", why.text));
+        return false;
+    }
+    e->cap = cap;
+    e->have = true;
+    if (!e->listed && !e->by_admin && cap.endpoint[0])
+        (void)mon_element_put(d->m, e->id, cap.endpoint); /* CAP-058 */
+    mon_element_show(e);
+    return true;
+}
+
+static bool
+is_stale(const struct monitor *m, const struct capacity *c)
+{
+    int64_t age = m->loop->wall.ms - c->last_poll.ms;
+
+    return age >= m->conf.cache_ttl.ns / 1000000;
+}
+
+static void hash_done(struct coord_request *r);
+
+static void
+hash_ask(struct mon_read *d, enum coord_op op)
+{
+    buf_clear(&d->out);
+    d->r = (struct coord_request){.loop = d->m->loop,
+                                  .done = hash_done,
+                                  .op = op,
+                                  .key = d->key,
+                                  .pairs = d->pair,
+                                  .cap = countof(d->pair),
+                                  .out = &d->out};
+    d->began = monitor_now(d->m);
+    d->m->round.waiting++;
+    monitor_began(d->m);
+    coord_submit(d->m->conf.coord, &d->r);
+}
+
+static void
+judge(struct mon_read *d)
+{
+    struct monitor *m = d->m;
+    struct mon_element *e = d->e;
+    const struct coord_request *r = &d->r;
+    bool good = r->err == ERR_OK && e && take(d);
+    struct dur took = mono_sub(monitor_now(m), d->began);
+
+    if (e && !good)
+        e->have = false;
+    if (r->err != ERR_OK && r->err != ERR_NOENT && r->err != ERR_INVAL &&
+        r->err != ERR_TOOBIG) {
+        fail(m, r);
+        count_read(m, "error", took);
+    } else if (e) {
+        count_read(m, good && !is_stale(m, &e->cap) ? "hit" : "miss", took);
+    }
+}
+
+static void
+hash_done(struct coord_request *r)
+{
+    struct mon_read *d = container_of(r, struct mon_read, r);
+    struct monitor *m = d->m;
+
+    m->round.waiting--;
+    store_seen(m, r);
+    if (r->err == ERR_INVAL && r->op == COORD_HASH_GET && d->e) {
+        hash_ask(d, COORD_TEXT_GET);
+    } else {
+        judge(d);
+        d->busy = false;
+        d->e = NULL;
+        read_more(m);
+        round_over(m);
+    }
+    monitor_ended(m);
+}
+
+static struct mon_read *
+spare(struct mon_round *o)
+{
+    for (unsigned i = 0; i < MONITOR_READS; i++)
+        if (!o->read[i].busy)
+            return &o->read[i];
+    return NULL;
+}
+
+static void
+read_more(struct monitor *m)
+{
+    struct mon_round *o = &m->round;
+    struct mon_read *d;
+
+    while (!o->failed && !m->stopping && o->at < o->n &&
+           (d = spare(o)) != NULL) {
+        struct mon_element *e = o->todo[o->at++];
+
+        if (e == NULL)
+            continue;
+        d->m = m;
+        d->e = e;
+        d->busy = true;
+        (void)snprintf(d->key, sizeof(d->key), "capacity:%s", e->id);
+        hash_ask(d, COORD_HASH_GET);
+    }
+    if (m->stopping)
+        o->at = o->n;
+}
+
+/* ---- sets ---- */
+
+static void
+members(struct monitor *m, unsigned which)
+{
+    const struct coord_request *r = &m->round.set[which];
+    char id[65];
+
+    for (unsigned i = 0; i < r->n; i++) {
+        struct mon_element *e = NULL;
+
+        if (slice_copy(r->pairs[i].name, id, sizeof(id)))
+            e = mon_element_find(m, id);
+        if (e == NULL && id[0])
+            e = mon_element_unlisted(m, id);
+        if (e == NULL)
+            continue;
+        e->in[which] = true;
+        e->score[which] = r->pairs[i].score;
+        e->seen = m->round.number;
+    }
+}
+
+/* A copy of all places, since elements come and go during the round. */
+static bool
+places(struct monitor *m)
+{
+    struct mon_round *o = &m->round;
+    struct mon_element **all;
+
+    for (size_t i = 0; i <= m->elements.mask; i++)
+        for (struct map_item *it = m->elements.slot[i]; it; it = it->next) {
+            struct mon_element *e = container_of(it, struct mon_element, item);
+
+            e->in[0] = e->in[1] = false;
+        }
+    members(m, 0);
+    members(m, 1);
+    all = elements_sorted(m);
+    o->todo = malloc(sizeof(struct mon_element *) * (m->n_elements + 1));
+    if (all == NULL || o->todo == NULL)
+        return false;
+    memcpy((void *)o->todo, (void *)all,
+           sizeof(struct mon_element *) * m->n_elements);
+    o->n = m->n_elements;
+    o->at = 0;
+    return true;
+}
+
+static void
+set_done(struct coord_request *r)
+{
+    struct monitor *m = r->priv;
+    struct mon_round *o = &m->round;
+
+    o->waiting--;
+    store_seen(m, r);
+    if (r->err != ERR_OK)
+        fail(m, r);
+    if (o->waiting == 0 && !o->failed && !places(m)) {
+        o->failed = true;
+        (void)fault_set(&o->fault, ERR_NOMEM, "read", "capacity");
+    }
+    if (o->waiting == 0) {
+        read_more(m);
+        round_over(m);
+    }
+    monitor_ended(m);
+}
+
+static void
+round_begin(struct monitor *m)
+{
+    static const char *const key[2] = {KEY_EDIT, KEY_RW};
+    struct mon_round *o = &m->round;
+
+    o->cap = m->n_elements * 2 + 1024;
+    if (o->cap > SET_MAX)
+        o->cap = SET_MAX;
+    o->next = mono_add(m->loop->now, RETRY);
+    for (unsigned i = 0; i < 2; i++) {
+        o->member[i] = malloc(sizeof(struct coord_pair) * o->cap);
+        if (o->member[i] == NULL) {
+            free(o->member[0]);
+            o->member[0] = NULL;
+            return;
+        }
+    }
+    o->busy = true;
+    o->failed = false;
+    o->again = false;
+    o->number++;
+    for (unsigned i = 0; i < 2; i++) {
+        buf_init(&o->text[i], (size_t)o->cap * 65);
+        o->set[i] = (struct coord_request){.loop = m->loop,
+                                           .done = set_done,
+                                           .op = COORD_ZSET_RANGE,
+                                           .key = key[i],
+                                           .pairs = o->member[i],
+                                           .cap = o->cap,
+                                           .out = &o->text[i],
+                                           .priv = m};
+        o->waiting++;
+        monitor_began(m);
+        coord_submit(m->conf.coord, &o->set[i]);
+    }
+}
+
+/* ---- for the turn ---- */
+
+void
+round_drive(struct monitor *m)
+{
+    if (m->conf.coord && !m->round.busy && !m->stopping &&
+        mono_reached(m->loop->now, m->round.next))
+        round_begin(m);
+}
+
+struct mono
+round_due(const struct monitor *m)
+{
+    return m->conf.coord && !m->round.busy && !m->stopping ? m->round.next
+                                                           : MONO_NEVER;
+}
+
+void
+round_soon(struct monitor *m)
+{
+    if (m->round.busy)
+        m->round.again = true;
+    else
+        m->round.next = m->loop->now;
+}
+
+void
+round_forget(struct monitor *m, const struct mon_element *e)
+{
+    struct mon_round *o = &m->round;
+
+    for (uint32_t i = 0; i < o->n; i++)
+        if (o->todo[i] == e)
+            o->todo[i] = NULL;
+    for (unsigned i = 0; i < MONITOR_READS; i++)
+        if (o->read[i].e == e)
+            o->read[i].e = NULL;
+}
+
+void
+round_release(struct monitor *m)
+{
+    for (unsigned i = 0; i < MONITOR_READS; i++)
+        buf_release(&m->round.read[i].out);
+}
