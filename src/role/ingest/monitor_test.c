@@ -100,13 +100,598 @@ test_choice(void **state)
                             "se-000");
 }
 
+static unsigned
+requests(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w.n_elements; i++)
+        n += w.e[i].requests;
+    return n;
+}
+
+static unsigned
+leader(void)
+{
+    int n = world_leader(&w);
+
+    assert_true(n >= 0);
+    return (unsigned)n;
+}
+
+static void
+lose_store(unsigned node, bool lost)
+{
+    w.node[node].store.fail =
+        lost ? (struct fail){.at = 1, .on = true} : (struct fail){0};
+}
+
+static void
+lose_store_all(bool lost)
+{
+    for (unsigned i = 0; i < w.n; i++)
+        lose_store(i, lost);
+}
+
+/* ---- who leads ---- */
+
+/* Within AT_MOST another one leads, never two, and polls all at once
+ * (CAP-028); BEFORE is how often all were polled when it began. */
+static void
+leads_again(int but, int at_most_s, unsigned before)
+{
+    int s = 0;
+
+    for (; s <= at_most_s; s++) {
+        int now = world_leader(&w);
+
+        assert_int_not_equal(now, -2);
+        if (now >= 0 && now != but)
+            break;
+        before = requests();
+        world_run(&w, dur_s(1));
+    }
+    assert_in_range(s, 0, at_most_s);
+    world_run(&w, dur_ms(100));
+    assert_true(requests() - before >= w.n_elements);
+}
+
+/* D42: 33 s; and what it does when it wakes up is refused or not tried. */
+static void
+test_paused(void **state)
+{
+    unsigned was;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(15));
+    was = leader();
+    world_pause(&w, was);
+    leads_again((int)was, 33, requests());
+    world_resume(&w, was);
+    world_run(&w, dur_s(2));
+    assert_int_not_equal(leader(), was);
+    assert_int_equal(
+        world_count(&w, was,
+                    metric_series(w.node[was].metrics, M_LEADER_TRANSITIONS,
+                                  w.node[was].name, "lost")),
+        1);
+    assert_int_equal(
+        world_count(&w, was,
+                    metric_series(w.node[was].metrics, M_LEADER_STATE,
+                                  w.node[was].name)),
+        0);
+}
+
+/* In order: at once (CAP-024, issue: 1 s). */
+static void
+test_stopped(void **state)
+{
+    unsigned was, n;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(15));
+    was = leader();
+    n = requests();
+    world_stop(&w, was);
+    leads_again((int)was, 1, n);
+    world_start(&w, was);
+    world_run(&w, dur_s(5));
+    assert_int_not_equal(leader(), was);
+}
+
+/* Cut off from the store, it stops by itself (CAP-025). */
+static void
+test_cut_off(void **state)
+{
+    unsigned was;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(15));
+    was = leader();
+    lose_store(was, true);
+    leads_again((int)was, 33, requests());
+    lose_store(was, false);
+    world_run(&w, dur_s(70));
+    assert_int_not_equal(leader(), was);
+    assert_string_equal(world_choice(&w, was, VIEW_POLLED, SELECT_EDIT),
+                        "se-000");
+}
+
+/* The lock is taken away: the next write is refused, and that ends it. */
+static void
+test_stolen(void **state)
+{
+    struct coord_request take = {.op = COORD_LEASE_TAKE,
+                                 .key = MONITOR_LOCK,
+                                 .owner = "thief",
+                                 .ttl = dur_s(12)};
+    struct monitor_status s;
+    unsigned was;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(25));
+    was = leader();
+    monitor_status(w.node[was].m, &s);
+    {
+        struct coord_request free_it = {.op = COORD_LEASE_FREE,
+                                        .key = MONITOR_LOCK,
+                                        .owner = w.node[was].name,
+                                        .epoch = s.epoch};
+
+        assert_int_equal(world_do(&w, &free_it), ERR_OK);
+    }
+    assert_int_equal(world_do(&w, &take), ERR_OK);
+    monitor_trouble(w.node[was].m, "se-000", RELOAD_CONNECTION);
+    world_run(&w, dur_ms(100));
+    assert_int_equal(world_leader(&w), -1);
+    leads_again(-1, 14, requests());
+}
+
+/* ---- how often ---- */
+
+/* CAP-005, CAP-006: 4 gateways poll as often as one. */
+static void
+test_day(void **state)
+{
+    unsigned n;
+    (void)state;
+
+    world_close(&w);
+    world_open(&w, 4, 100);
+    for (unsigned i = 0; i < w.n; i++)
+        w.node[i].conf.refresh = dur_s(60); /* not what is measured here */
+    start_all();
+    world_run(&w, dur_s(86400));
+    n = requests();
+    print_message("a day of 4 gateways and 100 elements: %u polls\n", n);
+    assert_in_range(n, 288000 - 2880, 288000 + 2880);
+}
+
+/* CAP-036, CAP-108: 1 + 3 requests, with 2, 4, 8 s between them; the third
+ * failed poll makes it unhealthy, the interval grows; two good ones heal it.
+ * The others do not notice. */
+static void
+test_backoff(void **state)
+{
+    unsigned n;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(35));
+    w.e[0].way = FAKE_ERROR;
+    w.e[0].http = 503;
+    n = w.e[0].requests;
+    world_run(&w, dur_s(48)); /* a poll comes within 33 s and takes 14 s */
+    assert_true(w.e[0].requests - n >= 4);
+    assert_string_equal(world_text(&w, "health:se-000"), "healthy");
+    world_run(&w, dur_s(90));
+    assert_string_equal(world_text(&w, "health:se-000"),
+                        "unhealthy: http_error");
+    assert_string_equal(world_hash(&w, "capacity:se-000", "health"),
+                        "unhealthy: http_error");
+    assert_string_equal(world_set(&w, "capacity:edit:available"),
+                        "se-002:12 se-004:14 se-006:16");
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-002");
+    world_run(&w, dur_s(1200));
+    n = w.e[0].requests;
+    world_run(&w, dur_s(1200));
+    assert_in_range(w.e[0].requests - n, 4 * 3, 4 * 5); /* every 300 s */
+    w.e[0].way = FAKE_GOOD;
+    world_run(&w, dur_s(300));
+    assert_string_equal(world_text(&w, "health:se-000"),
+                        "unhealthy: recovering");
+    world_run(&w, dur_s(320));
+    assert_string_equal(world_text(&w, "health:se-000"), "healthy");
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-000");
+}
+
+/* What counts as which failure (CAP-040). */
+static void
+test_errors(void **state)
+{
+    static const struct {
+        enum fake_way way;
+        int http;
+        const char *label;
+    } row[] = {
+        {FAKE_SILENT, 0, "timeout"},
+        {FAKE_REFUSES, 0, "connection_error"},
+        {FAKE_ERROR, 500, "http_error"},
+        {FAKE_ERROR, 404, "http_error"},
+        {FAKE_NONSENSE, 0, "invalid_response"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        w.e[i].way = row[i].way;
+        w.e[i].http = row[i].http;
+    }
+    start_all();
+    world_run(&w, dur_s(200));
+    for (size_t i = 0; i < countof(row); i++) {
+        unsigned n = leader();
+        struct metrics *x = w.node[n].metrics;
+        int64_t got = world_count(
+            &w, n, metric_series(x, M_POLL_FAILURES, w.e[i].id, row[i].label));
+
+        if (got < 2)
+            fail_msg("%s: %lld", row[i].label, (long long)got);
+    }
+    /* One that is not repeated costs one request. */
+    assert_true(w.e[3].requests < w.e[2].requests);
+    /* A slow one delays nobody (CAP-037). */
+    assert_in_range(w.e[7].answered, 6, 8);
+}
+
+/* ---- which elements ---- */
+
+static void
+test_added_and_removed(void **state)
+{
+    (void)state;
+
+    world_list_range(&w, 1, 4);
+    for (unsigned i = 0; i < w.n; i++)
+        world_start(&w, i);
+    world_run(&w, dur_s(10));
+    assert_string_equal(world_choice(&w, 0, VIEW_POLLED, SELECT_EDIT),
+                        "se-002");
+    world_list_range(&w, 0, 3); /* se-000 is new, se-003 has gone */
+    world_run(&w, dur_s(66));
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-000");
+    assert_string_equal(world_hash(&w, "capacity:se-003", "mode"), "");
+    assert_string_equal(world_text(&w, "health:se-003"), "");
+    assert_string_equal(world_set(&w, "capacity:rw:available"), "se-001:11");
+    assert_int_equal(
+        world_count(&w, 0, metric_plain(w.node[0].metrics, M_SE_ENDPOINTS)), 3);
+    for (unsigned i = 0; i < w.n; i++) {
+        assert_int_equal(
+            world_count(
+                &w, i, metric_series(w.node[i].metrics, M_SE_CHANGES, "added")),
+            1);
+        assert_int_equal(world_count(&w, i,
+                                     metric_series(w.node[i].metrics,
+                                                   M_SE_CHANGES, "removed")),
+                         1);
+    }
+}
+
+/* CAP-038: it is removed while it is being polled. */
+static void
+test_late_answer(void **state)
+{
+    struct monitor_status s;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    w.e[3].takes = dur_s(9);
+    for (int i = 0; i < 40 && w.e[3].requests == w.e[3].answered; i++)
+        world_run(&w, dur_s(1));
+    assert_int_not_equal(w.e[3].requests, w.e[3].answered);
+    world_list(&w, 3);
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_reload(w.node[i].m);
+    world_run(&w, dur_s(1));
+    assert_string_equal(world_hash(&w, "capacity:se-003", "mode"), "");
+    world_run(&w, dur_s(10));
+    assert_int_equal(w.e[3].requests, w.e[3].answered);
+    assert_string_equal(world_hash(&w, "capacity:se-003", "mode"), "");
+    assert_string_equal(world_set(&w, "capacity:rw:available"), "se-001:11");
+    monitor_status(w.node[0].m, &s);
+    assert_int_equal(s.elements, 3);
+}
+
+/* REL-040, CAP-052: a priority counts at once. */
+static void
+test_priority(void **state)
+{
+    static const char text[] =
+        "{\"version\":50,\"storage_elements\":["
+        "{\"element_id\":\"se-000\",\"api_url\":\"http://dc1:8443/se-000\","
+        "\"priority\":90},"
+        "{\"element_id\":\"se-002\",\"api_url\":\"http://dc1:8443/se-002\","
+        "\"priority\":20}]}";
+    struct coord_request put = {.op = COORD_TEXT_PUT,
+                                .key = "artstore:storage_elements",
+                                .value = SLICE(text)};
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    assert_int_equal(world_do(&w, &put), ERR_OK);
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_reload(w.node[i].m);
+    world_run(&w, dur_ms(200));
+    assert_string_equal(world_set(&w, "capacity:edit:available"),
+                        "se-002:20 se-000:90");
+    for (unsigned i = 0; i < w.n; i++) {
+        world_run(&w, dur_s(6));
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-002");
+    }
+}
+
+/* REL-012, CNF-027: only the older pair of hashes is there. */
+static void
+test_pair(void **state)
+{
+    struct coord_pair p[2] = {
+        {.name = SLICE("se-000"), .value = SLICE("http://dc1:8443/se-000")},
+        {.name = SLICE("se-002"), .value = SLICE("http://dc1:8443/se-002")}};
+    struct coord_request put = {.op = COORD_HASH_PUT,
+                                .key = "storage:elements:registry",
+                                .pairs = p,
+                                .n = 2};
+    (void)state;
+
+    assert_int_equal(world_do(&w, &put), ERR_OK);
+    put = (struct coord_request){.op = COORD_TEXT_PUT,
+                                 .key = "storage:elements:priorities",
+                                 .value = SLICE("{\"se-002\": 5}")};
+    assert_int_equal(world_do(&w, &put), ERR_OK);
+    world_start(&w, 0);
+    world_run(&w, dur_s(2));
+    assert_string_equal(world_set(&w, "capacity:edit:available"),
+                        "se-002:5 se-000:100");
+}
+
+/* REL-090: a message is in use in 50 ms. */
+static void
+test_message(void **state)
+{
+    struct coord_request tell = {.op = COORD_PUBLISH,
+                                 .key = "artstore:storage_elements:updates"};
+    char text[400];
+    (void)state;
+
+    for (unsigned i = 0; i < w.n; i++)
+        w.node[i].conf.pubsub = true;
+    world_list(&w, 1);
+    for (unsigned i = 0; i < w.n; i++)
+        world_start(&w, i);
+    world_run(&w, dur_s(5));
+    (void)snprintf(text, sizeof(text),
+                   "{\"version\":60,\"storage_elements\":["
+                   "{\"element_id\":\"se-000\",\"api_url\":\"%s\"},"
+                   "{\"element_id\":\"se-002\",\"api_url\":\"%s\"}]}",
+                   w.e[0].url, w.e[2].url);
+    tell.value = slice_str(text);
+    assert_int_equal(world_do(&w, &tell), ERR_OK);
+    world_run(&w, dur_ms(50));
+    for (unsigned i = 0; i < w.n; i++) {
+        struct monitor_status s;
+
+        monitor_status(w.node[i].m, &s);
+        assert_int_equal(s.elements, 2);
+        assert_int_equal(
+            world_count(&w, i,
+                        metric_series(w.node[i].metrics, M_SE_RELOADS, "pubsub",
+                                      "success")),
+            1);
+    }
+    world_run(&w, dur_ms(100));
+    assert_string_equal(world_text(&w, "health:se-002"), "healthy");
+}
+
+/* ---- when something is gone ---- */
+
+/* CAP-060, CAP-063: the store is lost, Admin stands in; both: nothing, and the
+ * reason; and all comes back by itself. */
+static void
+test_lost(void **state)
+{
+    const struct view *v;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(20));
+    lose_store_all(true);
+    world_run(&w, dur_s(7));
+    for (unsigned i = 0; i < w.n; i++) {
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT), "");
+        assert_string_equal(world_choice(&w, i, VIEW_ADMIN, SELECT_EDIT),
+                            "se-000");
+    }
+    for (int s = 0; s < 60; s++) { /* always young enough */
+        world_run(&w, dur_s(1));
+        assert_string_equal(world_choice(&w, 0, VIEW_ADMIN, SELECT_EDIT),
+                            "se-000");
+    }
+    w.admin_down = true;
+    world_run(&w, dur_s(7));
+    for (unsigned i = 0; i < w.n; i++) {
+        assert_string_equal(world_choice(&w, i, VIEW_ADMIN, SELECT_EDIT), "");
+        v = monitor_view(w.node[i].m, &w.node[i].lm.loop);
+        assert_non_null(strstr(v->why[VIEW_POLLED], "made to fail"));
+        assert_non_null(strstr(v->why[VIEW_ADMIN], "admin:8000"));
+    }
+    w.admin_down = false;
+    world_run(&w, dur_s(2));
+    assert_string_equal(world_choice(&w, 0, VIEW_ADMIN, SELECT_EDIT), "se-000");
+    lose_store_all(false);
+    world_run(&w, dur_s(2));
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-000");
+    world_run(&w, dur_s(63));
+    assert_true(world_leader(&w) >= 0);
+}
+
+/* CAP-017: no store at all. */
+static void
+test_admin_only(void **state)
+{
+    (void)state;
+
+    w.node[0].conf.coord = NULL;
+    w.admin_used_percent = 99; /* it says that they are full */
+    world_start(&w, 0);
+    world_run(&w, dur_s(1));
+    assert_string_equal(world_choice(&w, 0, VIEW_ADMIN, SELECT_EDIT), "");
+    w.admin_used_percent = 5;
+    world_run(&w, dur_s(5));
+    assert_string_equal(world_choice(&w, 0, VIEW_ADMIN, SELECT_EDIT), "se-000");
+    assert_string_equal(world_choice(&w, 0, VIEW_POLLED, SELECT_EDIT), "");
+    assert_int_equal(requests(), 0);
+}
+
+/* Nobody polls any more: what was polled grows stale (CAP-061). */
+static void
+test_stale(void **state)
+{
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(20));
+    for (unsigned i = 1; i < w.n; i++)
+        world_stop(&w, i);
+    for (unsigned i = 0; i < w.n_elements; i++)
+        w.e[i].way = FAKE_REFUSES;
+    w.node[0].conf.poll.threshold = 100;
+    world_stop(&w, 0);
+    world_start(&w, 0);
+    world_run(&w, dur_s(560));
+    assert_string_equal(world_choice(&w, 0, VIEW_POLLED, SELECT_EDIT),
+                        "se-000");
+    world_run(&w, dur_s(60));
+    assert_string_equal(world_choice(&w, 0, VIEW_POLLED, SELECT_EDIT), "");
+    world_run(&w, dur_s(30));
+    assert_string_equal(world_set(&w, "capacity:edit:available"), "");
+}
+
+struct waiter {
+    struct monitor_wait wait;
+    bool ready;
+    struct mono at;
+};
+
+static void
+ready(struct monitor_wait *wait)
+{
+    struct waiter *x = container_of(wait, struct waiter, wait);
+
+    x->ready = true;
+    x->at = wait->loop->now;
+}
+
+/* Nothing polled can be chosen: Admin is asked, and nobody waits for ever. */
+static void
+test_wait(void **state)
+{
+    struct waiter x = {.wait = {.loop = &w.node[1].lm.loop, .ready = ready}};
+    struct mono began;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    monitor_ask_admin(w.node[1].m, &x.wait);
+    assert_false(x.ready);
+    world_run(&w, dur_ms(10));
+    assert_true(x.ready);
+    assert_string_equal(world_choice(&w, 1, VIEW_ADMIN, SELECT_EDIT), "se-000");
+    assert_int_equal(w.admin_asked, 1);
+    world_run(&w, dur_s(20)); /* as long as it was needed a moment ago */
+    assert_string_equal(world_choice(&w, 1, VIEW_ADMIN, SELECT_EDIT), "se-000");
+    world_run(&w, dur_s(60));
+    assert_string_equal(world_choice(&w, 1, VIEW_ADMIN, SELECT_EDIT), "");
+    w.admin_takes = dur_s(3);
+    x.ready = false;
+    began = w.now;
+    monitor_ask_admin(w.node[1].m, &x.wait);
+    world_run(&w, dur_s(1));
+    assert_true(x.ready);
+    assert_true(mono_sub(x.at, began).ns <= dur_ms(450).ns);
+    world_run(&w, dur_s(5));
+}
+
+/* ---- lazy ---- */
+
+/* REL-153, REL-154: 507 at one gateway; all of them see it in a second. */
+static void
+test_lazy(void **state)
+{
+    unsigned was, other, n;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(25));
+    was = leader();
+    other = (was + 1) % w.n;
+    w.e[0].status = "full";
+    n = w.e[0].requests;
+    for (int i = 0; i < 20; i++)
+        monitor_trouble(w.node[other].m, "se-000", RELOAD_NO_ROOM);
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_trouble(w.node[i].m, "se-000", RELOAD_NO_ROOM);
+    world_run(&w, dur_ms(1000));
+    assert_string_equal(world_hash(&w, "capacity:se-000", "status"), "full");
+    assert_string_equal(world_set(&w, "capacity:edit:available"),
+                        "se-002:12 se-004:14 se-006:16");
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-002");
+    assert_int_equal(w.e[0].requests, n + 1); /* one for all of them */
+    assert_int_equal(
+        world_count(&w, other,
+                    metric_series(w.node[other].metrics, M_LAZY_UPDATES,
+                                  "se-000", "insufficient_storage")),
+        21);
+    world_run(&w, dur_s(5));
+    monitor_trouble(w.node[other].m, "se-002", RELOAD_CONNECTION);
+    monitor_trouble(w.node[other].m, "unknown", RELOAD_NOT_FOUND);
+    world_run(&w, dur_s(1));
+    assert_true(
+        world_count(&w, other,
+                    metric_series(w.node[other].metrics, M_SE_LAZY_RELOADS,
+                                  "insufficient_storage", "success")) >= 1);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_store),
-        T(test_choice),
+        T(test_store),       T(test_choice),
+        T(test_paused),      T(test_stopped),
+        T(test_cut_off),     T(test_stolen),
+        T(test_day),         T(test_backoff),
+        T(test_errors),      T(test_added_and_removed),
+        T(test_late_answer), T(test_priority),
+        T(test_pair),        T(test_message),
+        T(test_lost),        T(test_admin_only),
+        T(test_stale),       T(test_wait),
+        T(test_lazy),
     };
 
     return cmocka_run_group_tests_name("monitor", tests, NULL, NULL);
