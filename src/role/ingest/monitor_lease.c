@@ -14,7 +14,7 @@ struct lease_ask {
     struct coord_request r;
     struct monitor *m;
     uint64_t ask;
-    bool counts; /* the core waits for it; else an announcement or a probe */
+    struct buf out; /* of a probe; stays empty */
 };
 
 static void step(struct monitor *m, struct lease_event *ev);
@@ -257,6 +257,7 @@ probe(struct monitor *m)
     }
     m->probing = true;
     a->r.key = KEY_RW;
+    a->r.out = &a->out;
     lease_send(a);
 }
 
