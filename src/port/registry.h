@@ -1,12 +1,12 @@
 /* registry.h - what gateways and elements ask of Admin: where is this file,
  * which files are there, which elements, and "this has changed".
  *
- * Drivers: role/admin/registry.c (in this process, over port/meta); later a
- * client of a remote Admin. Requests are structs that the caller owns and
- * embeds: submitted from a loop, their DONE runs later on that loop, exactly
- * once, with `err` (and `fault`, when err is a fault). What is marked
- * "immediate" does no I/O and may be called from any thread.
- * SPDX-License-Identifier: Apache-2.0 */
+ * Drivers: role/admin/registry.c (in this process, over port/meta);
+ * role/common/registry_remote.c (Admin in another process). Requests are
+ * structs that the caller owns and embeds: submitted from a loop, their DONE
+ * runs later on that loop, exactly once, with `err` (and `fault`, when err is a
+ * fault). What is marked "immediate" does no I/O and may be called from any
+ * thread. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_REGISTRY_H
 #define PORT_REGISTRY_H
 
@@ -58,6 +58,31 @@ struct registry_list {
     void *priv;
 };
 
+/* What a gateway has learnt of an element in another process: its own publish,
+ * or a page of the element's log, which is all that came after SINCE up to
+ * NEXT. C must live until DONE. With ERR_OK POSITION is up to where Admin has
+ * had the log; when that is before NEXT the page was not taken: go on from
+ * there, or, when ANEW is set, wait. Repeating it is harmless. ERR_NOENT: no
+ * such element; ERR_CONFLICT: another one than is registered (D31). */
+struct registry_push {
+    struct loop *loop;
+    void (*done)(struct registry_push *r);
+    const char *element_id;
+    struct uuid element_uuid;
+    uint64_t since;
+    uint64_t next;
+    const struct index_change *c;
+    size_t n;
+    uint64_t position; /* result */
+    bool anew;         /* result */
+    enum err err;
+    struct fault fault;
+    struct work work; /* the driver's, as is NOW */
+    struct wall now;
+    struct registry *registry;
+    void *priv;
+};
+
 /* Counters, all since the start; for metrics and health. */
 struct registry_stats {
     uint64_t fed; /* changes applied */
@@ -83,6 +108,7 @@ struct registry_ops {
      * a route hint) and the registry catches up later. */
     enum err (*feed)(struct registry *g, const struct uuid *element_uuid,
                      const struct index_change *c, size_t n, struct fault *f);
+    void (*push)(struct registry *g, struct registry_push *r);
     /* Immediate. Copied into a bounded queue and written soon. */
     void (*audit)(struct registry *g, const struct meta_audit *a);
     /* Immediate. */
@@ -123,6 +149,12 @@ registry_feed(struct registry *g, const struct uuid *element_uuid,
               const struct index_change *c, size_t n, struct fault *f)
 {
     return g->ops->feed(g, element_uuid, c, n, f);
+}
+
+static inline void
+registry_push(struct registry *g, struct registry_push *r)
+{
+    g->ops->push(g, r);
 }
 
 static inline void

@@ -154,6 +154,48 @@ g_stats(struct registry *g, struct registry_stats *out)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+/* --- pages of elements elsewhere ------------------------------------------ */
+
+static void
+push_work(struct work *w)
+{
+    struct registry_push *r = container_of(w, struct registry_push, work);
+    const struct admin_page p = {.element_uuid = r->element_uuid,
+                                 .since = r->since,
+                                 .next = r->next,
+                                 .c = r->c,
+                                 .n = r->n,
+                                 .now = r->now};
+    enum err e = admin_push(self(r->registry), r->element_id, &p, &r->position,
+                            &r->fault);
+
+    r->anew = e == ERR_BUSY;
+    /* Not taken: the position says from where to go on. */
+    if (e == ERR_BUSY || (e == ERR_CONFLICT && !r->fault.code))
+        e = ERR_OK;
+    r->err = e;
+}
+
+static void
+push_done(struct loop *l, struct work *w)
+{
+    struct registry_push *r = container_of(w, struct registry_push, work);
+
+    (void)l;
+    r->done(r);
+}
+
+static void
+g_push(struct registry *g, struct registry_push *r)
+{
+    r->registry = g;
+    r->fault = (struct fault){0};
+    r->now = r->loop->wall;
+    r->work.work = push_work;
+    r->work.done = push_done;
+    loop_work(r->loop, &r->work);
+}
+
 /* --- feeding -------------------------------------------------------------- */
 
 /* Marks the numbers of C, run by run. */
@@ -287,6 +329,7 @@ static const struct registry_ops ops = {
     .elements = g_elements,
     .element = g_element,
     .feed = g_feed,
+    .push = g_push,
     .audit = admin_audit_add,
     .stats = g_stats,
 };
