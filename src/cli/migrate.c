@@ -20,8 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* ALR-320 */
 enum { MIG_OK, MIG_FAILED, MIG_USAGE, MIG_DIFFERS, MIG_LOCKED };
 
@@ -105,36 +103,6 @@ fail(const char *what, const struct fault *f)
     return f->code == ERR_BUSY ? MIG_LOCKED : MIG_FAILED;
 }
 
-/* The server's options as it would see them. False: told. */
-static bool
-load(struct conf *conf, const struct migrate_args *a)
-{
-    const char *argv[4];
-    struct conf_input in = {.role = CONF_SERVER,
-                            .argv = argv,
-                            .envp = (const char *const *)environ,
-                            .read = serve_read_file};
-    struct conf_report rep;
-    struct buf b;
-    enum err e;
-
-    if (a->data_dir) {
-        argv[in.argc++] = "--data-dir";
-        argv[in.argc++] = a->data_dir;
-    }
-    if (a->config) {
-        argv[in.argc++] = "--config";
-        argv[in.argc++] = a->config;
-    }
-    e = conf_load(conf, &in, &rep);
-    buf_init(&b, MIB);
-    conf_report_print(&rep, CONF_ERROR, &b);
-    (void)fwrite(buf_str(&b), 1, b.n, stderr);
-    buf_release(&b);
-    conf_report_release(&rep);
-    return e == ERR_OK;
-}
-
 typedef int migrate_run_fn(struct migrate_args *a, const struct conf *conf,
                            struct migrate *m);
 
@@ -153,7 +121,7 @@ run(const char *name, int argc, char **argv, bool source, migrate_run_fn *fn)
     if (r != CLI_GO)
         return r;
     name += strlen("migrate ");
-    if (!load(&conf, &a)) {
+    if (!serve_conf(&conf, CONF_SERVER, a.data_dir, a.config)) {
         r = MIG_USAGE;
     } else {
         mc.url = a.url ? a.url : conf.database_url;

@@ -10,8 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-extern char **environ;
-
 struct cleanup_args {
     struct cli_common c;
     bool dry_run;
@@ -127,28 +125,6 @@ fail(const struct redis_cleanup *c, const struct fault *f)
 
 /* ---- the command ---- */
 
-/* REDIS_* as a gateway reads them. False: told. */
-static bool
-load(struct conf *conf, const struct cleanup_args *a)
-{
-    const char *argv[2] = {"--config", a->config};
-    const struct conf_input in = {.role = CONF_INGESTER,
-                                  .argv = argv,
-                                  .argc = a->config ? 2 : 0,
-                                  .envp = (const char *const *)environ,
-                                  .read = serve_read_file};
-    struct conf_report rep;
-    struct buf b;
-    enum err e = conf_load(conf, &in, &rep);
-
-    buf_init(&b, MIB);
-    conf_report_print(&rep, CONF_ERROR, &b);
-    (void)fwrite(buf_str(&b), 1, b.n, stderr);
-    buf_release(&b);
-    conf_report_release(&rep);
-    return e == ERR_OK;
-}
-
 static int
 run(const struct cleanup_args *a, const struct conf *conf)
 {
@@ -190,7 +166,9 @@ cmd_redis_cleanup(int argc, char **argv)
     if (a.dry_run && a.execute)
         return cli_usage("redis-cleanup",
                          "--dry-run and --execute: which of the two?");
-    r = load(&conf, &a) ? run(&a, &conf) : CONF_EXIT;
+    /* REDIS_* as a gateway reads them. */
+    r = serve_conf(&conf, CONF_INGESTER, NULL, a.config) ? run(&a, &conf)
+                                                         : CONF_EXIT;
     conf_release(&conf);
     return r;
 }

@@ -5,7 +5,6 @@
 #include "cli/serve.h"
 #include "cli/client.h"
 #include "cli/server.h"
-#include "conf/conf.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +48,36 @@ static void
 print_buf(FILE *to, struct buf *b)
 {
     (void)fwrite(buf_str(b), 1, b->n, to);
+}
+
+bool
+serve_conf(struct conf *conf, enum conf_role role, const char *data_dir,
+           const char *config)
+{
+    const char *argv[4];
+    struct conf_input in = {.role = role,
+                            .argv = argv,
+                            .envp = (const char *const *)environ,
+                            .read = serve_read_file};
+    struct conf_report rep;
+    struct buf b;
+    enum err e;
+
+    if (data_dir) {
+        argv[in.argc++] = "--data-dir";
+        argv[in.argc++] = data_dir;
+    }
+    if (config) {
+        argv[in.argc++] = "--config";
+        argv[in.argc++] = config;
+    }
+    e = conf_load(conf, &in, &rep);
+    buf_init(&b, MIB);
+    conf_report_print(&rep, CONF_ERROR, &b);
+    print_buf(stderr, &b);
+    buf_release(&b);
+    conf_report_release(&rep);
+    return e == ERR_OK;
 }
 
 static int

@@ -5,12 +5,19 @@
 
 #include "cli/client.h"
 #include "base/err.h"
+#include "conf/conf.h"
 
 extern const struct cli_command server_commands[];
 
 /* For conf_input.read. */
 enum err
 serve_read_file(void *ctx, const char *path, struct buf *out, struct fault *f);
+
+/* The options of ROLE as it would see them, with DATA_DIR and CONFIG (a file)
+ * where they are not NULL. False: said why. *CONF goes to conf_release() in any
+ * case. */
+bool serve_conf(struct conf *conf, enum conf_role role, const char *data_dir,
+                const char *config);
 
 int cmd_server(int argc, char **argv);
 int cmd_storage(int argc, char **argv);

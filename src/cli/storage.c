@@ -23,8 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 struct storage_args {
     struct cli_common c;
     const char *data_dir;
@@ -101,36 +99,6 @@ static const struct cli_opt rebuild_opts[] = {
 };
 
 /* ---- what both need ---- */
-
-/* The server's options as it would see them. False: told. */
-static bool
-server_conf(const struct storage_args *a, struct conf *conf)
-{
-    const char *argv[4];
-    struct conf_input in = {.role = CONF_SERVER,
-                            .argv = argv,
-                            .envp = (const char *const *)environ,
-                            .read = serve_read_file};
-    struct conf_report rep;
-    struct buf b;
-    enum err e;
-
-    if (a->data_dir) {
-        argv[in.argc++] = "--data-dir";
-        argv[in.argc++] = a->data_dir;
-    }
-    if (a->config) {
-        argv[in.argc++] = "--config";
-        argv[in.argc++] = a->config;
-    }
-    e = conf_load(conf, &in, &rep);
-    buf_init(&b, MIB);
-    conf_report_print(&rep, CONF_ERROR, &b);
-    (void)fwrite(buf_str(&b), 1, b.n, stderr);
-    buf_release(&b);
-    conf_report_release(&rep);
-    return e == ERR_OK;
-}
 
 static int
 fail(const char *what, const struct fault *f)
@@ -342,7 +310,9 @@ cmd_storage_init(int argc, char **argv)
         return r;
     if (!a.path || !a.id)
         return cli_usage("storage init", "--path and --id are needed");
-    r = server_conf(&a, &conf) ? init_run(&a, &conf) : CONF_EXIT;
+    r = serve_conf(&conf, CONF_SERVER, a.data_dir, a.config)
+            ? init_run(&a, &conf)
+            : CONF_EXIT;
     conf_release(&conf);
     return r;
 }
@@ -473,7 +443,9 @@ cmd_storage_rebuild(int argc, char **argv)
 
     if (r != CLI_GO)
         return r;
-    r = server_conf(&a, &conf) ? rebuild_run(&a, &conf) : CONF_EXIT;
+    r = serve_conf(&conf, CONF_SERVER, a.data_dir, a.config)
+            ? rebuild_run(&a, &conf)
+            : CONF_EXIT;
     conf_release(&conf);
     return r;
 }

@@ -100,17 +100,25 @@ parse_port(struct slice port, uint16_t *out)
     return true;
 }
 
+static enum err
+next_address(struct slice *rest, struct conf_listen *out, struct slice *port,
+             const char **why)
+{
+    struct slice item;
+    enum err err = next_item(rest, &item, why);
+
+    return err == ERR_OK ? split_item(item, out, port, why) : err;
+}
+
 enum err
 conf_listen_next(struct slice *rest, struct conf_listen *out, const char **why)
 {
     const char *unused = NULL;
-    struct slice item, port;
+    struct slice port;
     enum err err;
 
     why = why ? why : &unused;
-    err = next_item(rest, &item, why);
-    if (err == ERR_OK)
-        err = split_item(item, out, &port, why);
+    err = next_address(rest, out, &port, why);
     if (err != ERR_OK)
         return err;
     *why = "each address needs a port, 0 to 65535; IPv6 goes into brackets";
@@ -125,13 +133,11 @@ conf_peer_next(struct slice *rest, uint16_t usual, struct conf_listen *out,
                const char **why)
 {
     const char *unused = NULL;
-    struct slice item, port;
+    struct slice port;
     enum err err;
 
     why = why ? why : &unused;
-    err = next_item(rest, &item, why);
-    if (err == ERR_OK)
-        err = split_item(item, out, &port, why);
+    err = next_address(rest, out, &port, why);
     if (err != ERR_OK)
         return err;
     *why = "each is HOST or HOST:PORT, 1 to 65535; IPv6 goes into brackets";

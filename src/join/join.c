@@ -263,14 +263,20 @@ open_admin_api(struct join *j, struct fault *f)
     return admin_api_open(&j->admin_api, &c, f);
 }
 
+static void
+elements_of(const struct join *j, struct element *out[ELEMENTS_MAX])
+{
+    for (unsigned i = 0; i < j->n; i++)
+        out[i] = j->el[i].element;
+}
+
 static enum err
 open_storage_api(struct join *j, struct fault *f)
 {
     struct element *elements[ELEMENTS_MAX];
     struct blobs_conf bc = {.hash = j->conf.ingest.hash};
 
-    for (unsigned i = 0; i < j->n; i++)
-        elements[i] = j->el[i].element;
+    elements_of(j, elements);
     j->storage = storage_api_open(elements, j->n);
     if (j->storage == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "storage routes");
@@ -295,8 +301,7 @@ open_watch(struct join *j, struct fault *f)
                            .durability = j->conf.system.durability,
                            .clock = j->conf.clock};
 
-    for (unsigned i = 0; i < j->n; i++)
-        elements[i] = j->el[i].element;
+    elements_of(j, elements);
     j->watch = watch_open(&c);
     return j->watch ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "watch");
 }

@@ -38,17 +38,6 @@ blobs_err(struct slice name)
 /* ---- attributes ---- */
 
 static void
-put_time(struct json_writer *w, const char *key, struct wall t)
-{
-    char text[DATE_TEXT];
-
-    if (t.ms)
-        json_put_text(w, key, date_rfc3339_ms(t, text));
-    else
-        json_put_null(w, key);
-}
-
-static void
 put_hex(struct json_writer *w, const char *key, const uint8_t *p, size_t n)
 {
     char hex[2 * 32 + 1];
@@ -70,8 +59,8 @@ blobs_put_members(struct json_writer *w, const struct file_attr *a)
     json_put_u64(w, "size_bytes", a->size);
     put_hex(w, "md5_hash", a->md5, sizeof(a->md5));
     put_hex(w, "sha256_hash", a->sha256, sizeof(a->sha256));
-    put_time(w, "uploaded_at", a->uploaded_at);
-    put_time(w, "expires_at", a->expires_at);
+    json_put_time(w, "uploaded_at", a->uploaded_at);
+    json_put_time(w, "expires_at", a->expires_at);
     json_put_text(w, "retention_policy",
                   a->retention == RETENTION_PERMANENT ? "PERMANENT"
                                                       : "TEMPORARY");

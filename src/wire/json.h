@@ -21,6 +21,7 @@
 #define WIRE_JSON_H
 
 #include "base/buf.h"
+#include "base/mono.h"
 #include <jansson.h>
 
 struct json_error {
@@ -94,6 +95,8 @@ void json_put_i64(struct json_writer *w, const char *key, int64_t v);
 void json_put_double(struct json_writer *w, const char *key, double v);
 void json_put_bool(struct json_writer *w, const char *key, bool v);
 void json_put_null(struct json_writer *w, const char *key);
+/* RFC 3339 with milliseconds; null for {0}. */
+void json_put_time(struct json_writer *w, const char *key, struct wall t);
 /* RAW is JSON already. */
 void json_put_raw(struct json_writer *w, const char *key, struct slice raw);
 

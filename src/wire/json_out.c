@@ -1,6 +1,7 @@
 /* json_out.c - the writing half of json.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "wire/json.h"
+#include "wire/date.h"
 #include "wire/utf8.h"
 #include <inttypes.h>
 #include <math.h>
@@ -180,6 +181,17 @@ json_put_null(struct json_writer *w, const char *key)
 {
     lead(w, key);
     buf_add_str(w->b, "null");
+}
+
+void
+json_put_time(struct json_writer *w, const char *key, struct wall t)
+{
+    char text[DATE_TEXT];
+
+    if (t.ms)
+        json_put_text(w, key, date_rfc3339_ms(t, text));
+    else
+        json_put_null(w, key);
 }
 
 void

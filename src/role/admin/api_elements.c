@@ -33,17 +33,6 @@ health_status(const char *health)
     return "unavailable";
 }
 
-static void
-put_time(struct json_writer *w, const char *key, struct wall t)
-{
-    char text[DATE_TEXT];
-
-    if (t.ms)
-        json_put_text(w, key, date_rfc3339_ms(t, text));
-    else
-        json_put_null(w, key);
-}
-
 /* What was not heard for a minute is told, and said to be old; whoever chooses
  * by it finds an element that is not available (ADM-021). */
 static void
@@ -68,8 +57,8 @@ put_capacity(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_text(w, "health", v->heard.ms ? c->health : "unknown");
     json_put_text(w, "status", admin_status_name(c->status));
     json_put_bool(w, "stale", old);
-    put_time(w, "heard_at", v->heard);
-    put_time(w, "last_updated", c->last_update);
+    json_put_time(w, "heard_at", v->heard);
+    json_put_time(w, "last_updated", c->last_update);
 }
 
 static void
@@ -95,8 +84,8 @@ put_element(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_text(w, "backend", c->backend);
     json_put_text(w, "pool_id", c->pool_id);
     put_capacity(w, v, now);
-    put_time(w, "created_at", r->created_at);
-    put_time(w, "updated_at", r->updated_at);
+    json_put_time(w, "created_at", r->created_at);
+    json_put_time(w, "updated_at", r->updated_at);
     json_end_object(w);
 }
 
@@ -166,7 +155,7 @@ api_capacity(struct call *c)
     json_put_object(&w, NULL);
     capacity_put(&w, &v.cap, now);
     json_put_bool(&w, "stale", stale(&v, now));
-    put_time(&w, "heard_at", v.heard);
+    json_put_time(&w, "heard_at", v.heard);
     json_end_object(&w);
     reply_json(c, 200, &b);
     buf_release(&b);

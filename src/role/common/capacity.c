@@ -26,17 +26,6 @@ capacity_status(enum blob_status s)
     return (unsigned)s < countof(name) ? name[s] : "unknown";
 }
 
-static void
-put_time(struct json_writer *w, const char *key, struct wall t)
-{
-    char text[DATE_TEXT];
-
-    if (t.ms)
-        json_put_text(w, key, date_rfc3339_ms(t, text));
-    else
-        json_put_null(w, key);
-}
-
 void
 capacity_put_numbers(struct json_writer *w, const struct blob_capacity *c)
 {
@@ -77,8 +66,8 @@ capacity_put(struct json_writer *w, const struct blob_capacity *c,
     json_end_object(w);
     json_put_u64(w, "boot", c->boot); /* D25 */
     json_put_u64(w, "seq", c->seq);
-    put_time(w, "last_update", c->last_update);
-    put_time(w, "now", now);
+    json_put_time(w, "last_update", c->last_update);
+    json_put_time(w, "now", now);
     json_put_object(w, "capacity");
     capacity_put_numbers(w, c);
     json_end_object(w);
