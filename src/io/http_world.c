@@ -216,6 +216,7 @@ begin(struct serve_app *app, struct exchange *x)
 
     assert(j != NULL);
     atomic_fetch_add(&w->live, 1);
+    atomic_fetch_add(&w->begun, 1);
     x->role = j;
     j->w = w;
     j->x = x;
@@ -468,7 +469,7 @@ world_wait_open(struct world *w, unsigned n)
 {
     struct http_stats st = {0};
 
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < WAIT_MS / 2; i++) {
         http_server_stats(w->http, &st);
         if (st.open == n)
             return;
@@ -477,13 +478,34 @@ world_wait_open(struct world *w, unsigned n)
     fail_msg("%u connections are open, not %u", (unsigned)st.open, n);
 }
 
-void
-world_wait_live(struct world *w, unsigned n)
+static void
+wait_for(_Atomic(unsigned) *count, unsigned n, bool more, const char *what)
 {
-    for (int i = 0; i < 2500; i++) {
-        if (atomic_load(&w->live) == n)
+    unsigned k = 0;
+
+    for (int i = 0; i < WAIT_MS / 2; i++) {
+        k = atomic_load(count);
+        if (k == n || (more && k > n))
             return;
         sleep_ms(2);
     }
-    fail_msg("the role has %u exchanges, not %u", atomic_load(&w->live), n);
+    fail_msg("the role %s %u exchanges, not %u", what, k, n);
+}
+
+void
+world_wait_live(struct world *w, unsigned n)
+{
+    wait_for(&w->live, n, false, "has");
+}
+
+unsigned
+world_begun(struct world *w)
+{
+    return atomic_load(&w->begun);
+}
+
+void
+world_wait_begun(struct world *w, unsigned n)
+{
+    wait_for(&w->begun, n, true, "has begun");
 }

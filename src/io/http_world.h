@@ -43,9 +43,12 @@ void world_stats(struct world *w, struct http_stats *out);
 unsigned world_live(struct world *w);   /* exchanges that the role has */
 unsigned world_broken(struct world *w); /* answers not delivered, so far */
 unsigned world_tls_failed(struct world *w);
-/* Waits at most 5 s for the number of open connections. */
+unsigned world_begun(struct world *w); /* exchanges that the role ever had */
+/* These wait at most 20 s for a number. An exchange may begin and end between
+ * two looks: who waits for its begin waits for the number of those begun. */
 void world_wait_open(struct world *w, unsigned n);
 void world_wait_live(struct world *w, unsigned n);
+void world_wait_begun(struct world *w, unsigned n);
 /* Drain with GRACE; returns when it has ended. world_close() is still due. */
 void world_drain(struct world *w, struct dur grace);
 void world_drain_begin(struct world *w, struct dur grace);

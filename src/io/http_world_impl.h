@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #define N_LOOPS 2
+#define WAIT_MS 20000 /* for a machine that has other things to do */
 
 struct world {
     struct serve_app app;
@@ -24,7 +25,7 @@ struct world {
     bool running;
     bool draining;
     _Atomic(bool) is_drained;
-    _Atomic(unsigned) live, broken, tls_failed;
+    _Atomic(unsigned) live, begun, broken, tls_failed;
 };
 
 /* A key on P-256 and a certificate for NAME that signs itself, good for a

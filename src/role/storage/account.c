@@ -161,7 +161,7 @@ account_capacity(struct element *e, struct blob_capacity *out)
     snprintf(out->endpoint, sizeof(out->endpoint), "%s", e->endpoint);
     capacity_of_pool(e, out);
     pthread_mutex_lock(&e->mu);
-    out->seq = e->done_seq;
+    out->seq = e->told_seq;
     pthread_mutex_unlock(&e->mu);
     out->writable = mode == BLOB_EDIT || mode == BLOB_RW;
     if (atomic_load(&e->poisoned)) {

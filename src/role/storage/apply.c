@@ -61,6 +61,16 @@ apply(struct element *e, struct batch *const *run, size_t n, size_t *own,
     return err;
 }
 
+/* Before anybody is answered: who asks then for the changes, or how far they
+ * go, finds his own. */
+static void
+tell(struct element *e, const struct batch *b)
+{
+    pthread_mutex_lock(&e->mu);
+    e->told_seq = u64_max(e->told_seq, b->last_seq);
+    pthread_mutex_unlock(&e->mu);
+}
+
 /* All at once; if that fails each by itself, so that one that is too large does
  * not take the others with it. */
 void
@@ -82,6 +92,7 @@ apply_run(struct element *e, struct batch **run, size_t n)
                 keep_deletes(e, e->changes, own);
             }
         }
+        tell(e, run[i]);
         batch_after(run[i], one, &f);
     }
 }

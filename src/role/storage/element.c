@@ -284,7 +284,7 @@ begin_boot(struct element *e, struct fault *f)
 {
     struct superblock *sb = e->sb;
 
-    e->done_seq = e->synced_seq = e->next_seq;
+    e->told_seq = e->done_seq = e->synced_seq = e->next_seq;
     sb->boot++;
     sb->clean = false;
     sb->seq = e->next_seq;
@@ -384,7 +384,7 @@ local_changes(struct element *e, uint64_t since, size_t max,
     struct changes_upto u = {.fn = fn, .arg = arg};
 
     pthread_mutex_lock(&e->mu);
-    u.upto = e->done_seq;
+    u.upto = e->told_seq;
     pthread_mutex_unlock(&e->mu);
     return e->index->ops->changes(e->index, since, max, see_change, &u, f);
 }
@@ -396,7 +396,7 @@ local_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
     enum err err;
 
     pthread_mutex_lock(&e->mu);
-    *last = e->done_seq;
+    *last = e->told_seq;
     pthread_mutex_unlock(&e->mu);
     err = e->index->ops->totals(e->index, &t, f);
     *first = err == ERR_OK ? t.first_seq : 0;

@@ -164,6 +164,7 @@ struct element {
     struct slot slot[COMMIT_SLOTS];
     bool applying;
     uint64_t next_seq;
+    uint64_t told_seq;   /* all up to here are in the index, as readers see */
     uint64_t done_seq;   /* all up to here are answered */
     uint64_t synced_seq; /* all up to here are durable */
     bool synced_frozen;  /* rule 3 of core/publish.h */
