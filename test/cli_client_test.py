@@ -81,6 +81,12 @@ class Case(unittest.TestCase):
         self.assertNotIn(CLIENT[1], self.err)
         return p.stdout.decode(errors="replace")
 
+    def wait_for(self, condition):
+        end = time.monotonic() + 30
+        while not condition():
+            self.assertLess(time.monotonic(), end, "waited in vain")
+            time.sleep(0.02)
+
     def stored(self):
         return list(self.server.files.values())
 
@@ -156,7 +162,7 @@ class Put(Case):
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, cwd=self.dir,
                              env=self.env)
-        p.communicate(timeout=20)
+        p.communicate(timeout=60)
         self.assertEqual(p.returncode, 2)  # --name is for one file
         self.run_cli("put", "-", "-n", "s", stdin=b"late")
         p = subprocess.Popen([ARTSTORE, "put", "-", "-n", "slow"],
@@ -166,7 +172,7 @@ class Put(Case):
             p.stdin.write(b"piece")
             p.stdin.flush()
             time.sleep(0.15)
-        p.communicate(timeout=20)
+        p.communicate(timeout=60)
         self.assertEqual(p.returncode, 0)
         self.assertEqual(self.stored()[-1]["data"], b"piece" * 3)
 
@@ -280,9 +286,9 @@ class Put(Case):
         self.server.plan = [{"match": "upload", "pace": 0.2}]
         p = subprocess.Popen([ARTSTORE, "put", "a"], cwd=self.dir,
                              env=self.env, stderr=subprocess.PIPE)
-        time.sleep(0.7)
+        self.wait_for(self.uploads)
         p.send_signal(signal.SIGINT)
-        err = p.communicate(timeout=10)[1]
+        err = p.communicate(timeout=60)[1]
         self.assertEqual(p.returncode, 130, err)
         self.assertIn(b"1 of 1 files were not sent", err)
 
@@ -457,19 +463,20 @@ class Get(Case):
         p = subprocess.Popen([ARTSTORE, "get", "-q", self.file_id],
                              cwd=self.dir, env=self.env,
                              stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
+        self.wait_for(lambda: os.path.exists(self.path("data.bin.part")))
         self.run_cli("get", self.file_id, expect=1)
         self.assertIn("another command", self.err)
-        self.assertEqual(p.wait(timeout=20), 0)
+        self.assertEqual(p.wait(timeout=60), 0)
         self.assertEqual(self.read("data.bin"), self.data)
 
     def test_interrupt_and_resume(self):
         self.server.plan = [{"match": "GET", "pace": 0.2}]
         p = subprocess.Popen([ARTSTORE, "get", self.file_id], cwd=self.dir,
                              env=self.env, stderr=subprocess.PIPE)
-        time.sleep(0.9)
+        self.wait_for(lambda: os.path.exists(self.path("data.bin.part")))
+        time.sleep(0.5)  # of 3.6 s that the whole would take
         p.send_signal(signal.SIGINT)
-        err = p.communicate(timeout=10)[1]
+        err = p.communicate(timeout=60)[1]
         self.assertEqual(p.returncode, 130, err)
         self.assertIn(b"data.bin.part is kept", err)
         have = len(self.read("data.bin.part"))
@@ -648,10 +655,13 @@ class Who(Case):
         p = subprocess.Popen([ARTSTORE, "put", "-", "-n", "x", "--token",
                               TOKEN], stdin=subprocess.PIPE,
                              stdout=subprocess.DEVNULL, env=self.env)
-        time.sleep(0.4)
-        with open("/proc/%d/cmdline" % p.pid, "rb") as f:
-            line = f.read()
-        p.communicate(b"x", timeout=10)
+        def seen():
+            with open("/proc/%d/cmdline" % p.pid, "rb") as f:
+                return f.read()
+        self.wait_for(lambda: b"put" in seen() and TOKEN.encode() not in
+                      seen())
+        line = seen()
+        p.communicate(b"x", timeout=60)
         self.assertEqual(p.returncode, 0)
         self.assertNotIn(TOKEN.encode(), line)
         self.assertIn(b"xxxxxxx", line)
@@ -831,7 +841,7 @@ class Terminal(Case):
                 seen += piece
             elif p.poll() is not None:
                 break
-        out = p.communicate(timeout=10)[0]
+        out = p.communicate(timeout=60)[0]
         os.close(master)
         self.assertEqual(p.returncode, 0, seen)
         return seen.decode(), out.decode()
@@ -900,7 +910,7 @@ class Terminal(Case):
         master, slave = pty.openpty()
         p = subprocess.Popen([ARTSTORE, "se", "ls"], stdout=slave,
                              env=dict(self.env, TERM="xterm"))
-        p.wait(timeout=10)
+        p.wait(timeout=60)
         os.close(slave)
         seen = os.read(master, 65536).decode()
         os.close(master)

@@ -22,6 +22,7 @@ import hashlib
 import http.server
 import json
 import re
+import socket
 import socketserver
 import threading
 import time
@@ -98,6 +99,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     time.sleep(fault["pace"])
         return b"".join(out)
 
+    def linger(self):
+        """A close with bytes unread would reset what was just answered."""
+        self.wfile.flush()
+        self.connection.settimeout(10)
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(65536):
+                pass
+        except OSError:
+            pass
+
     def route(self):
         self.request_id = "req-" + uuid.uuid4().hex[:8]
         self.fault = fault = self.take_fault()
@@ -110,9 +122,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 extra.append(("Retry-After", str(fault["retry_after"])))
             if fault.get("read"):
                 self.read_body(fault)
-            return self.refuse(fault["status"], fault.get("code", "planned"),
-                               fault.get("message", "as planned"),
-                               fault.get("details"), extra)
+            self.refuse(fault["status"], fault.get("code", "planned"),
+                        fault.get("message", "as planned"),
+                        fault.get("details"), extra)
+            return self.linger()
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
         if self.command == "POST":
