@@ -23,7 +23,7 @@ fc_body_start(struct fetch_conn *c)
 static void
 read_over(struct fetch_conn *c)
 {
-    request_got(c->r, (int64_t)c->got);
+    fr_got(c->r, (int64_t)c->got);
     fc_watch(c);
 }
 

@@ -44,9 +44,9 @@ fc_check(struct fetch_conn *c)
     free(c->inbuf);
     free(c->chunked);
     if (r && r->x.ending)
-        request_ended(r);
+        fr_ended(r);
     else if (r)
-        request_fail(r, &c->fault);
+        fr_fail(r, &c->fault);
     pool_conn_free(c);
 }
 
@@ -220,7 +220,7 @@ fc_send(struct fetch_conn *c)
     if (piece)
         add_piece(c);
     if (c->out.n_iov == 0) { /* an empty piece of a body of known length */
-        request_sent(r, ERR_OK);
+        fr_sent(r, ERR_OK);
         return;
     }
     link_send(c);
@@ -237,7 +237,7 @@ piece_sent(struct fetch_conn *c)
     if (r->length != FETCH_CHUNKED)
         r->x.left -= n;
     c->all_sent = r->length == FETCH_CHUNKED ? n == 0 : r->x.left == 0;
-    request_sent(r, ERR_OK);
+    fr_sent(r, ERR_OK);
 }
 
 void
@@ -256,7 +256,7 @@ fc_sent(struct fetch_conn *c, int res)
     if (res < 0) {
         c->send_error = -res;
         if (c->out_piece)
-            request_sent(r, ERR_IO);
+            fr_sent(r, ERR_IO);
         r->x.send_failed = true;
         if (!link_receiving(c) && !c->answered)
             link_recv(c);
@@ -326,7 +326,7 @@ head_got(struct fetch_conn *c, const void *p, size_t n)
     c->answered = true;
     c->r->resp = &c->resp;
     fc_body_start(c);
-    request_answered(c->r);
+    fr_answered(c->r);
     fc_watch(c);
 }
 
@@ -381,7 +381,7 @@ fc_connect(struct fetch_conn *c)
     (void)fcntl(c->fd, F_SETFL, flags & ~O_NONBLOCK);
     if (!c->pool->peer->tls) {
         fc_begin(c);
-    } else if (link_start(c)) {
+    } else if (fc_link_start(c)) {
         c->phase = FC_HELLO;
     } else {
         fc_fail(c, ERR_NOMEM, 0, "TLS");
@@ -558,7 +558,7 @@ fc_end(struct fetch_conn *c)
     c->r = NULL;
     buf_release(&c->head);
     c->phase = FC_IDLE;
-    request_ended(r);
+    fr_ended(r);
     link_recv(c);
     fc_watch(c);
     pool_conn_idle(c);

@@ -115,12 +115,12 @@ struct fetch_conn {
 struct fetch_pool *pool_of(struct fetch_request *r);
 void pool_conn_free(struct fetch_conn *c); /* C is gone for good */
 void pool_conn_idle(struct fetch_conn *c);
-void request_post(struct fetch_request *r);
-void request_answered(struct fetch_request *r);
-void request_fail(struct fetch_request *r, const struct fault *f);
-void request_sent(struct fetch_request *r, enum err e);
-void request_got(struct fetch_request *r, int64_t n);
-void request_ended(struct fetch_request *r);
+void fr_post(struct fetch_request *r);
+void fr_answered(struct fetch_request *r);
+void fr_fail(struct fetch_request *r, const struct fault *f);
+void fr_sent(struct fetch_request *r, enum err e);
+void fr_got(struct fetch_request *r, int64_t n);
+void fr_ended(struct fetch_request *r);
 
 /* fetch_conn.c */
 struct fetch_conn *fc_new(struct fetch_pool *p);
@@ -161,7 +161,7 @@ void link_recv_into(struct fetch_conn *c, void *p, size_t n, bool all);
 void link_cancel(struct fetch_conn *c);
 bool link_busy(const struct fetch_conn *c);
 bool link_receiving(const struct fetch_conn *c);
-bool link_start(struct fetch_conn *c); /* TLS; false: no memory */
+bool fc_link_start(struct fetch_conn *c); /* TLS; false: no memory */
 void link_free(struct fetch_conn *c);
 
 #endif

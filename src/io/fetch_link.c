@@ -100,7 +100,7 @@ link_receiving(const struct fetch_conn *c)
 }
 
 bool
-link_start(struct fetch_conn *c)
+fc_link_start(struct fetch_conn *c)
 {
     return fetch_tls_start(c);
 }

@@ -73,7 +73,7 @@ deliver(struct loop *l, struct task *t)
 }
 
 void
-request_post(struct fetch_request *r)
+fr_post(struct fetch_request *r)
 {
     if (r->x.posted)
         return;
@@ -83,55 +83,55 @@ request_post(struct fetch_request *r)
 }
 
 void
-request_answered(struct fetch_request *r)
+fr_answered(struct fetch_request *r)
 {
     assert(!r->x.is_answered);
     r->x.is_answered = r->x.due_answered = true;
-    request_post(r);
+    fr_post(r);
 }
 
 void
-request_sent(struct fetch_request *r, enum err e)
+fr_sent(struct fetch_request *r, enum err e)
 {
     assert(r->x.sent && !r->x.due_sent);
     r->x.sent_err = e;
     r->x.send_failed |= e != ERR_OK;
     r->x.due_sent = true;
-    request_post(r);
+    fr_post(r);
 }
 
 void
-request_got(struct fetch_request *r, int64_t n)
+fr_got(struct fetch_request *r, int64_t n)
 {
     assert(r->x.got && !r->x.due_got);
     r->x.res = n;
     r->x.due_got = true;
-    request_post(r);
+    fr_post(r);
 }
 
 /* Whatever is still to be told is that it failed. */
 void
-request_fail(struct fetch_request *r, const struct fault *f)
+fr_fail(struct fetch_request *r, const struct fault *f)
 {
     r->x.conn = NULL;
     r->x.send_failed = true;
     if (!r->x.is_answered) {
         r->err = f->code;
         r->fault = *f;
-        request_answered(r);
+        fr_answered(r);
     }
     if (r->x.sent && !r->x.due_sent)
-        request_sent(r, f->code);
+        fr_sent(r, f->code);
     if (r->x.got && !r->x.due_got)
-        request_got(r, -(int64_t)f->code);
+        fr_got(r, -(int64_t)f->code);
 }
 
 void
-request_ended(struct fetch_request *r)
+fr_ended(struct fetch_request *r)
 {
     r->x.conn = NULL;
     r->x.due_ended = true;
-    request_post(r);
+    fr_post(r);
 }
 
 /* ---- pools ---- */
@@ -347,7 +347,7 @@ wait_over(struct loop *l, struct timer *t)
     (void)l;
     waiting_leave(r);
     fault_set(&f, ERR_TIMEOUT, "wait for a connection", r->peer->url);
-    request_fail(r, &f);
+    fr_fail(r, &f);
 }
 
 static void
@@ -363,7 +363,7 @@ op_begin(struct fetch_request *r)
     list_init(&r->x.item);
     if (p->n_waiting >= k->waiting_max) {
         fault_set(&f, ERR_AGAIN, "too many requests wait", r->peer->url);
-        request_fail(r, &f);
+        fr_fail(r, &f);
         return;
     }
     list_push(&p->waiting, &r->x.item);
@@ -389,7 +389,7 @@ op_send(struct fetch_request *r, struct slice a, struct slice b,
     x->piece[0] = a;
     x->piece[1] = b;
     if (x->send_failed)
-        request_sent(r, ERR_IO);
+        fr_sent(r, ERR_IO);
     else if (x->conn)
         fc_send(x->conn);
 }
@@ -409,7 +409,7 @@ op_read(struct fetch_request *r, void *p, size_t n, bool fill,
     if (x->conn)
         fc_body_read(x->conn);
     else
-        request_got(r, -(int64_t)ERR_IO);
+        fr_got(r, -(int64_t)ERR_IO);
 }
 
 static void
@@ -423,7 +423,7 @@ op_end(struct fetch_request *r, fetch_fn *ended)
     if (r->x.conn)
         fc_end(r->x.conn);
     else
-        request_ended(r);
+        fr_ended(r);
 }
 
 static const struct fetch_ops ops = {
