@@ -54,17 +54,26 @@ out:
     return e;
 }
 
+/* An account that a first start makes. */
+struct first {
+    const char *client_id;
+    const char *name;
+    const char *file;
+    unsigned scopes;
+};
+
 static enum err
-credentials_save(const char *dir, const struct credentials *c, struct fault *f)
+credentials_save(const char *dir, const char *file, const struct credentials *c,
+                 struct fault *f)
 {
     /* Where the server is differs from start to start: server.json says it. */
     json_t *j = json_pack("{s:s, s:s, s:s*}", "client_id", c->client_id,
                           "client_secret", c->client_secret, "token_url",
                           c->token_url[0] ? c->token_url : NULL);
     char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
-    enum err e = text ? sec_file_write(dir, CREDENTIALS_FILE, slice_str(text),
-                                       0600, false, f)
-                      : fault_set(f, ERR_NOMEM, "write", CREDENTIALS_FILE);
+    enum err e =
+        text ? sec_file_write(dir, file, slice_str(text), 0600, false, f)
+             : fault_set(f, ERR_NOMEM, "write", file);
 
     if (text)
         OPENSSL_cleanse(text, strlen(text));
@@ -75,47 +84,46 @@ credentials_save(const char *dir, const struct credentials *c, struct fault *f)
 
 /* The secret that is to be used: that of the file, or a new one put there. */
 static enum err
-secret_settle(const char *dir, const char *token_url, struct credentials *c,
-              struct fault *f)
+secret_settle(const struct first *first, const char *dir, const char *token_url,
+              struct credentials *c, struct fault *f)
 {
     char path[PATH_MAX];
     enum err e;
 
-    if (snprintf(path, sizeof(path), "%s/%s", dir, CREDENTIALS_FILE) >=
-        PATH_MAX)
+    if (snprintf(path, sizeof(path), "%s/%s", dir, first->file) >= PATH_MAX)
         return fault_set(f, ERR_INVAL, "credentials", dir);
     e = credentials_load(path, c, f);
-    if (e == ERR_OK && strcmp(c->client_id, BOOTSTRAP_CLIENT_ID) != 0) {
+    if (e == ERR_OK && strcmp(c->client_id, first->client_id) != 0) {
         e = fault_set(f, ERR_CONFLICT, "use", path);
         (void)fault_hint(f, "it holds another account; move it away");
     }
     if (e != ERR_NOENT)
         return e;
-    memcpy(c->client_id, BOOTSTRAP_CLIENT_ID, sizeof(BOOTSTRAP_CLIENT_ID));
+    (void)slice_copy(slice_str(first->client_id), c->client_id,
+                     sizeof(c->client_id));
     account_secret_new(c->client_secret);
     (void)slice_copy(slice_str(token_url), c->token_url, sizeof(c->token_url));
-    e = credentials_save(dir, c, f);
+    e = credentials_save(dir, first->file, c, f);
     /* Another process was first: its secret is the one. */
     return e == ERR_EXISTS ? credentials_load(path, c, f) : e;
 }
 
-enum err
-bootstrap_account(struct meta *meta, const char *data_dir,
-                  const char *token_url, struct wall now, bool *created,
-                  struct credentials *cred, struct fault *f)
+static enum err
+account_settle(const struct first *first, struct meta *meta,
+               const char *data_dir, const char *token_url, struct wall now,
+               bool *created, struct credentials *cred, struct fault *f)
 {
     struct meta_account account;
     enum err e;
 
     *created = false;
     *cred = (struct credentials){0};
-    e = meta->ops->account_get(meta, BOOTSTRAP_CLIENT_ID, &account, f);
+    e = meta->ops->account_get(meta, first->client_id, &account, f);
     if (e != ERR_NOENT)
         return e;
-    e = secret_settle(data_dir, token_url, cred, f);
+    e = secret_settle(first, data_dir, token_url, cred, f);
     if (e == ERR_OK)
-        e = account_make(&account, BOOTSTRAP_CLIENT_ID,
-                         "made at the first start", SCOPE_ALL,
+        e = account_make(&account, first->client_id, first->name, first->scopes,
                          slice_str(cred->client_secret), now, f);
     if (e == ERR_OK)
         e = meta->ops->account_put(meta, &account, f);
@@ -124,5 +132,36 @@ bootstrap_account(struct meta *meta, const char *data_dir,
     else
         credentials_release(cred);
     OPENSSL_cleanse(&account, sizeof(account));
+    return e;
+}
+
+enum err
+bootstrap_account(struct meta *meta, const char *data_dir,
+                  const char *token_url, struct wall now, bool *created,
+                  struct credentials *cred, struct fault *f)
+{
+    static const struct first first = {.client_id = BOOTSTRAP_CLIENT_ID,
+                                       .name = "made at the first start",
+                                       .file = CREDENTIALS_FILE,
+                                       .scopes = SCOPE_ALL};
+
+    return account_settle(&first, meta, data_dir, token_url, now, created, cred,
+                          f);
+}
+
+enum err
+bootstrap_gateway(struct meta *meta, const char *data_dir, struct wall now,
+                  struct fault *f)
+{
+    static const struct first first = {.client_id = GATEWAY_CLIENT_ID,
+                                       .name = "gateways in other processes",
+                                       .file = GATEWAY_FILE,
+                                       .scopes = SCOPE_READ | SCOPE_GATEWAY};
+    struct credentials cred;
+    bool created;
+    enum err e =
+        account_settle(&first, meta, data_dir, "", now, &created, &cred, f);
+
+    credentials_release(&cred);
     return e;
 }

@@ -20,6 +20,8 @@ struct keys {
     char dir[PATH_MAX - 64]; /* empty: none */
     char public_path[PATH_MAX];
     bool public_required;
+    bool adopts;
+    struct buf adopted; /* the issuer's word; under `writer` */
     unsigned bits;
     uint8_t digest[32];     /* of all that the set was made from */
     pthread_mutex_t writer; /* one reload or rotation at a time */
@@ -184,6 +186,13 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
         else if (e == ERR_NOENT)
             e = ERR_OK;
     }
+    if (e == ERR_OK && k->adopted.n) {
+        e = EVP_DigestUpdate(md, k->adopted.p, k->adopted.n) == 1
+                ? keyset_add_jwks(ks, buf_slice(&k->adopted), f)
+                : fault_set(f, ERR_NOMEM, "digest", "keys");
+        if (e == ERR_EXISTS)
+            e = ERR_OK; /* PUBLIC_PATH has it too */
+    }
     if (e == ERR_OK && EVP_DigestFinal_ex(md, digest, NULL) != 1)
         e = fault_set(f, ERR_NOMEM, "digest", "keys");
 out:
@@ -203,7 +212,7 @@ reload(struct keys *k, bool *changed, struct fault *f)
     if (!ks)
         return fault_set(f, ERR_NOMEM, "reload", "keys");
     e = set_read(k, ks, digest, f);
-    if (e == ERR_OK && ks->n == 0)
+    if (e == ERR_OK && ks->n == 0 && !k->adopts)
         e = fault_set(f, ERR_NOENT, "there is no key in",
                       k->dir[0] ? k->dir : k->public_path);
     if (e != ERR_OK || memcmp(digest, k->digest, sizeof(digest)) == 0) {
@@ -229,6 +238,39 @@ keys_reload(struct keys *k, bool *changed, struct fault *f)
 
     pthread_mutex_lock(&k->writer);
     e = reload(k, changed, f);
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+enum err
+keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f)
+{
+    struct keyset *alone = keyset_new(1);
+    struct buf before;
+    enum err e;
+
+    *changed = false;
+    if (!alone)
+        return fault_set(f, ERR_NOMEM, "adopt", "keys");
+    e = text.n <= FILE_MAX ? keyset_add_jwks(alone, text, f)
+                           : fault_set(f, ERR_INVAL, "adopt", "keys");
+    if (e == ERR_OK && alone->n == 0)
+        e = fault_set(f, ERR_INVAL, "adopt", "no key of use");
+    keyset_unref(&alone);
+    if (e != ERR_OK)
+        return e;
+    pthread_mutex_lock(&k->writer);
+    before = k->adopted;
+    buf_init(&k->adopted, FILE_MAX);
+    e = buf_add_slice(&k->adopted, text)
+            ? reload(k, changed, f)
+            : fault_set(f, ERR_NOMEM, "adopt", "keys");
+    if (e == ERR_OK) {
+        buf_release(&before);
+    } else {
+        buf_release(&k->adopted);
+        k->adopted = before;
+    }
     pthread_mutex_unlock(&k->writer);
     return e;
 }
@@ -335,6 +377,8 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     pthread_mutex_init(&k->lock, NULL);
     k->bits = conf->bits ? conf->bits : BITS_DEFAULT;
     k->public_required = conf->public_required;
+    k->adopts = conf->adopts;
+    buf_init(&k->adopted, FILE_MAX);
     k->set = keyset_new(0);
     if (!k->set) {
         e = fault_set(f, ERR_NOMEM, "open", "keys");
@@ -368,6 +412,7 @@ keys_close(struct keys **k)
     if (!x)
         return;
     keyset_unref(&x->set);
+    buf_release(&x->adopted);
     pthread_mutex_destroy(&x->writer);
     pthread_mutex_destroy(&x->lock);
     free(x);

@@ -6,6 +6,7 @@
  *                        ones still verify until their file is removed
  *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
  *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
+ *   keys_adopt()         the same, brought by whoever has asked the issuer
  *
  * A key is named (kid) by its RFC 7638 thumbprint. Two processes that start
  * together on an empty folder agree on one key: the second finds the first's.
@@ -26,6 +27,7 @@ struct keys_conf {           /* copied */
     const char *public_path; /* NULL: we trust only our own */
     bool create;             /* make DIR and the first key if missing */
     bool public_required;    /* a missing PUBLIC_PATH is ERR_NOENT */
+    bool adopts;             /* there may be none until keys_adopt() */
     unsigned bits;           /* of new keys; 0: 3072 */
 };
 
@@ -43,6 +45,12 @@ uint64_t keys_generation(const struct keys *k);
 /* Reads the files again. When they differ from what was read last a new set
  * takes effect; when they cannot be read, the old one stays (ING-188). */
 enum err keys_reload(struct keys *k, bool *changed, struct fault *f);
+
+/* TEXT, a JWKS, is what the issuer says now; it takes the place of what it said
+ * before, beside our own files. Blocks as keys_reload(). ERR_INVAL: no JWKS, or
+ * none of its keys is of use; then nothing changes. */
+enum err
+keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
 /* Makes the next key of our own, which signs from now on. */
 enum err keys_rotate(struct keys *k, struct fault *f);
