@@ -140,6 +140,12 @@ cmd_admin(int argc, char **argv)
     return serve(CONF_ADMIN, argc, argv);
 }
 
+int
+cmd_ingester(int argc, char **argv)
+{
+    return serve(CONF_INGESTER, argc, argv);
+}
+
 /* artstore check-config [ROLE] [--all] [OPTION]... */
 int
 cmd_check_config(int argc, char **argv)
@@ -209,6 +215,22 @@ const struct cli_command server_commands[] = {
             "key pair and a service account. `artstore admin --help` lists the "
             "options.",
         .example = "artstore admin --data-dir /srv/admin",
+    },
+    {
+        .name = "ingester",
+        .summary = "run an upload gateway over elements in other processes",
+        .usage = "[OPTION]...",
+        .run = cmd_ingester,
+        .about =
+            "Takes files in and gives them out, and keeps nothing itself: "
+            "elements and Admin are found over HTTP, and what gateways agree "
+            "on is in Redis. SERVICE_ACCOUNT_CLIENT_ID and "
+            "SERVICE_ACCOUNT_CLIENT_SECRET name its account; the first start "
+            "of `artstore admin` makes one and writes it to gateway.json in "
+            "its data folder. `artstore ingester --help` lists the options.",
+        .example =
+            "artstore ingester --auth-admin-module-url http://admin:8000 "
+            "--redis-host redis",
     },
     {
         .name = "check-config",

@@ -22,6 +22,7 @@ bool serve_conf(struct conf *conf, enum conf_role role, const char *data_dir,
 int cmd_server(int argc, char **argv);
 int cmd_storage(int argc, char **argv);
 int cmd_admin(int argc, char **argv);
+int cmd_ingester(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 
 #endif

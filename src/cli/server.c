@@ -22,7 +22,7 @@
 /* ---- waiting for loops ---- */
 
 /* Waits until N calls of server_arrive() have come. */
-static void
+void
 server_expect(struct server *s, unsigned n)
 {
     pthread_mutex_lock(&s->mu);
@@ -30,7 +30,7 @@ server_expect(struct server *s, unsigned n)
     pthread_mutex_unlock(&s->mu);
 }
 
-static void
+void
 server_arrive(void *arg)
 {
     struct server *s = arg;
@@ -41,7 +41,7 @@ server_arrive(void *arg)
     pthread_mutex_unlock(&s->mu);
 }
 
-static void
+void
 server_await(struct server *s)
 {
     pthread_mutex_lock(&s->mu);
@@ -137,6 +137,7 @@ stop_threads(struct server *s)
     server_expect(s, 1);
     loop_post(s->loops[0], &stop.task);
     server_await(s);
+    server_far_stop(s);
     for (unsigned i = 0; i < s->n_threads; i++)
         ioloop_stop(s->loop[i]);
     for (unsigned i = 0; i < s->n_threads; i++)
@@ -162,6 +163,7 @@ server_close(struct server *s)
     standstill_close(&s->standstill);
     keys_close(&s->keys);
     workers_close(&s->workers);
+    server_far_close(s);
     for (unsigned i = 0; i < s->n_loops; i++)
         ioloop_close(&s->loop[i]);
     blocks_close(&s->blocks);

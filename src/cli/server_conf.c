@@ -31,6 +31,58 @@ server_conf_join(const struct conf *c, struct join_conf *jc)
     jc->ingest.fill_width = (unsigned)c->selector_fill_width;
     jc->ingest.datacenter = c->selector_datacenter;
     jc->ingest.verify_reads = c->verify_reads;
+    jc->ingest.breakers = (struct breaker_conf){
+        .off = !c->circuit_breaker_enabled,
+        .failure_threshold = (unsigned)c->circuit_breaker_failure_threshold,
+        .success_threshold = (unsigned)c->circuit_breaker_success_threshold,
+        .open_for = c->circuit_breaker_timeout_seconds,
+        .window = dur_s(600),
+        .probe_for = dur_s(600),
+    };
+}
+
+static void
+monitor_of(const struct conf *c, struct monitor_conf *m)
+{
+    *m = monitor_conf_default();
+    m->instance_id = c->ingester_instance_id;
+    m->select_polled =
+        c->capacity_monitor_enabled && c->capacity_monitor_use_for_selection;
+    m->lease = lease_conf_of(c->capacity_monitor_leader_ttl,
+                             c->capacity_monitor_leader_renewal_interval);
+    m->poll.base = c->capacity_monitor_base_interval;
+    m->poll.max = c->capacity_monitor_max_interval;
+    m->poll.timeout = c->capacity_monitor_http_timeout;
+    m->poll.retries = (unsigned)c->capacity_monitor_http_retries;
+    m->poll.retry_delay = c->capacity_monitor_retry_base_delay;
+    m->poll.threshold = (unsigned)c->capacity_monitor_failure_threshold;
+    m->poll.recovery = (unsigned)c->capacity_monitor_recovery_threshold;
+    if (m->poll.shift.ns > m->poll.base.ns / 10)
+        m->poll.shift.ns = m->poll.base.ns / 10;
+    m->cache_ttl = c->capacity_monitor_cache_ttl;
+    m->health_ttl = c->capacity_monitor_health_ttl;
+    m->reload.periodic = c->capacity_monitor_config_reload_enabled;
+    m->reload.interval = c->capacity_monitor_config_reload_interval;
+    m->pubsub = c->capacity_monitor_pubsub_enabled;
+    m->channel = c->capacity_monitor_pubsub_channel;
+    m->datacenter = c->selector_datacenter;
+    ledger_of(c, &m->marks);
+    /* A store that can lose its last writes is one that others stand in for;
+     * where one Redis is all there is, it forgets everything or nothing, and
+     * epochs that begin with its clock do not come again (D32). */
+    m->doubt = c->redis_sentinels[0] != '\0';
+}
+
+void
+server_conf_far(const struct conf *c, struct gateway_conf *g)
+{
+    monitor_of(c, &g->monitor);
+    g->admin_url = c->service_account_admin_module_url[0]
+                       ? c->service_account_admin_module_url
+                       : c->auth_admin_module_url;
+    g->client_id = c->service_account_client_id;
+    g->client_secret = c->service_account_client_secret;
+    g->patience = c->service_account_timeout;
 }
 
 void

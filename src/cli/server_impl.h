@@ -10,6 +10,8 @@
 #include "cli/startup.h"
 #include "cli/vitals.h"
 #include "conf/conf.h"
+#include "io/coord_redis.h"
+#include "io/fetch_http.h"
 #include "io/http.h"
 #include "io/tls.h"
 #include "join/join.h"
@@ -47,6 +49,10 @@ struct server {
     struct serve_app app;    /* the join's, which is opened after the sockets */
     struct tls_context *tls; /* NULL: plaintext */
     struct http_server *http;
+    struct tls_client *trust; /* of peers that we call */
+    struct fetch *fetch;      /* NULL: nobody is called */
+    struct coord *coord;      /* NULL: there is none */
+    struct coord_redis_text coord_room;
     struct instance *instance;
     char url[256];
     bool first_start;
@@ -66,10 +72,26 @@ enum err server_open(struct server *s, struct fault *f);
 /* Says in the log how long the certificate is good for. */
 void server_tls_log(struct server *s);
 
+/* ---- server.c ---- */
+
+/* Counts one arrival of those that server_expect() waits for. Any thread. */
+void server_expect(struct server *s, unsigned n);
+void server_arrive(void *arg);
+void server_await(struct server *s);
+
+/* ---- server_far.c: other processes ---- */
+
+enum err server_far_open(struct server *s, struct fault *f);
+void server_far_conf(struct server *s, struct join_conf *jc);
+/* When the roles have stopped, while the loops run. */
+void server_far_stop(struct server *s);
+void server_far_close(struct server *s);
+
 /* ---- server_conf.c: what may change on SIGHUP ---- */
 
 void server_conf_join(const struct conf *c, struct join_conf *jc);
 void server_conf_http(const struct conf *c, struct http_conf *hc);
+void server_conf_far(const struct conf *c, struct gateway_conf *g);
 void server_conf_vitals(const struct conf *c, struct vitals_limits *l);
 
 /* ---- server_reload.c ---- */

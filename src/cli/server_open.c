@@ -273,6 +273,8 @@ open_data(struct server *s, struct fault *f)
 
     if (e != ERR_OK)
         return e;
+    if (s->roles == JOIN_INGEST)
+        return ERR_OK;
     if (!(s->roles & JOIN_ADMIN))
         return open_own_element(s, f);
     if (!path_in(s, "admin.db", path, sizeof(path)))
@@ -295,7 +297,12 @@ open_keys(struct server *s, struct fault *f)
     const struct conf *c = &s->conf;
     char dir[PATH_MAX];
     const bool own = s->roles & JOIN_ADMIN;
-    struct keys_conf kc = {.create = own, .public_required = !own};
+    /* A gateway asks Admin; a file that is named must be there all the same. */
+    const bool asks = s->roles == JOIN_INGEST;
+    const bool named =
+        c->source[CONF_AUTH_PUBLIC_KEY_PATH].layer != CONF_BY_DEFAULT;
+    struct keys_conf kc = {
+        .create = own, .adopts = asks, .public_required = asks ? named : !own};
     enum err e;
 
     if (!path_in(s, "keys", dir, sizeof(dir)))
@@ -339,6 +346,8 @@ open_first_account(struct server *s, struct fault *f)
                 isatty(STDERR_FILENO) ? "; shown once: " : "",
                 isatty(STDERR_FILENO) ? cred.client_secret : "");
     credentials_release(&cred);
+    if (e == ERR_OK && s->roles == JOIN_ADMIN)
+        e = bootstrap_gateway(s->meta, s->conf.data_dir, wall_now(), f);
     return e;
 }
 
@@ -403,6 +412,7 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
 
     server_conf_join(c, &jc);
     s->auth.keys = s->keys;
+    server_far_conf(s, &jc);
     return join_open(&s->join, &jc, f);
 }
 
@@ -538,14 +548,16 @@ server_open(struct server *s, struct fault *f)
         {"making the first account", open_first_account},
         {"reading certificates", open_tls},
         {"opening sockets", open_http},
+        {"opening the way to others", server_far_open},
     };
     const struct hash_cpu cpu = cpu_read();
     const struct hash_kernels *hash = hash_select(&cpu, s->conf.hash);
     enum err e = ERR_OK;
 
-    s->roles = s->conf.role == CONF_STORAGE ? JOIN_STORAGE
-               : s->conf.role == CONF_ADMIN ? JOIN_ADMIN
-                                            : JOIN_ALL;
+    s->roles = s->conf.role == CONF_STORAGE    ? JOIN_STORAGE
+               : s->conf.role == CONF_ADMIN    ? JOIN_ADMIN
+               : s->conf.role == CONF_INGESTER ? JOIN_INGEST
+                                               : JOIN_ALL;
     if (hash == NULL) {
         (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
                         s->conf.hash);

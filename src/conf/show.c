@@ -110,8 +110,10 @@ help_option(int id, enum conf_role role, struct buf *out)
     conf_option_flag(id, flag, sizeof(flag));
     if (o->flags & CONF_F_SECRET)
         buf_printf(out, "  (environment or file) %s", o->name);
-    else if (o->type == CONF_BOOL)
-        buf_printf(out, "  %s, --no-%s", flag, flag + 2);
+    else if (o->type == CONF_BOOL) /* two long names are two lines */
+        buf_printf(out,
+                   strlen(flag) > 30 ? "  %s,\n  --no-%s" : "  %s, --no-%s",
+                   flag, flag + 2);
     else
         buf_printf(out, "  %s %s", flag, placeholder(o));
     if (initial.n > 0)

@@ -27,6 +27,7 @@ struct join {
     struct admin *admin;
     struct admin_api *admin_api;
     struct ingest *ingest;
+    struct gateway *gateway;
     struct storage_api *storage;
     struct blobs_api *blobs;
     struct watch *watch;
@@ -237,11 +238,34 @@ element_join(struct join *j, const struct join_element *s,
 /* ---- all of it ---- */
 
 static enum err
+open_gateway(struct join *j, struct fault *f)
+{
+    struct gateway_conf c = j->conf.far;
+
+    c.loops = j->conf.loops;
+    c.n_loops = j->conf.n_loops;
+    c.hash = j->conf.ingest.hash;
+    c.metrics = j->conf.metrics;
+    c.health = j->conf.health;
+    c.log = j->conf.log;
+    c.clock = j->conf.clock;
+    return gateway_open(&j->gateway, &c, f);
+}
+
+static enum err
 open_ingest(struct join *j, struct fault *f)
 {
     struct ingest_conf c = j->conf.ingest;
+    enum err e;
 
-    c.registry = admin_registry(j->admin);
+    if (j->admin) {
+        c.registry = admin_registry(j->admin);
+    } else {
+        e = open_gateway(j, f);
+        if (e != ERR_OK)
+            return e;
+        gateway_provide(j->gateway, &c);
+    }
     c.metrics = j->conf.metrics;
     c.log = j->conf.log;
     c.clock = j->conf.clock;
@@ -406,6 +430,8 @@ join_start(struct join *j, struct loop *l)
     if (j->admin)
         admin_start(j->admin, l);
     watch_start(j->watch, l);
+    if (j->gateway)
+        gateway_start(j->gateway, l);
     if (j->blobs)
         blobs_start(j->blobs, l);
     for (unsigned i = 0; i < j->n; i++)
@@ -451,7 +477,11 @@ join_stop(struct join *j, void (*done)(void *arg), void *arg)
 {
     j->done = done;
     j->done_arg = arg;
-    j->stopping = j->n + 3;
+    j->stopping = j->n + 4;
+    if (j->gateway)
+        gateway_stop(j->gateway, one_stopped, j);
+    else
+        one_stopped(j);
     watch_stop(j->watch, one_stopped, j);
     if (j->admin)
         admin_stop(j->admin, one_stopped, j);
@@ -478,6 +508,7 @@ join_close(struct join **jp)
     storage_api_close(&j->storage);
     watch_close(&j->watch);
     ingest_close(&j->ingest);
+    gateway_close(&j->gateway);
     for (unsigned i = 0; i < j->n; i++)
         element_close(&j->el[i].element);
     admin_close(&j->admin);

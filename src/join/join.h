@@ -8,6 +8,8 @@
  *     router    role/common    all their routes behind one port
  *     blobs     role/storage   an element that gateways in other processes use;
  *                              only where it is alone
+ *     far       gateway.h      what a gateway alone stands on instead of
+ *                              elements and registry
  *
  * Roles that live together talk through in-process drivers of the same ports,
  * so the embedded server pays for no loopback HTTP.
@@ -16,6 +18,7 @@
 #define JOIN_JOIN_H
 
 #include "core/ledger.h"
+#include "join/gateway.h"
 #include "port/disk.h"
 #include "port/index.h"
 #include "port/meta.h"
@@ -44,7 +47,8 @@ struct join_element {
 #define JOIN_ALL     7u
 
 struct join_conf {
-    unsigned roles; /* JOIN_ALL; JOIN_STORAGE with one element; JOIN_ADMIN */
+    /* JOIN_ALL; JOIN_STORAGE with one element; JOIN_ADMIN; JOIN_INGEST */
+    unsigned roles;
     struct loop **loops;
     unsigned n_loops;
     struct join_element *elements;
@@ -63,6 +67,9 @@ struct join_conf {
     const char *issuer;
     struct dur token_life;
     struct fetch *fetch; /* for Admin, to try addresses; may be NULL */
+    /* Of JOIN_INGEST alone: where others are; loops, hash, metrics, health, log
+     * and clock are filled in. */
+    struct gateway_conf far;
     struct log *log;
     struct metrics *metrics;
     struct health *health;

@@ -18,8 +18,9 @@
 
 struct registry;
 
-/* An element that can be asked; BLOB lives as long as the registry. Mode and
- * priority are what Admin says; how full it is, blob->ops->capacity() says. */
+/* An element that can be asked; BLOB is held for whoever gets it, to be given
+ * to blob_drop(). Mode and priority are what Admin says; how full it is,
+ * blob->ops->capacity() says. */
 struct registry_element {
     struct blob *blob;
     enum blob_mode mode;
@@ -33,7 +34,7 @@ struct registry_lookup {
     void (*done)(struct registry_lookup *r);
     struct uuid file_id;
     struct meta_file file; /* result */
-    struct blob *blob;     /* result: its element; NULL: not reachable */
+    struct blob *blob;     /* result: its element, held; NULL: not reachable */
     enum err err;
     struct fault fault;
     struct work work; /* the driver's */
@@ -97,10 +98,10 @@ struct registry_ops {
     void (*lookup)(struct registry *g, struct registry_lookup *r);
     void (*list)(struct registry *g, struct registry_list *r);
     /* Immediate. Copies at most MAX, in order of element_id; returns how many
-     * there are. */
+     * there are. Those copied are held. */
     unsigned (*elements)(struct registry *g, struct registry_element *out,
                          unsigned max);
-    /* Immediate. NULL: unknown. */
+    /* Immediate. Held; NULL: unknown. */
     struct blob *(*element)(struct registry *g, const char *element_id);
     /* Blocking: by an element's commit job, on a worker thread, after the
      * index has committed and before the files are acknowledged (D25). On

@@ -11,9 +11,27 @@
 
 static struct admin_world w;
 static struct registry *g;
-static struct blob blob = {.element_id = "se-09"};
+static unsigned holds;
 static const struct uuid se9 = {{0xe9, 0, 0, 0, 0, 0, 0x40, 0, 0x80}};
 static unsigned done;
+
+static void
+fake_hold(struct blob *b)
+{
+    (void)b;
+    holds++;
+}
+
+static void
+fake_drop(struct blob *b)
+{
+    (void)b;
+    assert_true(holds > 0);
+    holds--;
+}
+
+static const struct blob_ops fake_ops = {.hold = fake_hold, .drop = fake_drop};
+static struct blob blob = {.ops = &fake_ops, .element_id = "se-09"};
 
 static void
 put_auth(void *arg, struct buf *out)
@@ -53,6 +71,7 @@ tear_down(void **state)
     (void)state;
     registry_remote_close(&g);
     registry_remote_close(&g); /* harmless */
+    assert_int_equal(holds, 0);
     admin_world_close(&w);
     return 0;
 }
@@ -116,6 +135,7 @@ lookup_err(uint64_t file)
 {
     struct registry_lookup r = lookup(file);
 
+    blob_drop(&r.blob);
     if (r.err == ERR_OK)
         meta_file_release(&r.file);
     return r.err;
@@ -145,6 +165,7 @@ test_push_and_lookup(void **state)
     r = lookup(2);
     assert_int_equal(r.err, ERR_OK);
     assert_ptr_equal(r.blob, &blob);
+    blob_drop(&r.blob);
     index_sample(&want, 2);
     want.attr.seq = 2;
     want.attr.element_uuid = se9;
@@ -166,23 +187,22 @@ test_push_and_lookup(void **state)
 static void
 test_elements(void **state)
 {
-    struct registry_remote_element many[REGISTRY_ELEMENTS_MAX + 1];
     struct registry_element e[2];
     struct registry_lookup r;
     struct fault f = {0};
+    struct blob *b;
     (void)state;
 
     assert_int_equal(registry_elements(g, e, 2), 1);
     assert_ptr_equal(e[0].blob, &blob);
     assert_int_equal(e[0].mode, BLOB_RW);
     assert_int_equal(e[0].priority, 7);
-    assert_ptr_equal(registry_element(g, "se-09"), &blob);
+    blob_drop(&e[0].blob);
+    b = registry_element(g, "se-09");
+    assert_ptr_equal(b, &blob);
+    assert_int_equal(holds, 2); /* the list's, and ours */
+    blob_drop(&b);
     assert_null(registry_element(g, "se-01"));
-    memset(many, 0, sizeof(many));
-    assert_int_equal(
-        registry_remote_set(g, many, REGISTRY_ELEMENTS_MAX + 1, &f),
-        ERR_TOOBIG);
-    assert_int_equal(registry_elements(g, e, 2), 1); /* the old one stays */
     (void)push_at(&se9, "se-09", 0, "p1");
     admin_world_ok(registry_remote_set(g, NULL, 0, &f), &f);
     r = lookup(1);

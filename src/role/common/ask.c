@@ -181,7 +181,8 @@ ask_begin(struct ask *a)
     buf_clear(&a->answer);
     buf_clear(&a->fields);
     if (a->n_piece)
-        buf_add_str(&a->fields, "Content-Type: application/octet-stream\r\n");
+        buf_printf(&a->fields, "Content-Type: %s\r\n",
+                   a->type ? a->type : "application/octet-stream");
     if (a->auth)
         a->auth->fields(a->auth->arg, &a->fields);
     a->req = (struct fetch_request){

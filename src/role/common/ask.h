@@ -30,6 +30,7 @@ struct ask {
     enum http_method method;
     const struct ask_auth *auth; /* or NULL */
     bool again;
+    const char *type; /* of the body; NULL: application/octet-stream */
     struct dur patience;
     struct buf target; /* ask_init() makes them */
     struct buf fields;

@@ -15,7 +15,7 @@ struct remote {
     struct registry_remote_conf conf;
     pthread_mutex_t lock; /* for all that follows */
     struct breaker breaker;
-    struct registry_remote_element element[REGISTRY_ELEMENTS_MAX];
+    struct registry_remote_element *element; /* by id */
     unsigned n;
     unsigned pending;
     struct registry_stats stats;
@@ -137,7 +137,7 @@ blob_of(struct remote *m, const struct file_attr *a)
         if (uuid_is_nil(&e->uuid)
                 ? strcmp(e->blob->element_id, a->element_id) == 0
                 : uuid_eq(&e->uuid, &a->element_uuid))
-            b = e->blob;
+            b = blob_hold(e->blob);
     }
     (void)pthread_mutex_unlock(&m->lock);
     return b;
@@ -152,8 +152,9 @@ r_elements(struct registry *g, struct registry_element *out, unsigned max)
     (void)pthread_mutex_lock(&m->lock);
     n = m->n;
     for (unsigned i = 0; i < n && i < max; i++)
-        out[i] = (struct registry_element){
-            m->element[i].blob, m->element[i].mode, m->element[i].priority};
+        out[i] = (struct registry_element){blob_hold(m->element[i].blob),
+                                           m->element[i].mode,
+                                           m->element[i].priority};
     (void)pthread_mutex_unlock(&m->lock);
     return n;
 }
@@ -167,7 +168,7 @@ r_element(struct registry *g, const char *element_id)
     (void)pthread_mutex_lock(&m->lock);
     for (unsigned i = 0; i < m->n && !b; i++)
         if (strcmp(m->element[i].blob->element_id, element_id) == 0)
-            b = m->element[i].blob;
+            b = blob_hold(m->element[i].blob);
     (void)pthread_mutex_unlock(&m->lock);
     return b;
 }
@@ -180,20 +181,37 @@ by_id(const void *a, const void *b)
     return strcmp(x->blob->element_id, y->blob->element_id);
 }
 
+static void
+list_drop(struct registry_remote_element *e, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        blob_drop(&e[i].blob);
+    free(e);
+}
+
 enum err
 registry_remote_set(struct registry *g, const struct registry_remote_element *e,
                     unsigned n, struct fault *f)
 {
+    struct registry_remote_element *copy = calloc(n ? n : 1, sizeof(*copy));
+    struct registry_remote_element *before;
     struct remote *m = self(g);
+    unsigned n_before;
 
-    if (n > REGISTRY_ELEMENTS_MAX)
-        return fault_set(f, ERR_TOOBIG, "set", "number of elements");
+    if (!copy)
+        return fault_set(f, ERR_NOMEM, "set", "elements");
+    for (unsigned i = 0; i < n; i++) {
+        copy[i] = e[i];
+        (void)blob_hold(copy[i].blob);
+    }
+    qsort(copy, n, sizeof(*copy), by_id);
     (void)pthread_mutex_lock(&m->lock);
-    if (n)
-        memcpy(m->element, e, n * sizeof(*e));
-    qsort(m->element, n, sizeof(*e), by_id);
+    before = m->element;
+    n_before = m->n;
+    m->element = copy;
     m->n = n;
     (void)pthread_mutex_unlock(&m->lock);
+    list_drop(before, n_before);
     return ERR_OK;
 }
 
@@ -546,6 +564,7 @@ registry_remote_close(struct registry **g)
     m = self(*g);
     *g = NULL;
     assert(m->pending == 0);
+    list_drop(m->element, m->n);
     fetch_peer_close(&m->peer);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);

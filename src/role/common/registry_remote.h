@@ -38,9 +38,8 @@ struct registry_remote_element {
     enum blob_mode mode;
     int priority;
 };
-/* From any thread. Copied; a blob that was in the list before must live until
- * nobody who has got it uses it any more. ERR_TOOBIG: more than
- * REGISTRY_ELEMENTS_MAX, and the old list stays. */
+/* From any thread. Copied, and the blobs are held. ERR_NOMEM: the old list
+ * stays. */
 enum err
 registry_remote_set(struct registry *g, const struct registry_remote_element *e,
                     unsigned n, struct fault *f);

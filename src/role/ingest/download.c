@@ -138,14 +138,17 @@ search_done(struct search *s)
 {
     struct download *d = container_of(s, struct download, search);
 
+    struct blob *b = s->blob;
+
     if (s->err == ERR_OK)
-        download_opened(d, s->blob, s->open.reader);
+        download_opened(d, b, s->open.reader);
     else if (s->err != ERR_NOENT)
         unreadable(d, s->err, &s->fault);
     else if (d->away)
         unreadable(d, ERR_IO, NULL);
     else
         not_found(d);
+    blob_drop(&b);
 }
 
 /* The registry may be behind or away: the elements know what they hold. */
@@ -161,14 +164,16 @@ static void
 open_done(struct blob_open *r)
 {
     struct download *d = container_of(r, struct download, open);
+    struct blob *b = d->open_blob;
 
     if (r->err == ERR_OK) {
-        download_opened(d, d->open_blob, r->reader);
+        download_opened(d, b, r->reader);
     } else if (r->err == ERR_NOENT) {
         download_search(d);
     } else {
         unreadable(d, r->err, &r->fault);
     }
+    blob_drop(&b);
 }
 
 static void

@@ -64,6 +64,7 @@ static void
 metadata_searched(struct search *s)
 {
     struct metadata *m = container_of(s, struct metadata, search);
+    struct blob *b = s->blob;
     struct blob_info info;
 
     if (s->err == ERR_OK) {
@@ -75,6 +76,7 @@ metadata_searched(struct search *s)
     } else {
         reply_unasked(m->call, &s->fault);
     }
+    blob_drop(&b);
     free(m);
 }
 
@@ -87,6 +89,7 @@ metadata_done(struct registry_lookup *r)
     if (r->err == ERR_OK) {
         reply_attr(c, &r->file.attr);
         meta_file_release(&r->file);
+        blob_drop(&r->blob);
         free(m);
         return;
     }
@@ -345,6 +348,7 @@ struct deletion {
     struct search search;
     struct blob *blob;
     struct blob_delete del;
+    struct pull_wait wait;
 };
 
 static void
@@ -381,6 +385,26 @@ reply_readonly(struct deletion *d)
                     "Cannot delete file from read-only Storage Element");
 }
 
+/* Admin has heard of it, or will. */
+static void
+deletion_told(struct pull_wait *w)
+{
+    struct deletion *d = container_of(w, struct deletion, wait);
+
+    reply_empty(d->call, 204);
+    blob_drop(&d->blob);
+    free(d);
+}
+
+static void
+deletion_tell(struct deletion *d)
+{
+    d->wait.loop = d->call->x->loop;
+    d->wait.ready = deletion_told;
+    memcpy(d->wait.element_id, d->blob->element_id, sizeof(d->wait.element_id));
+    pull_now(d->g->conf.pull, &d->wait);
+}
+
 static void
 deletion_done(struct blob_delete *r)
 {
@@ -391,6 +415,10 @@ deletion_done(struct blob_delete *r)
     count_delete(&d->g->counts, r->err == ERR_OK);
     switch (r->err) {
     case ERR_OK:
+        if (d->g->conf.pull) {
+            deletion_tell(d);
+            return;
+        }
         reply_empty(c, 204);
         break;
     case ERR_NOENT:
@@ -406,9 +434,11 @@ deletion_done(struct blob_delete *r)
     default:
         reply_fault(c, &r->fault);
     }
+    blob_drop(&d->blob);
     free(d);
 }
 
+/* B's hold is the deletion's. */
 static void
 deletion_go(struct deletion *d, struct blob *b)
 {

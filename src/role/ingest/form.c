@@ -169,7 +169,7 @@ scan_event(struct upload *u, struct multipart_event *ev)
             return SCAN_REFUSED;
         }
         if (place_due(u) && !upload_place(u))
-            return SCAN_REFUSED;
+            return u->waiting ? SCAN_WAIT : SCAN_REFUSED;
         break;
     case MULTIPART_DATA:
         if (!f->in_file) {

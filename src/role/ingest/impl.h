@@ -3,6 +3,7 @@
  *   ingest.c    birth, routes
  *   params.c    what the client says about an upload
  *   place.c     which element
+ *   place_view.c  the same, where they are in other processes
  *   upload.c    one upload from head to 201
  *   form.c      its body when it is multipart/form-data
  *   intake.c    the bytes: lanes, blocks, element
@@ -16,6 +17,7 @@
 #ifndef ROLE_INGEST_IMPL_H
 #define ROLE_INGEST_IMPL_H
 
+#include "core/select.h"
 #include "obs/log.h"
 #include "obs/metric.h"
 #include "role/common/file.h"
@@ -25,6 +27,8 @@
 #include "role/ingest/lanes.h"
 #include "role/ingest/params.h"
 #include "role/ingest/intake.h"
+#include "role/ingest/monitor.h"
+#include "role/ingest/pull.h"
 #include <stdatomic.h>
 
 #define EXCLUDED_MAX 32
@@ -39,7 +43,9 @@ struct ingest_loop {
     struct cache *cache;
     uint8_t random[256]; /* for file ids */
     unsigned random_left;
-    _Atomic(unsigned) large; /* large uploads on this loop */
+    _Atomic(unsigned) large;  /* large uploads on this loop */
+    struct view_part *part;   /* used last, held; NULL: none */
+    struct select_live *live; /* beside part->snap->e */
 };
 
 struct ingest {
@@ -71,15 +77,45 @@ struct place {
         char element_id[65];
         bool room;            /* it refused for lack of room, else it failed */
     } excluded[EXCLUDED_MAX]; /* in earlier attempts (ING-118) */
+    /* of the last choice */
+    enum view_source from; /* VIEW_SOURCES: none */
+    bool asked;            /* its breaker waits for place_report() */
+    uint32_t period;
 };
 
-/* The element for the next upload, or NULL with *R (503, or 507 with the list
- * of why in DETAILS, which may be NULL). */
-struct blob *place_choose(struct ingest *g, const struct place *p,
-                          struct refusal *r, struct buf *details);
+/* The element for the next upload, held, or NULL with *R (503, or 507 with the
+ * list of why in DETAILS, which may be NULL). IL is where it is asked, and may
+ * be NULL without a monitor. */
+struct blob *
+place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
+             struct refusal *r, struct buf *details);
 /* ROOM: it has none, which is no failure. False: too many already. */
 bool place_exclude(struct place *p, const char *element_id, bool room);
 void selection_explain(struct call *c); /* the route behind `se why` */
+
+/* ---- place.c, for place_view.c ---- */
+
+void place_request(struct ingest *g, const struct place *p,
+                   struct select_request *q);
+void
+place_refuse(const struct place *p, enum select_kind kind, struct refusal *r);
+void
+place_verdict(struct buf *b, const struct select_element *e,
+              const struct blob_capacity *c, const struct select_verdict *v);
+
+/* ---- place_view.c ---- */
+
+struct blob *place_far(struct ingest *g, struct ingest_loop *il,
+                       struct place *p, struct refusal *r, struct buf *details);
+void place_far_explain(struct ingest *g, struct ingest_loop *il,
+                       const struct place *p, struct buf *b);
+/* Nothing of Admin is at hand: monitor_ask_admin() may help. */
+bool place_admin_asks(struct ingest *g, struct ingest_loop *il);
+/* What became of the last choice, which was ELEMENT_ID. Harmless without. */
+void place_report(struct ingest *g, struct ingest_loop *il, struct place *p,
+                  const char *element_id, enum breaker_outcome o);
+/* On the loop's thread, or when none runs. */
+void place_forget(struct ingest_loop *il);
 
 /* ---- upload.c, form.c ---- */
 
@@ -94,8 +130,8 @@ struct search {
     struct uuid file_id;
     void (*done)(struct search *s);
     /* The result. With ERR_OK the file is open as open.reader, the caller's to
-     * close, at BLOB. ERR_NOENT: no element has it. Else (and FAULT) none that
-     * could be asked has it. */
+     * close, at BLOB, which is held, the caller's to drop. ERR_NOENT: no
+     * element has it. Else (and FAULT) none that could be asked has it. */
     enum err err;
     struct fault fault;
     struct blob *blob;

@@ -46,6 +46,7 @@ ingest_adjust(struct ingest *g, const struct ingest_conf *c)
     g->conf.ttl_days = c->ttl_days;
     g->conf.attempts = c->attempts;
     g->conf.fill_width = c->fill_width;
+    g->conf.breakers = c->breakers;
     g->conf.verify_reads = c->verify_reads;
 }
 
@@ -91,6 +92,7 @@ void
 ingest_loop_quiesce(struct ingest *g, struct loop *l)
 {
     cache_clear(ingest_loop_of(g, l)->cache);
+    place_forget(ingest_loop_of(g, l));
 }
 
 void
@@ -101,8 +103,10 @@ ingest_close(struct ingest **gp)
     *gp = NULL;
     if (g == NULL)
         return;
-    for (unsigned i = 0; i < g->n_loops; i++)
+    for (unsigned i = 0; i < g->n_loops; i++) {
         cache_close(&g->loop[i].cache);
+        place_forget(&g->loop[i]);
+    }
     free(g->loop);
     free(g);
 }

@@ -10,11 +10,14 @@
 #ifndef ROLE_INGEST_INGEST_H
 #define ROLE_INGEST_INGEST_H
 
+#include "core/breaker.h"
 #include "hash/hash.h"
 #include "port/registry.h"
 #include "role/common/route.h"
 
 struct ingest;
+struct monitor;
+struct pull;
 struct metrics;
 struct log;
 
@@ -38,6 +41,11 @@ struct ingest_conf {
     size_t cache_entries; /* open files kept per loop */
     const struct hash_kernels *hash;
     struct registry *registry;
+    /* Where elements are in other processes: what is chosen from, and how their
+     * logs come to Admin. NULL: the registry's elements, which feed it. */
+    struct monitor *monitor;
+    struct pull *pull;
+    struct breaker_conf breakers; /* of them */
     struct metrics *metrics;
     struct mono (*clock)(void); /* for durations; NULL: not measured */
     struct log *log;
@@ -46,8 +54,9 @@ struct ingest_conf {
 /* LOOPS: all that will call. Before they run. */
 enum err ingest_open(struct ingest **out, const struct ingest_conf *c,
                      struct loop **loops, unsigned n_loops, struct fault *f);
-/* Other file_max, retention, ttl_days, attempts, fill_width, datacenter and
- * verify_reads from now on; the rest of C is not read. While no loop runs. */
+/* Other file_max, retention, ttl_days, attempts, fill_width, datacenter,
+ * breakers and verify_reads from now on; the rest of C is not read. While no
+ * loop runs. */
 void ingest_adjust(struct ingest *g, const struct ingest_conf *c);
 /* When the loops have stopped. */
 void ingest_close(struct ingest **g);

@@ -104,6 +104,7 @@ monitor_turn(struct monitor *m)
         round_drive(m);
         admin_drive(m);
         view_drive(m);
+        elements_drive(m);
         if (m->waits_over)
             waits_release(m); /* behind the view that they wait for */
     } while (m->turn_again);

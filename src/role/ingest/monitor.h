@@ -55,6 +55,17 @@ struct monitor_admin {
     void (*list)(struct monitor_admin *a, struct monitor_admin_ask *q);
 };
 
+/* An element that is known, with an address. Valid during the call; BLOB is to
+ * be held by whoever keeps it. */
+struct monitor_element {
+    const char *element_id;
+    const char *endpoint;
+    struct uuid uuid; /* nil: not known yet */
+    int mode;         /* enum blob_mode; -1: not known yet */
+    int priority;
+    struct blob *blob;
+};
+
 struct monitor_conf {
     const char *instance_id;     /* "": made from SEED; copied */
     struct coord *coord;         /* NULL: there is none, Admin only (CAP-017) */
@@ -81,6 +92,10 @@ struct monitor_conf {
     /* An epoch was acquired (for Admin's floor); may be NULL. */
     void (*acquired)(void *arg, uint64_t epoch);
     void *acquired_arg;
+    /* Which elements there are has changed, or where, or whose; on the
+     * monitor's loop. May be NULL. */
+    void (*elements)(void *arg, const struct monitor_element *e, unsigned n);
+    void *elements_arg;
     uint64_t seed;
     struct mono (*clock)(void); /* CLOCK_BOOTTIME, for what may have waited;
                                    NULL: the loop's */

@@ -73,6 +73,17 @@ close_address(struct mon_element *e)
 }
 
 void
+mon_element_learn(struct monitor *m, struct mon_element *e,
+                  const struct capacity *cap)
+{
+    if (!e->have || e->cap.mode != cap->mode ||
+        !uuid_eq(&e->cap.element_uuid, &cap->element_uuid))
+        m->elements_told = false;
+    e->cap = *cap;
+    e->have = true;
+}
+
+void
 mon_element_show(struct mon_element *e)
 {
     const struct capacity *c = &e->cap;
@@ -171,6 +182,7 @@ mon_element_put(struct monitor *m, const char *id, const char *endpoint)
     e->endpoint = copy;
     close_address(e);
     open_address(m, e);
+    m->elements_told = false;
     return e;
 }
 
@@ -181,6 +193,7 @@ mon_element_free(struct monitor *m, struct mon_element *e)
     m->n_elements--;
     free(m->sorted);
     m->sorted = NULL;
+    m->elements_told = false;
     close_address(e);
     free(e->endpoint);
     free(e);
@@ -217,6 +230,42 @@ elements_sorted(struct monitor *m)
     if (m->sorted)
         qsort((void *)m->sorted, n, sizeof(struct mon_element *), by_id);
     return m->sorted;
+}
+
+static int
+mode_of(const struct mon_element *e)
+{
+    return e->have ? e->cap.mode : e->mode == RELOAD_MODE_NONE ? -1 : e->mode;
+}
+
+void
+elements_drive(struct monitor *m)
+{
+    struct mon_element **all = elements_sorted(m);
+    struct monitor_element *list;
+    unsigned n = 0;
+
+    if (m->elements_told || m->conf.elements == NULL || all == NULL)
+        return;
+    list = malloc(sizeof(*list) * (m->n_elements + 1));
+    if (list == NULL)
+        return; /* at the next turn again */
+    for (uint32_t i = 0; i < m->n_elements; i++) {
+        const struct mon_element *e = all[i];
+
+        if (e->blob == NULL || e->gone)
+            continue;
+        list[n++] = (struct monitor_element){
+            .element_id = e->id,
+            .endpoint = e->endpoint,
+            .uuid = e->have ? e->cap.element_uuid : (struct uuid){{0}},
+            .mode = mode_of(e),
+            .priority = e->priority,
+            .blob = e->blob};
+    }
+    m->elements_told = true;
+    m->conf.elements(m->conf.elements_arg, list, n);
+    free(list);
 }
 
 void

@@ -179,6 +179,7 @@ struct monitor {
     struct map elements;
     uint32_t n_elements;
     struct mon_element **sorted; /* by id; NULL: to be made anew */
+    bool elements_told;          /* conf.elements() has what there is */
 
     /* polls */
     struct poll poll;
@@ -261,6 +262,11 @@ struct mon_element *mon_element_unlisted(struct monitor *m, const char *id);
 void mon_element_settle(struct monitor *m, struct mon_element *e);
 /* All of them, by id; NULL when there is no memory. */
 struct mon_element **elements_sorted(struct monitor *m);
+/* Tells of them, if there is something to tell. */
+void elements_drive(struct monitor *m);
+/* CAP is what the store has of it. */
+void mon_element_learn(struct monitor *m, struct mon_element *e,
+                       const struct capacity *cap);
 void mon_element_show(struct mon_element *e); /* its numbers, to its blob */
 struct mon_peer *mon_peer_hold(struct mon_peer *p);
 void mon_peer_drop(struct mon_peer **p);

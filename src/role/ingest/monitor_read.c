@@ -136,8 +136,7 @@ take(struct mon_read *d)
                     F_STR("se_id", e->id), F_STR("detail", why.text));
         return false;
     }
-    e->cap = cap;
-    e->have = true;
+    mon_element_learn(d->m, e, &cap);
     if (!e->listed && !e->by_admin && cap.endpoint[0])
         (void)mon_element_put(d->m, e->id, cap.endpoint); /* CAP-058 */
     mon_element_show(e);

@@ -241,6 +241,7 @@ added(struct monitor *m, const struct reload_element *r, bool first)
     }
     e->listed = true;
     e->gone = false;
+    m->elements_told = false;
     take_entry(m, e, r);
     if (!first)
         log_info(m->conf.log, "SE added", F_STR("se_id", e->id),
@@ -264,6 +265,7 @@ removed(struct monitor *m, const struct reload_element *r)
     e->slot = POLL_NO_SLOT;
     e->listed = false;
     e->gone = true;
+    m->elements_told = false;
     write_clean(m, e->id); /* the leader's; others only forget */
     mon_element_settle(m, e);
 }

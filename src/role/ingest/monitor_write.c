@@ -134,8 +134,7 @@ written(struct mon_write *w)
         return;
     }
     if (w->has_cap) {
-        e->cap = w->cap;
-        e->have = true;
+        mon_element_learn(m, e, &w->cap);
         mon_element_show(e);
     }
     for (unsigned i = 0; w->sets && i < 2; i++) {

@@ -2,7 +2,8 @@
  *
  * core/select.h decides; here its inputs are gathered, from memory alone
  * (capacity() does no I/O), and its verdicts are told: as the refusal of an
- * upload and as the answer behind `artstore se why`.
+ * upload and as the answer behind `artstore se why`. A gateway that has the
+ * elements elsewhere chooses from the monitor's view: place_view.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/select.h"
 #include "role/ingest/impl.h"
@@ -10,12 +11,10 @@
 #include "wire/query.h"
 #include <string.h>
 
-#define UNKNOWN_NEED ((uint64_t)64 * MIB) /* D28 */
-
 _Static_assert(BLOB_SIZE_UNKNOWN == SELECT_SIZE_UNKNOWN,
                "the size of a place is handed on as it is");
 
-struct view {
+struct near_view {
     struct registry_element el[REGISTRY_ELEMENTS_MAX];
     struct blob_capacity cap[REGISTRY_ELEMENTS_MAX];
     struct select_element in[REGISTRY_ELEMENTS_MAX];
@@ -33,7 +32,7 @@ excluded(const struct place *p, const char *id)
 }
 
 static void
-view_fill(struct ingest *g, const struct place *p, struct view *v)
+view_fill(struct ingest *g, const struct place *p, struct near_view *v)
 {
     unsigned n =
         registry_elements(g->conf.registry, v->el, REGISTRY_ELEMENTS_MAX);
@@ -59,64 +58,69 @@ view_fill(struct ingest *g, const struct place *p, struct view *v)
 }
 
 static struct select_result
-view_select(struct ingest *g, const struct place *p, struct view *v)
+view_select(struct ingest *g, const struct place *p, struct near_view *v)
 {
-    const struct select_request q = {
+    struct select_request q;
+
+    place_request(g, p, &q);
+    return select_run(&q, v->in, v->n, v->verdict);
+}
+
+void
+place_request(struct ingest *g, const struct place *p, struct select_request *q)
+{
+    *q = (struct select_request){
         .size = p->size,
-        .unknown_need = UNKNOWN_NEED,
+        .unknown_need = (uint64_t)64 * MIB, /* D28 */
         .mode = select_mode_of(p->retention),
         .datacenter = g->conf.datacenter,
         .fill_width = g->conf.fill_width,
         .turn = atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed),
     };
-
-    return select_run(&q, v->in, v->n, v->verdict);
 }
 
-static void
-verdict_json(struct buf *b, const struct view *v, unsigned i)
+void
+place_verdict(struct buf *b, const struct select_element *e,
+              const struct blob_capacity *c, const struct select_verdict *v)
 {
-    const struct blob_capacity *c = &v->cap[i];
     static const char *const status[] = {"ok", "warning", "critical", "full"};
     static const char *const mode[] = {"edit", "rw", "ro", "ar"};
     char text[200];
 
     buf_add_str(b, "{\"element_id\":");
-    json_out_str(b, slice_str(c->element_id));
+    json_out_str(b, slice_str(e->element_id));
     buf_printf(b,
                ",\"mode\":\"%s\",\"priority\":%d,\"status\":\"%s\","
                "\"location\":",
-               mode[v->el[i].mode], v->el[i].priority, status[c->status]);
-    json_out_str(b, slice_str(c->location));
+               mode[e->mode], e->priority, status[e->status]);
+    json_out_str(b, slice_str(e->location ? e->location : ""));
     buf_printf(b,
                ",\"total\":%llu,\"used\":%llu,\"available\":%llu,"
                "\"inodes_available\":%llu,\"verdict\":\"%s\",\"rank\":%u,"
                "\"need\":%llu,\"have\":%llu,\"reason\":",
                (unsigned long long)c->total, (unsigned long long)c->used,
-               (unsigned long long)c->available,
-               (unsigned long long)c->inodes_available,
-               select_reason_name(v->verdict[i].reason), v->verdict[i].rank,
-               (unsigned long long)v->verdict[i].need,
-               (unsigned long long)v->verdict[i].have);
-    json_out_str(b,
-                 slice_str(select_explain(&v->verdict[i], text, sizeof(text))));
+               (unsigned long long)e->available,
+               (unsigned long long)e->inodes_available,
+               select_reason_name(v->reason), v->rank,
+               (unsigned long long)v->need, (unsigned long long)v->have);
+    json_out_str(b, slice_str(select_explain(v, text, sizeof(text))));
     buf_add_char(b, '}');
 }
 
 static void
-verdicts_json(struct buf *b, const struct view *v)
+verdicts_json(struct buf *b, const struct near_view *v)
 {
     buf_add_char(b, '[');
     for (unsigned i = 0; i < v->n; i++) {
         if (i)
             buf_add_char(b, ',');
-        verdict_json(b, v, i);
+        place_verdict(b, &v->in[i], &v->cap[i], &v->verdict[i]);
     }
     buf_add_char(b, ']');
 }
 
-static void
-refuse_by_kind(const struct place *p, enum select_kind kind, struct refusal *r)
+void
+place_refuse(const struct place *p, enum select_kind kind, struct refusal *r)
 {
     const char *mode = p->retention == RETENTION_PERMANENT ? "rw" : "edit";
     const char *name =
@@ -139,20 +143,28 @@ refuse_by_kind(const struct place *p, enum select_kind kind, struct refusal *r)
                mode);
 }
 
-struct blob *
-place_choose(struct ingest *g, const struct place *p, struct refusal *r,
-             struct buf *details)
+/* All but KEEP are given back. */
+static void
+view_release(struct near_view *v, int keep)
 {
-    struct mono began = count_selection_begin(&g->counts);
-    struct view v;
+    for (unsigned i = 0; i < v->n; i++)
+        if ((int)i != keep)
+            blob_drop(&v->el[i].blob);
+}
+
+static struct blob *
+choose_near(struct ingest *g, const struct place *p, struct refusal *r,
+            struct buf *details)
+{
+    struct near_view v;
     struct select_result res;
 
     view_fill(g, p, &v);
     res = view_select(g, p, &v);
-    count_selection(&g->counts, p->retention, res.chosen >= 0, began);
+    view_release(&v, res.chosen);
     if (res.chosen >= 0)
         return v.el[res.chosen].blob;
-    refuse_by_kind(p, res.kind, r);
+    place_refuse(p, res.kind, r);
     if (details) {
         buf_clear(details);
         buf_add_str(details, "{\"elements\":");
@@ -162,6 +174,18 @@ place_choose(struct ingest *g, const struct place *p, struct refusal *r,
             buf_clear(details);
     }
     return NULL;
+}
+
+struct blob *
+place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
+             struct refusal *r, struct buf *details)
+{
+    struct mono began = count_selection_begin(&g->counts);
+    struct blob *b = g->conf.monitor ? place_far(g, il, p, r, details)
+                                     : choose_near(g, p, r, details);
+
+    count_selection(&g->counts, p->retention, b != NULL, began);
+    return b;
 }
 
 bool
@@ -178,17 +202,32 @@ place_exclude(struct place *p, const char *element_id, bool room)
     return true;
 }
 
+static void
+explain_near(struct ingest *g, const struct place *p, struct buf *b)
+{
+    struct select_result res;
+    struct near_view v;
+
+    view_fill(g, p, &v);
+    res = view_select(g, p, &v);
+    if (res.chosen >= 0)
+        json_out_str(b, slice_str(v.cap[res.chosen].element_id));
+    else
+        buf_add_str(b, "null");
+    buf_add_str(b, ",\"elements\":");
+    verdicts_json(b, &v);
+    view_release(&v, -1);
+}
+
 /* GET /api/v1/selection/explain?size=&retention_policy= */
 void
 selection_explain(struct call *c)
 {
     struct ingest *g = c->role;
     struct place p = {.retention = g->conf.retention};
-    struct select_result res;
     struct slice query = c->x->head->query;
     enum query_result got;
     char text[64];
-    struct view v;
     struct buf b;
     size_t n;
 
@@ -209,18 +248,14 @@ selection_explain(struct call *c)
     }
     /* What JSON readers can hold; larger than any element all the same. */
     p.size = u64_min(p.size, INT64_MAX);
-    view_fill(g, &p, &v);
-    res = view_select(g, &p, &v);
     buf_init(&b, VERDICTS_MAX);
     buf_printf(&b, "{\"size\":%llu,\"retention_policy\":\"%s\",\"choice\":",
                (unsigned long long)p.size,
                p.retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY");
-    if (res.chosen >= 0)
-        json_out_str(&b, slice_str(v.cap[res.chosen].element_id));
+    if (g->conf.monitor)
+        place_far_explain(g, ingest_loop_of(g, c->x->loop), &p, &b);
     else
-        buf_add_str(&b, "null");
-    buf_add_str(&b, ",\"elements\":");
-    verdicts_json(&b, &v);
+        explain_near(g, &p, &b);
     buf_add_char(&b, '}');
     reply_json(c, 200, &b);
     buf_release(&b);

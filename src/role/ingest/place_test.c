@@ -59,10 +59,11 @@ tear_down(void **state)
 static int
 choose(const struct place *p)
 {
+    struct place q = *p;
     struct blob *b;
 
     w.refusal = (struct refusal){0};
-    b = place_choose(&w.g, p, &w.refusal, &w.details);
+    b = place_choose(&w.g, NULL, &q, &w.refusal, &w.details);
     for (unsigned i = 0; b && i < w.registry.n; i++)
         if (b == &w.element[i].blob)
             return (int)i;

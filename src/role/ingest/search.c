@@ -11,6 +11,11 @@
 static void
 search_end(struct search *s, enum err e)
 {
+    if (e != ERR_OK)
+        s->blob = NULL;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->element[i].blob != s->blob)
+            blob_drop(&s->element[i].blob);
     free(s->element);
     s->element = NULL;
     s->err = e;
@@ -23,7 +28,6 @@ search_next(struct search *s)
     struct blob *b;
 
     if (s->at == s->n) {
-        s->blob = NULL;
         search_end(s, s->fault.code ? s->fault.code : ERR_NOENT);
         return;
     }

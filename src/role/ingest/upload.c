@@ -28,6 +28,10 @@ upload_free(struct upload *u)
     intake_release(&u->intake);
     params_release(&u->params);
     buf_release(&u->details);
+    if (u->blob)
+        place_report(u->g, u->il, &u->place, u->blob->element_id,
+                     BREAKER_NEUTRAL); /* nothing can be said of it */
+    blob_drop(&u->blob);
     free(u);
 }
 
@@ -110,6 +114,39 @@ refuse_element(struct upload *u, enum err e, const struct fault *f)
     }
 }
 
+/* What E says of the element: to its breaker, and to the monitor when it is
+ * otherwise than the view has it (CAP-068, REL-060, ING-149). */
+static void
+judge_element(struct upload *u, enum err e)
+{
+    enum breaker_outcome o = BREAKER_NEUTRAL;
+    const char *id = u->blob->element_id;
+    struct monitor *m = u->g->conf.monitor;
+
+    if (m == NULL)
+        return;
+    switch (e) {
+    case ERR_OK:
+        o = BREAKER_SUCCESS;
+        break;
+    case ERR_NOSPC:
+    case ERR_NOINODES:
+        monitor_trouble(m, id, RELOAD_NO_ROOM);
+        break;
+    case ERR_NOENT:
+        monitor_trouble(m, id, RELOAD_NOT_FOUND);
+        break;
+    case ERR_IO:
+    case ERR_TIMEOUT:
+        o = BREAKER_FAILURE;
+        monitor_trouble(m, id, RELOAD_CONNECTION);
+        break;
+    default:
+        break;
+    }
+    place_report(u->g, u->il, &u->place, id, o);
+}
+
 /* ---- 201 ---- */
 
 static void
@@ -136,6 +173,44 @@ reply_created(struct upload *u)
     buf_release(&b);
 }
 
+static void
+pushed(struct registry_push *r)
+{
+    struct upload *u = container_of(r, struct upload, push);
+
+    /* The element has it for good; its log brings it to Admin later. Who reads
+     * it before looks there. */
+    if (r->err != ERR_OK)
+        exchange_header(u->call->x, SLICE("X-Artstore-Route"),
+                        slice_str(u->blob->element_id));
+    reply_created(u);
+}
+
+/* While Admin is up its row comes before the 201 (D25). */
+static void
+upload_stored(struct upload *u)
+{
+    judge_element(u, ERR_OK);
+    if (u->g->conf.pull == NULL || u->attr.seq == 0) {
+        reply_created(u);
+        return;
+    }
+    u->state = UPLOAD_TELL;
+    u->stored = (struct index_change){.seq = u->attr.seq,
+                                      .op = INDEX_PUBLISH,
+                                      .at = u->attr.uploaded_at,
+                                      .row = {.attr = u->attr}};
+    u->push = (struct registry_push){.loop = u->il->loop,
+                                     .done = pushed,
+                                     .element_id = u->blob->element_id,
+                                     .element_uuid = u->attr.element_uuid,
+                                     .since = u->attr.seq - 1,
+                                     .next = u->attr.seq,
+                                     .c = &u->stored,
+                                     .n = 1};
+    registry_push(u->g->conf.registry, &u->push);
+}
+
 /* May another element be asked, now that this one answered E? One that has no
  * room or takes nothing at the moment has not failed: only failures use up the
  * attempts (D28). */
@@ -150,6 +225,8 @@ may_try_again(struct upload *u, enum err e)
     case ERR_AGAIN:
         return place_exclude(&u->place, u->blob->element_id, false);
     case ERR_IO:
+    case ERR_TIMEOUT:
+    case ERR_NOENT: /* it is no element, or none any more (ING-134) */
     case ERR_BUSY:
         return ++u->failures < u->g->conf.attempts &&
                place_exclude(&u->place, u->blob->element_id, false);
@@ -168,9 +245,10 @@ upload_elsewhere(struct upload *u, enum err e, const struct fault *f)
     struct blob *b;
 
     refuse_element(u, e, f);
+    judge_element(u, e);
     if (!may_try_again(u, e))
         return false;
-    b = place_choose(u->g, &u->place, &none_left, &u->details);
+    b = place_choose(u->g, u->il, &u->place, &none_left, &u->details);
     if (b == NULL) {
         /* 507 is said of all elements, with why for each (D06); else the cause
          * is told, not that nothing else was left. */
@@ -179,6 +257,7 @@ upload_elsewhere(struct upload *u, enum err e, const struct fault *f)
         return false;
     }
     u->refusal = (struct refusal){0};
+    blob_drop(&u->blob);
     u->blob = b;
     u->attempt++;
     return true;
@@ -191,7 +270,7 @@ put_done(struct blob_put *r)
 
     u->place.size = u->intake.size; /* by now it is known */
     if (r->err == ERR_OK)
-        reply_created(u);
+        upload_stored(u);
     else if (upload_elsewhere(u, r->err, &r->fault))
         upload_commit(u);
     else
@@ -205,10 +284,11 @@ publish_done(struct blob_publish *r)
 
     u->intake.ticket = NULL; /* used up in any case */
     if (r->err == ERR_OK) {
-        reply_created(u);
+        upload_stored(u);
         return;
     }
     refuse_element(u, r->err, &r->fault);
+    judge_element(u, r->err);
     upload_refuse(u);
 }
 
@@ -292,6 +372,7 @@ intake_mended(struct upload *u)
         return false; /* it was settled before */
     if (!s->refused) {
         refuse_element(u, s->err, &s->fault);
+        judge_element(u, s->err);
         return false;
     }
     if (!upload_elsewhere(u, s->err, &s->fault))
@@ -437,6 +518,17 @@ upload_hold(struct upload *u)
     return true;
 }
 
+/* Admin has answered, or will not in time: what there is now counts. */
+static void
+admin_answered(struct monitor_wait *w)
+{
+    struct upload *u = container_of(w, struct upload, wait);
+
+    u->waiting = false;
+    if (upload_place(u))
+        upload_receive(u);
+}
+
 bool
 upload_place(struct upload *u)
 {
@@ -446,14 +538,25 @@ upload_place(struct upload *u)
     u->params.retention = u->place.retention;
     u->params.has_retention = u->params.placed = true;
     u->place.size = u->known;
-    u->blob = place_choose(u->g, &u->place, &u->refusal, &u->details);
+    u->blob = place_choose(u->g, u->il, &u->place, &u->refusal, &u->details);
     if (u->blob == NULL && u->known == BLOB_SIZE_UNKNOWN &&
         u->refusal.status == 507) {
         /* Nowhere a whole step of room (D28): it may be short all the same. */
         struct place any = u->place;
 
         any.size = 0;
-        u->blob = place_choose(u->g, &any, &u->refusal, &u->details);
+        u->blob = place_choose(u->g, u->il, &any, &u->refusal, &u->details);
+        any.size = u->place.size;
+        u->place = any;
+    }
+    if (u->blob == NULL && !u->asked && place_admin_asks(u->g, u->il)) {
+        u->asked = u->waiting = true;
+        u->refusal = (struct refusal){0};
+        buf_clear(&u->details);
+        u->wait.loop = u->il->loop;
+        u->wait.ready = admin_answered;
+        monitor_ask_admin(u->g->conf.monitor, &u->wait);
+        return false;
     }
     if (u->blob == NULL) {
         upload_refuse(u);

@@ -1,7 +1,9 @@
 /* upload.h - one upload; between upload.c and form.c only.
  *
  *   BEGIN -params-> (move to the gathering loop) -> PLACE -> RECEIVE
- *     RECEIVE -all bytes-> END -hashed, written-> COMMIT -durable-> 201
+ *     PLACE -no element known-> Admin is asked -> PLACE, once
+ *     RECEIVE -all bytes-> END -hashed, written-> COMMIT -durable-> TELL
+ *     TELL -Admin knows, or is not there-> 201
  *     any -refusal-> ABORT -nothing in flight-> the refusal's answer
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -18,6 +20,7 @@ enum upload_state {
     UPLOAD_RECEIVE,
     UPLOAD_END,
     UPLOAD_COMMIT,
+    UPLOAD_TELL,
     UPLOAD_ABORT,
     UPLOAD_DONE,
 };
@@ -49,7 +52,7 @@ struct upload {
     struct params params;
     struct file_attr attr;
     struct place place;
-    struct blob *blob;
+    struct blob *blob; /* held */
     unsigned attempt;  /* number of it; each element asked is one */
     unsigned failures; /* of them, refusals apart (D28) */
     struct intake intake;
@@ -65,9 +68,15 @@ struct upload {
     uint8_t *at;        /* where the read in flight goes */
     bool exact;         /* known is exact */
     bool large;         /* counted in il->large */
+    bool asked;         /* Admin, where to put it */
+    bool waiting;       /* for that answer */
+    struct monitor_wait wait;
+    struct registry_push push;
+    struct index_change stored;
 };
 
-/* Chooses the element and makes the intake ready. False: refused already. */
+/* Chooses the element and makes the intake ready. False: refused already, or
+ * u->waiting, and then the body goes on later by itself. */
 bool upload_place(struct upload *u);
 /* All bytes are in. */
 void upload_received(struct upload *u);

@@ -1,0 +1,458 @@
+/* admin_link.c - see admin_link.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/admin_link.h"
+#include "obs/log.h"
+#include "wire/form.h"
+#include "wire/json.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEYS_EVERY       dur_s(300) /* what Admin says they may be kept for */
+#define RETRY_MIN        dur_s(1)
+#define RETRY_MAX        dur_s(30)
+#define SECRET_MAX_BYTES 1024
+#define BEARER_MAX       ((size_t)8 * KIB)
+#define ANSWER_MAX       ((size_t)64 * KIB)
+
+enum line { LINE_TOKEN, LINE_KEYS, LINES };
+
+/* One of the two questions. */
+struct line_state {
+    struct admin_link *link;
+    struct ask ask;
+    struct timer timer;
+    struct mono asked;
+    struct dur retry;
+    bool wanted;
+    bool busy;
+    bool told; /* that it fails */
+    bool have;
+};
+
+struct admin_link {
+    struct fetch_peer *peer;
+    struct keys *keys;
+    struct log *log;
+    struct dur patience;
+    char *client_id;
+    char *client_secret;
+    struct loop *loop;
+    struct line_state line[LINES];
+    struct buf form; /* of the question for a token; holds the secret */
+    /* keys are taken in by a worker */
+    struct work work;
+    struct buf jwks;
+    bool changed;
+    enum err work_err;
+    struct fault work_fault;
+    bool started, stopping;
+    void (*done)(void *arg);
+    void *done_arg;
+    void (*ready)(void *arg);
+    void *ready_arg;
+    struct task ready_task;
+    struct task wake;
+    pthread_mutex_t lock; /* for all that follows */
+    struct buf token;
+    bool woken;
+    bool have[LINES];
+    char why[160];
+};
+
+static void line_ask(struct line_state *n);
+
+/* ---- what became of a question ---- */
+
+static void
+maybe_over(struct admin_link *k)
+{
+    if (!k->stopping || k->line[LINE_TOKEN].busy || k->line[LINE_KEYS].busy)
+        return;
+    k->stopping = k->started = false;
+    k->done(k->done_arg);
+}
+
+static void
+line_next(struct line_state *n, struct dur in)
+{
+    struct admin_link *k = n->link;
+
+    n->busy = false;
+    if (k->stopping)
+        maybe_over(k);
+    else if (!loop_timer(k->loop, &n->timer, mono_add(k->loop->now, in)))
+        log_error(k->log, "link to Admin: the loop has no timer left");
+}
+
+static void
+line_failed(struct line_state *n, const struct fault *f)
+{
+    struct admin_link *k = n->link;
+    const bool token = n == &k->line[LINE_TOKEN];
+    struct dur in = n->retry;
+    char text[FAULT_TEXT];
+
+    (void)pthread_mutex_lock(&k->lock);
+    (void)snprintf(k->why, sizeof(k->why), "%.*s", (int)sizeof(k->why) - 1,
+                   fault_text(f, text, sizeof(text)));
+    (void)pthread_mutex_unlock(&k->lock);
+    if (!n->told && !k->stopping)
+        log_warning(k->log, "Admin does not give what is asked; tried again",
+                    F_STR("what", token ? "token" : "keys"), F_FAULT(f),
+                    F_TYPE("http_client"));
+    n->told = true;
+    n->retry.ns =
+        n->retry.ns * 2 < RETRY_MAX.ns ? n->retry.ns * 2 : RETRY_MAX.ns;
+    line_next(n, in);
+}
+
+static void
+tell_ready(struct admin_link *k)
+{
+    void (*ready)(void *arg) = k->ready;
+
+    k->ready = NULL;
+    if (ready && !k->stopping)
+        ready(k->ready_arg);
+}
+
+static void
+ready_run(struct loop *l, struct task *t)
+{
+    (void)l;
+    tell_ready(container_of(t, struct admin_link, ready_task));
+}
+
+static void
+line_good(struct line_state *n, struct dur in)
+{
+    struct admin_link *k = n->link;
+    const bool token = n == &k->line[LINE_TOKEN];
+
+    (void)pthread_mutex_lock(&k->lock);
+    k->have[n - k->line] = true;
+    k->why[0] = '\0';
+    (void)pthread_mutex_unlock(&k->lock);
+    if (n->told)
+        log_info(k->log, "Admin gives again what is asked",
+                 F_STR("what", token ? "token" : "keys"));
+    n->told = false;
+    n->retry = RETRY_MIN;
+    if (token)
+        tell_ready(k);
+    line_next(n, in);
+}
+
+/* ---- the token ---- */
+
+static void
+token_keep(struct admin_link *k, struct slice token)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    if (k->token.p)
+        explicit_bzero(k->token.p, k->token.n);
+    buf_clear(&k->token);
+    (void)buf_add_slice(&k->token, token);
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+static bool
+token_ok(struct slice token)
+{
+    for (size_t i = 0; i < token.n; i++)
+        if (token.p[i] <= ' ' || token.p[i] >= 0x7f)
+            return false;
+    return token.n > 0 && token.n < BEARER_MAX;
+}
+
+static void
+token_answered(struct ask *a)
+{
+    struct line_state *n = a->owner;
+    struct json_error e = {0};
+    json_t *o = ask_json(a, &JSON_LIMITS_DEFAULT);
+    struct slice token = json_get_str(o, "access_token", JSON_REQUIRED, &e);
+    int64_t life =
+        json_get_int(o, "expires_in", JSON_OPTIONAL, 1, INT32_MAX, 300, &e);
+    struct fault f = a->fault;
+
+    if (a->err == ERR_OK && (e.text[0] || !token_ok(token)))
+        a->err = fault_set(&f, ERR_IO, "token of Admin",
+                           e.text[0] ? e.text : "malformed");
+    if (a->err == ERR_OK)
+        token_keep(n->link, token);
+    json_decref(o);
+    if (a->answer.p)
+        explicit_bzero(a->answer.p, a->answer.n);
+    explicit_bzero(n->link->form.p, n->link->form.n);
+    buf_clear(&n->link->form);
+    ask_release(a);
+    if (a->err == ERR_OK)
+        line_good(n, dur_ms(life * 750));
+    else
+        line_failed(n, &f);
+}
+
+static void
+token_ask(struct line_state *n)
+{
+    struct admin_link *k = n->link;
+    struct ask *a = &n->ask;
+    bool ok;
+
+    ask_init(a, k->loop, k->peer, ANSWER_MAX);
+    a->method = HTTP_POST;
+    a->owner = n;
+    a->again = true;
+    a->type = "application/x-www-form-urlencoded";
+    a->patience = k->patience;
+    a->done = token_answered;
+    ok =
+        form_add(&k->form, SLICE("grant_type"), SLICE("client_credentials")) &&
+        form_add(&k->form, SLICE("client_id"), slice_str(k->client_id)) &&
+        form_add(&k->form, SLICE("client_secret"), slice_str(k->client_secret));
+    assert(ok); /* its ceiling holds the longest, all escaped */
+    buf_add_str(&a->target, "/api/v1/auth/token");
+    a->piece[a->n_piece++] = buf_slice(&k->form);
+    ask_send(a);
+}
+
+/* ---- the keys ---- */
+
+static void
+keys_work(struct work *w)
+{
+    struct admin_link *k = container_of(w, struct admin_link, work);
+
+    k->work_err =
+        keys_adopt(k->keys, buf_slice(&k->jwks), &k->changed, &k->work_fault);
+}
+
+static void
+keys_done(struct loop *l, struct work *w)
+{
+    struct admin_link *k = container_of(w, struct admin_link, work);
+
+    (void)l;
+    buf_release(&k->jwks);
+    if (k->work_err != ERR_OK) {
+        line_failed(&k->line[LINE_KEYS], &k->work_fault);
+        return;
+    }
+    if (k->changed)
+        log_info(k->log, "Keys of the Admin module taken over");
+    line_good(&k->line[LINE_KEYS], KEYS_EVERY);
+}
+
+static void
+keys_answered(struct ask *a)
+{
+    struct line_state *n = a->owner;
+    struct admin_link *k = n->link;
+    struct fault f = a->fault;
+    enum err e = a->err;
+
+    k->jwks = a->answer;
+    a->answer = (struct buf){0};
+    ask_release(a);
+    if (e != ERR_OK) {
+        buf_release(&k->jwks);
+        line_failed(n, &f);
+        return;
+    }
+    k->work_fault = (struct fault){0};
+    k->work.work = keys_work;
+    k->work.done = keys_done;
+    loop_work(k->loop, &k->work);
+}
+
+static void
+keys_ask(struct line_state *n)
+{
+    struct ask *a = &n->ask;
+
+    ask_init(a, n->link->loop, n->link->peer, ANSWER_MAX);
+    a->method = HTTP_GET;
+    a->owner = n;
+    a->again = true;
+    a->patience = n->link->patience;
+    a->done = keys_answered;
+    buf_add_str(&a->target, "/.well-known/jwks.json");
+    ask_send(a);
+}
+
+/* ---- when ---- */
+
+static void
+line_ask(struct line_state *n)
+{
+    struct admin_link *k = n->link;
+
+    if (!n->wanted || n->busy || k->stopping)
+        return;
+    loop_timer_stop(k->loop, &n->timer);
+    n->busy = true;
+    n->asked = k->loop->now;
+    if (n == &k->line[LINE_TOKEN])
+        token_ask(n);
+    else
+        keys_ask(n);
+}
+
+static void
+timer_fired(struct loop *l, struct timer *t)
+{
+    (void)l;
+    line_ask(container_of(t, struct line_state, timer));
+}
+
+static void
+woken(struct loop *l, struct task *t)
+{
+    struct admin_link *k = container_of(t, struct admin_link, wake);
+    struct line_state *n = &k->line[LINE_TOKEN];
+
+    (void)pthread_mutex_lock(&k->lock);
+    k->woken = false;
+    (void)pthread_mutex_unlock(&k->lock);
+    if (k->started && mono_sub(l->now, n->asked).ns >= RETRY_MIN.ns)
+        line_ask(n);
+}
+
+void
+admin_link_refused(struct admin_link *k)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    if (k->loop && !k->woken) {
+        k->woken = true;
+        loop_post(k->loop, &k->wake);
+    }
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+/* ---- for others ---- */
+
+static void
+put_fields(void *arg, struct buf *out)
+{
+    struct admin_link *k = arg;
+
+    (void)pthread_mutex_lock(&k->lock);
+    if (k->token.n)
+        buf_printf(out, "Authorization: Bearer %s\r\n", buf_str(&k->token));
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+struct ask_auth
+admin_link_auth(struct admin_link *k)
+{
+    return (struct ask_auth){put_fields, k};
+}
+
+struct fetch_peer *
+admin_link_peer(struct admin_link *k)
+{
+    return k->peer;
+}
+
+void
+admin_link_status(struct admin_link *k, struct admin_link_status *out)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    out->has_token = k->have[LINE_TOKEN] || !k->line[LINE_TOKEN].wanted;
+    out->has_keys = k->have[LINE_KEYS] || !k->line[LINE_KEYS].wanted;
+    memcpy(out->why, k->why, sizeof(out->why));
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+/* ---- birth and end ---- */
+
+enum err
+admin_link_open(struct admin_link **out, struct fetch *f,
+                const struct admin_link_conf *conf, struct fault *fault)
+{
+    struct admin_link *k = calloc(1, sizeof(*k));
+    enum err e = ERR_OK;
+
+    *out = NULL;
+    if (!k)
+        return fault_set(fault, ERR_NOMEM, "open", "link to Admin");
+    (void)pthread_mutex_init(&k->lock, NULL);
+    k->keys = conf->keys;
+    k->log = conf->log;
+    k->patience = conf->patience;
+    k->wake.run = woken;
+    k->ready = conf->ready;
+    k->ready_arg = conf->arg;
+    k->ready_task.run = ready_run;
+    buf_init(&k->token, BEARER_MAX);
+    buf_init(&k->form, 8 * KIB);
+    for (unsigned i = 0; i < LINES; i++) {
+        k->line[i].link = k;
+        k->line[i].retry = RETRY_MIN;
+        k->line[i].timer.fire = timer_fired;
+    }
+    k->line[LINE_TOKEN].wanted = conf->client_id[0] != '\0';
+    k->line[LINE_KEYS].wanted = conf->keys != NULL;
+    k->client_id = strdup(conf->client_id);
+    k->client_secret = strdup(conf->client_secret);
+    if (!k->client_id || !k->client_secret)
+        e = fault_set(fault, ERR_NOMEM, "open", "link to Admin");
+    else if (strlen(k->client_id) > SECRET_MAX_BYTES ||
+             strlen(k->client_secret) > SECRET_MAX_BYTES)
+        e = fault_set(fault, ERR_TOOBIG, "open", "credentials");
+    if (e == ERR_OK)
+        e = fetch_peer_open(f, conf->url, &k->peer, fault);
+    if (e != ERR_OK)
+        admin_link_close(&k);
+    *out = k;
+    return e;
+}
+
+void
+admin_link_start(struct admin_link *k, struct loop *l)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    k->loop = l;
+    (void)pthread_mutex_unlock(&k->lock);
+    k->started = true;
+    for (unsigned i = 0; i < LINES; i++)
+        line_ask(&k->line[i]);
+    if (!k->line[LINE_TOKEN].wanted)
+        loop_post(l, &k->ready_task);
+}
+
+void
+admin_link_stop(struct admin_link *k, void (*done)(void *arg), void *arg)
+{
+    k->done = done;
+    k->done_arg = arg;
+    k->stopping = true;
+    for (unsigned i = 0; i < LINES; i++) {
+        loop_timer_stop(k->loop, &k->line[i].timer);
+        if (k->line[i].busy)
+            ask_cancel(&k->line[i].ask);
+    }
+    maybe_over(k);
+}
+
+void
+admin_link_close(struct admin_link **kp)
+{
+    struct admin_link *k = *kp;
+
+    *kp = NULL;
+    if (!k)
+        return;
+    fetch_peer_close(&k->peer);
+    if (k->client_secret)
+        explicit_bzero(k->client_secret, strlen(k->client_secret));
+    if (k->token.p)
+        explicit_bzero(k->token.p, k->token.n);
+    free(k->client_id);
+    free(k->client_secret);
+    buf_release(&k->token);
+    buf_release(&k->form);
+    (void)pthread_mutex_destroy(&k->lock);
+    free(k);
+}

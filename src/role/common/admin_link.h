@@ -1,0 +1,63 @@
+/* admin_link.h - what a process needs of an Admin elsewhere before it can do
+ * anything else: a token for itself, and the keys that tokens of others are
+ * verified with.
+ *
+ *     POST /api/v1/auth/token       client credentials (ING-189); asked anew
+ *                                   when three quarters of its life are over
+ *     GET  /.well-known/jwks.json   every KEYS_EVERY, so that a rotation is
+ *                                   seen; into sec/keys (keys_adopt())
+ *
+ * Both are tried again after 1, 2, 4 ... 30 s for as long as Admin does not
+ * answer; what there was stays until then. One question of each kind at a time
+ * (ING-192). All on one loop; the token is given out on any thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLE_COMMON_ADMIN_LINK_H
+#define ROLE_COMMON_ADMIN_LINK_H
+
+#include "role/common/ask.h"
+#include "sec/keys.h"
+
+struct admin_link;
+struct log;
+
+struct admin_link_conf {
+    const char *url;           /* http(s)://host[:port][/prefix] */
+    const char *client_id;     /* "": no token is asked for; copied */
+    const char *client_secret; /* copied, and wiped in the end */
+    struct keys *keys;         /* NULL: no keys are asked for */
+    struct dur patience;       /* for an answer */
+    /* The first token has come, or none is wanted; on the loop, once, and never
+     * inside admin_link_start(). May be NULL. */
+    void (*ready)(void *arg);
+    void *arg;
+    struct log *log;
+};
+
+/* F must outlive it. ERR_INVAL, ERR_UNSUPPORTED as fetch_peer_open(). */
+enum err
+admin_link_open(struct admin_link **out, struct fetch *f,
+                const struct admin_link_conf *conf, struct fault *fault);
+/* Both on L's thread; DONE there, when nothing is under way any more. */
+void admin_link_start(struct admin_link *k, struct loop *l);
+void admin_link_stop(struct admin_link *k, void (*done)(void *arg), void *arg);
+/* After the stop, or when it was never started. Sets *K to NULL; accepts NULL.
+ * The peer is closed, so loops must go on (fetch_peer_close()). */
+void admin_link_close(struct admin_link **k);
+
+/* Requests that want our token: they get none while there is none. K must
+ * outlive them. */
+struct ask_auth admin_link_auth(struct admin_link *k);
+/* From any thread: somebody was refused with the token of now. It is asked for
+ * anew, but not more often than once a second (ING-190, ING-192). */
+void admin_link_refused(struct admin_link *k);
+struct fetch_peer *admin_link_peer(struct admin_link *k);
+
+struct admin_link_status {
+    bool has_token; /* or none is wanted */
+    bool has_keys;  /* the same */
+    char why[160];  /* the last thing that failed, or "" */
+};
+/* From any thread. */
+void admin_link_status(struct admin_link *k, struct admin_link_status *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* admin_list.c - see admin_list.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/admin_list.h"
+
+#define LIST_MAX ((size_t)16 * MIB)
+
+static void list_ask(struct admin_list *g);
+
+static void
+answered(struct ask *a)
+{
+    struct admin_list *g = a->owner;
+    struct monitor_admin_ask *q = g->q;
+
+    if (a->status == 404 && !g->second) {
+        g->second = true;
+        ask_release(a);
+        list_ask(g);
+        return;
+    }
+    if (a->status == 401)
+        admin_link_refused(g->link);
+    q->err = a->err;
+    q->fault = a->fault;
+    if (a->err == ERR_OK) {
+        buf_release(&q->out);
+        q->out = a->answer;
+        a->answer = (struct buf){0};
+    }
+    ask_release(a);
+    g->q = NULL;
+    q->done(q);
+}
+
+static void
+list_ask(struct admin_list *g)
+{
+    struct ask *a = &g->ask;
+
+    ask_init(a, g->q->loop, admin_link_peer(g->link), LIST_MAX);
+    a->method = HTTP_GET;
+    a->owner = g;
+    a->auth = &g->auth;
+    a->again = true;
+    a->patience = g->q->patience;
+    a->done = answered;
+    buf_add_str(&a->target,
+                g->second ? "/api/v1/storage-elements"
+                          : "/api/v1/internal/storage-elements/available");
+    ask_send(a);
+}
+
+static void
+list(struct monitor_admin *m, struct monitor_admin_ask *q)
+{
+    struct admin_list *g = container_of(m, struct admin_list, admin);
+
+    assert(g->q == NULL);
+    g->q = q;
+    g->second = false;
+    list_ask(g);
+}
+
+void
+admin_list_init(struct admin_list *a, struct admin_link *link)
+{
+    *a = (struct admin_list){
+        .admin.list = list, .link = link, .auth = admin_link_auth(link)};
+}

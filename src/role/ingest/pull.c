@@ -1,0 +1,563 @@
+/* pull.c - see pull.h. SPDX-License-Identifier: Apache-2.0 */
+#include "role/ingest/pull.h"
+#include "base/map.h"
+#include "obs/log.h"
+#include "wire/changes.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+#define WAIT_MAX  dur_s(2)
+#define RETRY_MIN dur_s(1)
+#define RETRY_MAX dur_s(60)
+
+enum pull_state { PULL_IDLE, PULL_QUEUED, PULL_BUSY };
+
+struct pull_element {
+    struct pull *p;
+    char id[65];
+    char url[256];
+    struct uuid uuid;
+    struct blob *blob;
+    struct fetch_peer *peer; /* NULL until the first page */
+    enum pull_state state;
+    bool listed;
+    bool told;      /* that it fails */
+    uint64_t seen;  /* Admin has its log up to there */
+    uint64_t round; /* number of its last pull that is over */
+    bool again;     /* somebody wants another one, begun later */
+    bool forced;    /* somebody waits for the one of now */
+    struct mono not_before;
+    struct dur retry;
+    struct list item; /* of the queue */
+    struct ask ask;
+    struct registry_push push;
+    struct index_change *rows;
+    size_t n_rows;
+    bool more;
+};
+
+struct pull {
+    struct pull_conf conf;
+    struct loop *loop;
+    struct timer timer;
+    struct pull_element **e; /* by id */
+    unsigned n;
+    unsigned busy;
+    struct list queue;
+    struct list waits;
+    bool started, stopping;
+    void (*done)(void *arg);
+    void *done_arg;
+    struct task wake;
+    pthread_mutex_t lock; /* for the next two */
+    struct list inbox;
+    bool woken;
+};
+
+static void pull_turn(struct pull *p);
+
+/* ---- elements ---- */
+
+static int
+by_id(const void *a, const void *b)
+{
+    const struct pull_element *x = *(struct pull_element *const *)a;
+    const struct pull_element *y = *(struct pull_element *const *)b;
+
+    return strcmp(x->id, y->id);
+}
+
+static struct pull_element *
+find(struct pull *p, const char *id)
+{
+    unsigned from = 0, to = p->n;
+
+    while (from < to) {
+        unsigned at = (from + to) / 2;
+        int c = strcmp(p->e[at]->id, id);
+
+        if (c == 0)
+            return p->e[at];
+        if (c < 0)
+            from = at + 1;
+        else
+            to = at;
+    }
+    return NULL;
+}
+
+static void
+element_free(struct pull_element *e)
+{
+    assert(e->state != PULL_BUSY);
+    list_remove(&e->item);
+    fetch_peer_close(&e->peer);
+    blob_drop(&e->blob);
+    free(e);
+}
+
+static struct pull_element *
+element_new(struct pull *p, const char *id)
+{
+    struct pull_element *e = calloc(1, sizeof(*e));
+
+    if (e == NULL || !slice_copy(slice_str(id), e->id, sizeof(e->id))) {
+        free(e);
+        return NULL;
+    }
+    e->p = p;
+    e->retry = RETRY_MIN;
+    list_init(&e->item);
+    return e;
+}
+
+static void
+element_set(struct pull_element *e, const struct monitor_element *m)
+{
+    struct blob *before = e->blob;
+
+    e->listed = true;
+    e->blob = blob_hold(m->blob);
+    blob_drop(&before);
+    if (!uuid_eq(&e->uuid, &m->uuid))
+        e->seen = 0; /* another element under that name */
+    e->uuid = m->uuid;
+    if (strcmp(e->url, m->endpoint) != 0) {
+        if (e->state != PULL_BUSY)
+            fetch_peer_close(&e->peer); /* else it ends with what it has */
+        (void)slice_copy(slice_str(m->endpoint), e->url, sizeof(e->url));
+    }
+}
+
+void
+pull_elements(struct pull *p, const struct monitor_element *m, unsigned n)
+{
+    struct pull_element **list = calloc(p->n + n + 1, sizeof(list[0]));
+    unsigned k = 0;
+
+    if (list == NULL)
+        return; /* the list before stays */
+    for (unsigned i = 0; i < p->n; i++)
+        p->e[i]->listed = false;
+    for (unsigned i = 0; i < n; i++) {
+        struct pull_element *e = find(p, m[i].element_id);
+
+        if (e == NULL)
+            e = list[k] = element_new(p, m[i].element_id);
+        else
+            list[k] = e;
+        if (e) {
+            element_set(e, &m[i]);
+            k++;
+        }
+    }
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->e[i]->listed)
+            continue;
+        if (p->e[i]->state == PULL_BUSY)
+            list[k++] = p->e[i]; /* goes with the next list */
+        else
+            element_free(p->e[i]);
+    }
+    qsort((void *)list, k, sizeof(list[0]), by_id);
+    free((void *)p->e);
+    p->e = list;
+    p->n = k;
+}
+
+/* ---- who waits ---- */
+
+static void
+wait_run(struct loop *l, struct task *t)
+{
+    struct pull_wait *w = container_of(t, struct pull_wait, task);
+
+    (void)l;
+    w->ready(w);
+}
+
+static void
+wait_end(struct pull_wait *w)
+{
+    list_remove(&w->item);
+    w->task.run = wait_run;
+    loop_post(w->loop, &w->task);
+}
+
+static void
+waits_look(struct pull *p)
+{
+    LIST_FOREACH_SAFE (it, next, &p->waits) {
+        struct pull_wait *w = container_of(it, struct pull_wait, item);
+        const struct pull_element *e = find(p, w->element_id);
+
+        if (p->stopping || e == NULL || e->round >= w->after ||
+            mono_reached(p->loop->now, w->until))
+            wait_end(w);
+    }
+}
+
+/* ---- one pull ---- */
+
+static void
+rows_free(struct pull_element *e)
+{
+    for (size_t i = 0; i < e->n_rows; i++)
+        free((void *)(uintptr_t)e->rows[i].row.attr.metadata);
+    free(e->rows);
+    e->rows = NULL;
+    e->n_rows = 0;
+}
+
+static void
+pull_end(struct pull_element *e)
+{
+    struct pull *p = e->p;
+
+    e->state = PULL_IDLE;
+    e->forced = false;
+    e->round++;
+    p->busy--;
+    if (e->again && e->listed) {
+        e->again = false;
+        e->forced = true;
+        e->state = PULL_QUEUED;
+        list_push(&p->queue, &e->item);
+    }
+    pull_turn(p);
+}
+
+static void
+pull_failed(struct pull_element *e, const struct fault *f)
+{
+    if (!e->told && !e->p->stopping)
+        log_warning(e->p->conf.log,
+                    "what a storage element has logged does not come to Admin; "
+                    "tried again",
+                    F_STR("se_id", e->id), F_FAULT(f));
+    e->told = true;
+    e->not_before = mono_add(e->p->loop->now, e->retry);
+    e->retry.ns =
+        e->retry.ns * 2 < RETRY_MAX.ns ? e->retry.ns * 2 : RETRY_MAX.ns;
+    pull_end(e);
+}
+
+static void
+pull_good(struct pull_element *e)
+{
+    e->told = false;
+    e->retry = RETRY_MIN;
+    pull_end(e);
+}
+
+static void page_ask(struct pull_element *e, uint64_t since);
+
+/* Has it logged more than Admin has? What we have of its number may be old, so
+ * whoever waits wants to have it asked. */
+static bool
+wanted(struct pull_element *e)
+{
+    struct blob_capacity cap;
+
+    if (e->forced)
+        return true;
+    e->blob->ops->capacity(e->blob, &cap);
+    return cap.seq > e->seen;
+}
+
+static void
+pushed(struct registry_push *r)
+{
+    struct pull_element *e = container_of(r, struct pull_element, push);
+    bool first = e->rows == NULL;
+
+    rows_free(e);
+    if (r->err != ERR_OK) {
+        pull_failed(e, &r->fault);
+        return;
+    }
+    if (!first && r->position < r->next && r->position <= r->since) {
+        /* Not taken, and from there we have just come. */
+        pull_failed(e, &(struct fault){.code = ERR_AGAIN,
+                                       .op = "push",
+                                       .what = "Admin is elsewhere in it"});
+        return;
+    }
+    e->seen = r->position;
+    if (e->p->stopping || r->anew || (first && !wanted(e)))
+        pull_good(e);
+    else if (first || r->position < r->next || e->more)
+        page_ask(e, r->position);
+    else
+        pull_good(e);
+}
+
+static void
+push_rows(struct pull_element *e, uint64_t since, uint64_t next)
+{
+    e->push = (struct registry_push){.loop = e->p->loop,
+                                     .done = pushed,
+                                     .element_id = e->id,
+                                     .element_uuid = e->uuid,
+                                     .since = since,
+                                     .next = next,
+                                     .c = e->rows,
+                                     .n = e->n_rows};
+    registry_push(e->p->conf.registry, &e->push);
+}
+
+static bool
+rows_read(struct pull_element *e, struct changes_page *page,
+          struct json_error *why)
+{
+    struct change c;
+
+    e->rows = calloc(page->n ? page->n : 1, sizeof(e->rows[0]));
+    if (e->rows == NULL) {
+        (void)snprintf(why->text, sizeof(why->text), "no memory");
+        return false;
+    }
+    for (; e->n_rows < page->n; e->n_rows++) {
+        if (!changes_row(page, &c, why))
+            return false;
+        e->rows[e->n_rows] = (struct index_change){.seq = c.seq,
+                                                   .op = (enum index_op)c.op,
+                                                   .at = c.at,
+                                                   .row = {.attr = c.attr}};
+    }
+    return true;
+}
+
+static void
+page_taken(struct pull_element *e, struct changes_page *page)
+{
+    struct json_error why = {0};
+    struct fault f = {0};
+
+    if (!uuid_is_nil(&e->uuid) && !uuid_eq(&page->head.element_uuid, &e->uuid))
+        (void)snprintf(why.text, sizeof(why.text), "of another element");
+    else if (rows_read(e, page, &why) && page->n == 0) {
+        rows_free(e);
+        e->seen = page->head.seq;
+        pull_good(e);
+        return;
+    }
+    if (why.text[0]) {
+        rows_free(e);
+        (void)fault_set(&f, ERR_IO, "change log", why.text);
+        pull_failed(e, &f);
+        return;
+    }
+    e->more = page->head.more;
+    push_rows(e, page->head.since, page->head.next);
+}
+
+static void
+page_got(struct ask *a)
+{
+    struct pull_element *e = a->owner;
+    struct changes_page page;
+    struct json_error why = {0};
+    struct fault f = a->fault;
+
+    if (a->err == ERR_OK && e->p->stopping) {
+        ask_release(a);
+        pull_good(e);
+    } else if (a->err != ERR_OK) {
+        ask_release(a);
+        pull_failed(e, &f);
+    } else if (!changes_open(&page, buf_slice(&a->answer), &why)) {
+        ask_release(a);
+        (void)fault_set(&f, ERR_IO, "change log", why.text);
+        pull_failed(e, &f);
+    } else {
+        ask_release(a);
+        page_taken(e, &page);
+        changes_release(&page);
+    }
+}
+
+static void
+page_ask(struct pull_element *e, uint64_t since)
+{
+    struct pull *p = e->p;
+    struct fault f = {0};
+
+    if (e->peer && strcmp(e->peer->url, e->url) != 0)
+        fetch_peer_close(&e->peer);
+    if (e->peer == NULL &&
+        fetch_peer_open(p->conf.fetch, e->url, &e->peer, &f) != ERR_OK) {
+        pull_failed(e, &f);
+        return;
+    }
+    ask_init(&e->ask, p->loop, e->peer, CHANGES_TEXT);
+    e->ask.method = HTTP_GET;
+    e->ask.owner = e;
+    e->ask.auth = p->conf.auth.fields ? &p->conf.auth : NULL;
+    e->ask.again = true;
+    e->ask.patience = p->conf.patience;
+    e->ask.done = page_got;
+    /* Ids need no escapes. */
+    buf_printf(&e->ask.target,
+               "/api/v1/changes?element_id=%s&since=%llu"
+               "&limit=%d",
+               e->id, (unsigned long long)since, PULL_ROWS);
+    ask_send(&e->ask);
+}
+
+/* Admin knows up to where it has had the log: a push of nothing tells. */
+static void
+pull_begin(struct pull_element *e)
+{
+    e->state = PULL_BUSY;
+    e->p->busy++;
+    push_rows(e, 0, 0);
+}
+
+/* ---- when ---- */
+
+static void
+queue(struct pull_element *e)
+{
+    if (e->state != PULL_IDLE)
+        return;
+    e->state = PULL_QUEUED;
+    list_push(&e->p->queue, &e->item);
+}
+
+static void
+look(struct pull_element *e)
+{
+    struct blob_capacity cap;
+
+    if (e->state != PULL_IDLE || !e->listed || uuid_is_nil(&e->uuid) ||
+        !mono_reached(e->p->loop->now, e->not_before))
+        return;
+    e->blob->ops->capacity(e->blob, &cap);
+    if (cap.seq > e->seen)
+        queue(e);
+}
+
+static void
+pull_turn(struct pull *p)
+{
+    struct list *it;
+
+    while (!p->stopping && p->busy < PULL_AT_ONCE &&
+           (it = list_pop(&p->queue)) != NULL)
+        pull_begin(container_of(it, struct pull_element, item));
+    waits_look(p);
+    if (p->stopping && p->busy == 0 && p->started) {
+        p->started = false;
+        p->done(p->done_arg);
+    }
+}
+
+static void
+tick(struct loop *l, struct timer *t)
+{
+    struct pull *p = container_of(t, struct pull, timer);
+    bool ours = p->conf.ours == NULL || p->conf.ours(p->conf.arg);
+
+    for (unsigned i = 0; ours && i < p->n; i++)
+        look(p->e[i]);
+    pull_turn(p);
+    if (p->started && !p->stopping &&
+        !loop_timer(l, t, mono_add(l->now, PULL_EVERY)))
+        log_error(p->conf.log, "change logs: the loop has no timer left");
+}
+
+/* A wait is over when a pull has ended that began after it: of one that is
+ * under way nobody knows what it has seen. */
+static void
+woken(struct loop *l, struct task *t)
+{
+    struct pull *p = container_of(t, struct pull, wake);
+    struct list *it;
+
+    (void)pthread_mutex_lock(&p->lock);
+    p->woken = false;
+    while ((it = list_pop(&p->inbox)) != NULL) {
+        struct pull_wait *w = container_of(it, struct pull_wait, item);
+        struct pull_element *e = find(p, w->element_id);
+
+        w->until = mono_add(l->now, WAIT_MAX);
+        w->after = 0;
+        if (e && p->started && !p->stopping) {
+            e->again = e->state == PULL_BUSY;
+            e->forced |= !e->again;
+            w->after = e->round + (e->again ? 2 : 1);
+            queue(e);
+        }
+        list_push(&p->waits, &w->item);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    pull_turn(p);
+}
+
+void
+pull_now(struct pull *p, struct pull_wait *w)
+{
+    list_init(&w->item);
+    (void)pthread_mutex_lock(&p->lock);
+    list_push(&p->inbox, &w->item);
+    if (!p->woken) {
+        p->woken = true;
+        loop_post(p->loop, &p->wake);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- birth and end ---- */
+
+struct pull *
+pull_open(const struct pull_conf *c)
+{
+    struct pull *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    p->conf = *c;
+    p->timer.fire = tick;
+    p->wake.run = woken;
+    list_init(&p->queue);
+    list_init(&p->waits);
+    list_init(&p->inbox);
+    (void)pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void
+pull_start(struct pull *p, struct loop *l)
+{
+    p->loop = l;
+    p->started = true;
+    tick(l, &p->timer);
+}
+
+void
+pull_stop(struct pull *p, void (*done)(void *arg), void *arg)
+{
+    p->done = done;
+    p->done_arg = arg;
+    p->stopping = true;
+    loop_timer_stop(p->loop, &p->timer);
+    for (unsigned i = 0; i < p->n; i++)
+        p->e[i]->again = false;
+    pull_turn(p);
+}
+
+void
+pull_close(struct pull **pp)
+{
+    struct pull *p = *pp;
+
+    *pp = NULL;
+    if (p == NULL)
+        return;
+    for (unsigned i = 0; i < p->n; i++)
+        element_free(p->e[i]);
+    free((void *)p->e);
+    (void)pthread_mutex_destroy(&p->lock);
+    free(p);
+}
