@@ -1,4 +1,5 @@
-/* meta_admin.c - elements, accounts, audit and settings: see port/meta.h.
+/* meta_admin.c - elements, accounts and settings: see port/meta.h; and the
+ * statements of all that is in their database.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_impl.h"
 
@@ -35,24 +36,29 @@ static const char create_data_migrations[] =
 
 static const char *const script3[] = {create_data_migrations, NULL};
 
+/* What is there already was written before there was a chain. */
+static const char *const script4[] = {
+    "ALTER TABLE audit ADD COLUMN id {blob}",
+    "ALTER TABLE audit ADD COLUMN element_id {text} NOT NULL DEFAULT ''",
+    "ALTER TABLE audit ADD COLUMN source {text} NOT NULL DEFAULT ''",
+    "ALTER TABLE audit ADD COLUMN hash {blob}",
+    "CREATE UNIQUE INDEX audit_id ON audit (id)",
+    NULL,
+};
+
 static const struct db_script scripts[] = {
     {"elements, accounts, audit, settings", script1},
     {"elements of other processes", script2},
     {"progress of a copy", script3},
+    {"chain of the audit log", script4},
 };
 
-enum {
-    A_ELEMENT_PUT,
-    A_ELEMENT_DEL,
-    A_ELEMENT_LIST,
-    A_ACCOUNT_GET,
-    A_ACCOUNT_PUT,
-    A_AUDIT_ADD,
-    A_AUDIT_LIST,
-    A_SETTING_GET,
-    A_SETTING_PUT,
-    A_N
-};
+#define AUDIT                                                           \
+    "n, at, actor, action, object, result, request_id, id, element_id," \
+    " source, hash"
+#define AUDIT_ANY                                          \
+    "($3 = '' OR actor = $3) AND ($4 = '' OR action = $4)" \
+    " AND ($5 = '' OR object = $5) AND at >= $6 AND at < $7"
 
 static const char *const text[A_N] = {
     [A_ELEMENT_PUT] =
@@ -78,11 +84,16 @@ static const char *const text[A_N] = {
         " ON CONFLICT (client_id) DO UPDATE SET"
         " secret_hash = excluded.secret_hash, scopes = excluded.scopes,"
         " name = excluded.name, disabled = excluded.disabled",
-    [A_AUDIT_ADD] = "INSERT INTO audit (at, actor, action, object, result,"
-                    " request_id) VALUES ($1,$2,$3,$4,$5,$6)",
-    [A_AUDIT_LIST] = "SELECT at, actor, action, object, result, request_id"
-                     " FROM audit ORDER BY n DESC LIMIT $1",
+    [A_AUDIT_ADD] = "INSERT INTO audit (" AUDIT
+                    ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+    [A_AUDIT_FIND] = "SELECT n FROM audit WHERE id = $1",
+    [A_AUDIT_LAST] = "SELECT coalesce(max(n), 0) FROM audit",
+    [A_AUDIT_UP] = "SELECT " AUDIT " FROM audit WHERE n > $1 AND n <= $2"
+                   " AND " AUDIT_ANY " ORDER BY n LIMIT $8",
+    [A_AUDIT_DOWN] = "SELECT " AUDIT " FROM audit WHERE n > $1 AND n <= $2"
+                     " AND " AUDIT_ANY " ORDER BY n DESC LIMIT $8",
     [A_SETTING_GET] = "SELECT value FROM setting WHERE key = $1",
+    [A_SETTING_LOCK] = "SELECT value FROM setting WHERE key = $1{lock}",
     [A_SETTING_PUT] = "INSERT INTO setting (key, value) VALUES ($1,$2)"
                       " ON CONFLICT (key) DO UPDATE SET"
                       " value = excluded.value",
@@ -268,82 +279,6 @@ meta_admin_account_put(struct meta *m, const struct meta_account *a,
     if (!a->client_id[0])
         return fault_set(f, ERR_INVAL, "account put", "no client_id");
     return db_write(meta_self(m)->admin, account_put_fn, &a, f);
-}
-
-/* --- audit ---------------------------------------------------------------- */
-
-struct audit_add {
-    const struct meta_audit *a;
-    size_t n;
-};
-
-static enum err
-audit_add_fn(struct db_tx *t, void *arg, struct fault *f)
-{
-    const struct audit_add *d = arg;
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; i < d->n; i++) {
-        const struct meta_audit *a = &d->a[i];
-
-        if ((e = db_use(t, A_AUDIT_ADD, f)))
-            return e;
-        db_bind_i64(t, 1, a->at.ms);
-        db_bind_text(t, 2, a->actor);
-        db_bind_text(t, 3, a->action);
-        db_bind_text(t, 4, a->object);
-        db_bind_text(t, 5, a->result);
-        db_bind_text(t, 6, a->request_id);
-        if ((e = db_post(t, NULL, f)))
-            return e;
-    }
-    return db_flush(t, f);
-}
-
-enum err
-meta_admin_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
-                     struct fault *f)
-{
-    struct audit_add d = {a, n};
-
-    return n ? db_write(meta_self(m)->admin, audit_add_fn, &d, f) : ERR_OK;
-}
-
-struct audit_list {
-    size_t max;
-    meta_audit_fn *fn;
-    void *arg;
-};
-
-static enum err
-audit_list_fn(struct db_tx *t, void *arg, struct fault *f)
-{
-    const struct audit_list *l = arg;
-    struct meta_audit a;
-    enum err e = db_use(t, A_AUDIT_LIST, f);
-
-    if (e)
-        return e;
-    db_bind_i64(t, 1, (int64_t)u64_min(l->max, INT64_MAX));
-    while ((e = db_step(t, f)) == ERR_OK) {
-        a.at.ms = db_i64(t, 0);
-        if (!TEXT(t, 1, a.actor) || !TEXT(t, 2, a.action) ||
-            !TEXT(t, 3, a.object) || !TEXT(t, 4, a.result) ||
-            !TEXT(t, 5, a.request_id))
-            e = db_corrupt(t, "row of audit", f);
-        if (e || !l->fn(l->arg, &a))
-            break;
-    }
-    return e == ERR_END ? ERR_OK : e;
-}
-
-enum err
-meta_admin_audit_list(struct meta *m, size_t max, meta_audit_fn *fn, void *arg,
-                      struct fault *f)
-{
-    struct audit_list l = {max, fn, arg};
-
-    return db_read(meta_self(m)->admin, audit_list_fn, &l, f);
 }
 
 /* --- settings ------------------------------------------------------------- */

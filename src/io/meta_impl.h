@@ -3,7 +3,8 @@
  *
  *     catalogue   files, copies, feed positions: meta_catalogue.c writes,
  *                 meta_query.c reads
- *     admin       elements, accounts, audit, settings: meta_admin.c
+ *     admin       elements, accounts, settings: meta_admin.c
+ *                 audit: meta_audit.c
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_META_IMPL_H
@@ -96,6 +97,24 @@ enum catalogue_stmt {
     Q_N = Q_BOUND + 6
 };
 
+/* meta_admin.c has the statements of meta_audit.c too. */
+enum admin_stmt {
+    A_ELEMENT_PUT,
+    A_ELEMENT_DEL,
+    A_ELEMENT_LIST,
+    A_ACCOUNT_GET,
+    A_ACCOUNT_PUT,
+    A_AUDIT_ADD,
+    A_AUDIT_FIND,
+    A_AUDIT_LAST,
+    A_AUDIT_UP,
+    A_AUDIT_DOWN,
+    A_SETTING_GET,
+    A_SETTING_LOCK,
+    A_SETTING_PUT,
+    A_N
+};
+
 /* meta_admin.c */
 extern const struct db_schema admin_schema;
 enum err meta_admin_element_put(struct meta *m, const struct meta_element *el,
@@ -109,13 +128,18 @@ enum err meta_admin_account_get(struct meta *m, const char *client_id,
                                 struct meta_account *out, struct fault *f);
 enum err meta_admin_account_put(struct meta *m, const struct meta_account *a,
                                 struct fault *f);
-enum err meta_admin_audit_add(struct meta *m, const struct meta_audit *a,
-                              size_t n, struct fault *f);
-enum err meta_admin_audit_list(struct meta *m, size_t max, meta_audit_fn *fn,
-                               void *arg, struct fault *f);
 enum err meta_admin_setting_get(struct meta *m, const char *key,
                                 struct buf *out, struct fault *f);
 enum err meta_admin_setting_put(struct meta *m, const char *key,
                                 struct slice value, struct fault *f);
+
+/* meta_audit.c */
+enum err meta_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
+                        struct fault *f);
+enum err
+meta_audit_list(struct meta *m, const struct meta_audit_query *q,
+                meta_audit_fn *fn, void *arg, uint64_t *next, struct fault *f);
+enum err
+meta_audit_head(struct meta *m, struct audit_head *out, struct fault *f);
 
 #endif

@@ -571,7 +571,7 @@ test_not_utf8(void **state)
     ok(m->ops->audit_add(m, &a, 1, &f), &f);
     assert_string_equal(
         pg_world_sql(&world, "fail", "SELECT actor || action FROM audit"),
-        "caf\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd");
+        "caf?x??");
     assert_int_equal(m->ops->account_get(m, "\xff", &got, &f), ERR_NOENT);
     m->ops->close(m);
 }

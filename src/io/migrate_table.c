@@ -12,7 +12,7 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
     {"copy", ATTR_COPY_N + 2, 2, META_CATALOGUE, false},
     {"element", 11, 1, META_ADMIN, false},
     {"account", 6, 1, META_ADMIN, false},
-    {"audit", 7, 1, META_ADMIN, true},
+    {"audit", 11, 1, META_ADMIN, true},
     {"setting", 2, 1, META_ADMIN, false},
 };
 
@@ -20,7 +20,9 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
 #define FILE_   ATTR_FILE_COLUMNS ", epoch"
 #define COPY    "file_id, element, " ATTR_COPY_COLUMNS
 #define ACCOUNT "client_id, secret_hash, scopes, name, created_at, disabled"
-#define AUDIT   "n, at, actor, action, object, result, request_id"
+#define AUDIT                                               \
+    "n, at, actor, action, object, result, request_id, id," \
+    " element_id, source, hash"
 #define ELEMENT                                                   \
     "uuid, element_id, name, endpoint, mode, priority, location," \
     " created_at, updated_at, remote, seen_at"
@@ -53,7 +55,7 @@ static const char *const text[MIG_N] = {
     TABLE(2, "copy", COPY, "file_id, element", "$2, $3", MARKS8, ALL),
     TABLE(3, "element", ELEMENT, "uuid", "$2", MARKS11, ALL),
     TABLE(4, "account", ACCOUNT, "client_id", "$2", MARKS6, ALL),
-    TABLE(5, "audit", AUDIT, "n", "$2", MARKS7, ALL),
+    TABLE(5, "audit", AUDIT, "n", "$2", MARKS11, ALL),
     /* Where the source has moved is its own affair. */
     TABLE(6, "setting", SETTING, "key", "$2", MARKS2, "key <> 'moved_to'"),
     [MIG_NOTE_GET] = "SELECT source, last_key, rows_done, finished"

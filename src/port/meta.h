@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "port/index.h"
+#include "wire/audit.h"
 
 /* One file with the element of its copy. A file has one copy today; nothing
  * may assume that it always will (architecture.md section 5). */
@@ -80,13 +81,35 @@ struct meta_account {
     bool disabled;
 };
 
+/* A row of the audit log (ADM-037). Its texts go through audit_clean(). */
 struct meta_audit {
+    struct uuid id; /* by which it is there only once; nil: any number */
     struct wall at;
     char actor[128];
     char action[32];
     char object[64];
+    char element_id[65];
     char result[32];
     char request_id[130];
+    char source[65]; /* the gateway that has told it; empty: Admin itself */
+    /* The catalogue's: */
+    uint64_t n;
+    bool sealed; /* false: from before there was a chain */
+    uint8_t hash[AUDIT_HASH];
+};
+
+#define META_AUDIT_PAGE 1000
+
+/* Zero, NULL or empty means: any. */
+struct meta_audit_query {
+    uint64_t after; /* cursor: the number of the last row seen */
+    bool ascending; /* oldest first */
+    unsigned limit; /* 1 .. META_AUDIT_PAGE */
+    const char *actor;
+    const char *action;
+    const char *object;
+    struct wall from; /* at >= */
+    struct wall to;   /* at < ; {0} any */
 };
 
 struct meta;
@@ -138,11 +161,21 @@ struct meta_ops {
                             struct meta_account *out, struct fault *f);
     enum err (*account_put)(struct meta *m, const struct meta_account *a,
                             struct fault *f);
+    /* Appends to the chain of wire/audit.h, all or none, in this order; of
+     * those that append at once one comes after the other. A row whose id is
+     * there already is left out, so that repetition is harmless. */
     enum err (*audit_add)(struct meta *m, const struct meta_audit *a, size_t n,
                           struct fault *f);
-    /* Newest first, MAX at most. */
-    enum err (*audit_list)(struct meta *m, size_t max, meta_audit_fn *fn,
-                           void *arg, struct fault *f);
+    /* *NEXT is the cursor of the next page, 0 at the end; a page may be short
+     * with more to come: see META_SCAN_MAX. It may be q->after. ERR_INVAL:
+     * limit. */
+    enum err (*audit_list)(struct meta *m, const struct meta_audit_query *q,
+                           meta_audit_fn *fn, void *arg, uint64_t *next,
+                           struct fault *f);
+    /* All zero: nothing was appended yet. Asked after a list, it is not behind
+     * what the list has told. */
+    enum err (*audit_head)(struct meta *m, struct audit_head *out,
+                           struct fault *f);
     /* ERR_NOENT is an answer. Appends to OUT. */
     enum err (*setting_get)(struct meta *m, const char *key, struct buf *out,
                             struct fault *f);

@@ -774,50 +774,6 @@ test_accounts(void **state)
     m->ops->close(m);
 }
 
-static bool
-see_audit(void *arg, const struct meta_audit *a)
-{
-    struct meta_audit **at = arg;
-
-    *(*at)++ = *a;
-    return true;
-}
-
-static void
-test_audit(void **state)
-{
-    struct meta *m = fresh();
-    struct meta_audit in[5], got[5], *at = got;
-    struct fault f = {0};
-    (void)state;
-
-    memset(in, 0, sizeof(in));
-    for (size_t i = 0; i < countof(in); i++) {
-        in[i].at.ms = (int64_t)(1000 + i);
-        memset(in[i].actor, 'a', sizeof(in[i].actor) - 1);
-        (void)snprintf(in[i].action, sizeof(in[i].action), "upload");
-        (void)snprintf(in[i].object, sizeof(in[i].object), "file-%zu", i);
-        (void)snprintf(in[i].result, sizeof(in[i].result), "201");
-        (void)snprintf(in[i].request_id, sizeof(in[i].request_id), "r'%zu", i);
-    }
-    ok(m->ops->audit_add(m, in, 3, &f), &f);
-    ok(m->ops->audit_add(m, in + 3, 2, &f), &f);
-    ok(m->ops->audit_add(m, in, 0, &f), &f);
-    ok(m->ops->audit_list(m, 4, see_audit, &at, &f), &f);
-    assert_int_equal(at - got, 4);
-    for (size_t i = 0; i < 4; i++) { /* newest first */
-        const struct meta_audit *want = &in[4 - i];
-
-        assert_int_equal(got[i].at.ms, want->at.ms);
-        assert_string_equal(got[i].actor, want->actor);
-        assert_string_equal(got[i].action, want->action);
-        assert_string_equal(got[i].object, want->object);
-        assert_string_equal(got[i].result, want->result);
-        assert_string_equal(got[i].request_id, want->request_id);
-    }
-    m->ops->close(m);
-}
-
 static void
 test_settings(void **state)
 {
@@ -861,10 +817,10 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_list_copies),
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_audit),
         cmocka_unit_test(test_settings),
     };
 
     contract = c;
-    return cmocka_run_group_tests_name(c->name, tests, NULL, NULL);
+    return cmocka_run_group_tests_name(c->name, tests, NULL, NULL) +
+           meta_contract_audit(c);
 }

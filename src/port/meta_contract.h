@@ -13,7 +13,9 @@ struct meta_contract {
     void *arg;
 };
 
-/* Runs all as one cmocka group; the number of failures. */
+/* Runs all; the number of failures. */
 int meta_contract_run(const struct meta_contract *c);
+/* Its part about the audit log. */
+int meta_contract_audit(const struct meta_contract *c);
 
 #endif

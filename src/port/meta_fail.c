@@ -126,13 +126,22 @@ f_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
 }
 
 static enum err
-f_audit_list(struct meta *m, size_t max, meta_audit_fn *fn, void *arg,
-             struct fault *f)
+f_audit_list(struct meta *m, const struct meta_audit_query *q,
+             meta_audit_fn *fn, void *arg, uint64_t *next, struct fault *f)
 {
     struct meta_fail *w = self(m);
 
     FAIL_READ(&w->fail, "audit list", f,
-              w->inner->ops->audit_list(w->inner, max, fn, arg, f));
+              w->inner->ops->audit_list(w->inner, q, fn, arg, next, f));
+}
+
+static enum err
+f_audit_head(struct meta *m, struct audit_head *out, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_READ(&w->fail, "audit head", f,
+              w->inner->ops->audit_head(w->inner, out, f));
 }
 
 static enum err
@@ -189,6 +198,7 @@ meta_fail_init(struct meta_fail *w, struct meta *inner)
         .account_put = f_account_put,
         .audit_add = f_audit_add,
         .audit_list = f_audit_list,
+        .audit_head = f_audit_head,
         .setting_get = f_setting_get,
         .setting_put = f_setting_put,
         .reset_files = f_reset_files,

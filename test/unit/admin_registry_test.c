@@ -653,9 +653,12 @@ audits(struct world *w)
 {
     struct meta *m = w->meta.inner;
     struct fault f = {0};
+    struct meta_audit_query q = {.ascending = true, .limit = META_AUDIT_PAGE};
     unsigned n = 0;
 
-    ok(m->ops->audit_list(m, 100000, count_audit, &n, &f), &f);
+    do
+        ok(m->ops->audit_list(m, &q, count_audit, &n, &q.after, &f), &f);
+    while (q.after);
     return n;
 }
 
