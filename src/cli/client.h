@@ -101,6 +101,8 @@ int cmd_storage_verify(int argc, char **argv);
 int cmd_se_ls(int argc, char **argv);
 int cmd_se_why(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_audit_ls(int argc, char **argv);
+int cmd_audit_verify(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
@@ -111,6 +113,8 @@ extern const struct cli_opt put_opts[];
 extern const struct cli_opt get_opts[];
 extern const struct cli_opt ls_opts[];
 extern const struct cli_opt se_why_opts[];
+extern const struct cli_opt audit_ls_opts[];
+extern const struct cli_opt audit_verify_opts[];
 extern const struct cli_opt token_opts[];
 extern const struct cli_opt version_opts[];
 

@@ -115,6 +115,35 @@ const struct cli_command client_commands[] = {
                  "elements are shown too.",
     },
     {
+        .name = "audit ls",
+        .summary = "who did what: tokens, changes, deletions",
+        .usage = "[OPTION]...",
+        .run = cmd_audit_ls,
+        .opts = audit_ls_opts,
+        .connects = true,
+        .about = "The newest first. All conditions must hold.",
+        .example = "artstore audit ls --action token.issue --since 1h\n"
+                   "artstore audit ls --all --oldest --json > audit.jsonl",
+    },
+    {
+        .name = "audit verify",
+        .summary = "whether rows of the audit log were changed or removed",
+        .usage = "[OPTION]...",
+        .run = cmd_audit_verify,
+        .opts = audit_verify_opts,
+        .connects = true,
+        .about =
+            "Each row is sealed with the hash of the one before it; all "
+            "sums are done anew here. Exit status 6 when a row was changed, "
+            "removed, put in or moved, and the first such row is named.\n\n"
+            "Who can write to the database could do all sums anew too. Note "
+            "the last line somewhere else, and give it the next time as "
+            "--anchor: then that would be seen.",
+        .example = "artstore audit verify | tail -1 >> /mnt/elsewhere/anchors\n"
+                   "artstore audit verify --anchor "
+                   "\"$(tail -1 /mnt/elsewhere/anchors)\"",
+    },
+    {
         .name = "token",
         .summary = "print a bearer token",
         .usage = "[OPTION]...",

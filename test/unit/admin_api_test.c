@@ -163,7 +163,8 @@ run(struct exchange_mem *x)
     assert_true(x->ended);
 }
 
-/* The JSON of the answer to METHOD PATH with BODY, which must have STATUS. */
+/* The JSON of the answer to METHOD PATH with BODY, which must have STATUS; NULL
+ * of 204. */
 static json_t *
 ask(const char *method, const char *path, const char *body, int status)
 {
@@ -180,7 +181,7 @@ ask(const char *method, const char *path, const char *body, int status)
     if (x.status != status)
         fail_msg("%s %s: %d %s", method, path, x.status, buf_str(&x.body));
     j = json_read(buf_slice(&x.body), &e);
-    if (!j)
+    if (!j && status != 204)
         fail_msg("%s %s: %s", method, path, e.text);
     exchange_mem_release(&x);
     return j;
@@ -477,8 +478,10 @@ see_audit(void *arg, const struct meta_audit *a)
 static void
 test_jwks_and_audit(void **state)
 {
+    const struct meta_audit_query all = {.limit = META_AUDIT_PAGE};
     struct fault f = {0};
     unsigned seen = 0;
+    uint64_t next;
     json_t *j = ask("GET", "/.well-known/jwks.json", NULL, 200);
     (void)state;
 
@@ -489,9 +492,111 @@ test_jwks_and_audit(void **state)
     json_decref(ask("GET", "/api/v1/auth/jwks", NULL, 200));
 
     ok(admin_audit_flush(w.admin, &f), &f);
-    ok(w.meta.inner->ops->audit_list(w.meta.inner, 1000, see_audit, &seen, &f),
+    ok(w.meta.inner->ops->audit_list(w.meta.inner, &all, see_audit, &seen,
+                                     &next, &f),
        &f);
     assert_int_equal(seen, 7);
+}
+
+/* ---- audit (ADM-037) ---- */
+
+#define ID1 "01941f2a-7c1e-7d4b-8e11-3f1c2b3a4d5e"
+#define ID2 "01941f2a-7c1e-7d4b-8e11-3f1c2b3a4d5f"
+#define ENTRY(id, action)                                             \
+    "{\"id\":\"" id "\",\"at\":\"2023-11-14T22:13:20.5Z\",\"actor\":" \
+    "\"alice\",\"action\":\"" action "\",\"result\":\"ok\","          \
+    "\"object\":\"f1\",\"element_id\":\"se-01\"}"
+#define TAKE(entries) "{\"entries\":[" entries "]}"
+
+static void
+test_audit_take(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *why;
+    } row[] = {
+        {TAKE(ENTRY(ID1, "file.delete")), 204, "an entry"},
+        {TAKE(ENTRY(ID1, "file.delete") "," ENTRY(ID2, "file.hold")), 204,
+         "the one again, and another"},
+        {"{", 400, "no JSON"},
+        {"{}", 400, "nothing in it"},
+        {TAKE(""), 400, "no entry"},
+        {TAKE("7"), 400, "not an object"},
+        {TAKE(ENTRY("x", "file.delete")), 400, "no UUID"},
+        {TAKE(ENTRY("00000000-0000-0000-0000-000000000000", "file.x")), 400,
+         "the nil UUID would be there any number of times"},
+        {TAKE(ENTRY(ID1, "account.create")), 400, "Admin's to say"},
+        {TAKE(ENTRY(ID1, "token.issue")), 400, "the same"},
+        {TAKE(ENTRY(ID1, "File")), 400, "not a word of ours"},
+        {TAKE(ENTRY(ID1, "file.")), 400, "ends with a dot"},
+        {TAKE(ENTRY(ID1, "file.a123456789012345678901234567")), 400,
+         "longer than the field"},
+        {TAKE("{\"id\":\"" ID1 "\",\"at\":\"9000-01-01T00:00:00Z\","
+              "\"actor\":\"a\",\"action\":\"b\",\"result\":\"c\"}"),
+         400, "has not been yet"},
+    };
+    json_t *j, *list, *e;
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        print_message("%s\n", row[i].why);
+        json_decref(
+            ask("POST", "/api/v1/internal/audit", row[i].body, row[i].status));
+    }
+    j = ask("GET", "/api/v1/audit?action=file.hold", NULL, 200);
+    list = json_object_get(j, "entries");
+    assert_int_equal(json_array_size(list), 1);
+    e = json_array_get(list, 0);
+    assert_string_equal(json_string_value(json_object_get(e, "actor")),
+                        "alice");
+    assert_string_equal(json_string_value(json_object_get(e, "id")), ID2);
+    assert_string_equal(json_string_value(json_object_get(e, "at")),
+                        "2023-11-14T22:13:20.500Z");
+    assert_string_equal(json_string_value(json_object_get(e, "element_id")),
+                        "se-01");
+    json_decref(j);
+    j = ask("GET", "/api/v1/audit?action=file.delete", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(j, "entries")), 1);
+    json_decref(j);
+}
+
+static void
+test_audit_list(void **state)
+{
+    static const char *const bad[] = {"limit=0",     "limit=201", "cursor=0",
+                                      "cursor=-1",   "order=up",  "since=soon",
+                                      "colour=blue", "%",         "actor=%00"};
+    char path[80];
+    json_t *j, *next;
+    size_t seen = 0;
+    json_int_t n;
+    (void)state;
+
+    for (size_t i = 0; i < countof(bad); i++) {
+        (void)snprintf(path, sizeof(path), "/api/v1/audit?%s", bad[i]);
+        json_decref(ask("GET", path, NULL, 400));
+    }
+    (void)snprintf(path, sizeof(path), "/api/v1/audit?limit=1&order=asc");
+    for (;;) {
+        j = ask("GET", path, NULL, 200);
+        seen += json_array_size(json_object_get(j, "entries"));
+        n = json_integer_value(
+            json_object_get(json_object_get(j, "head"), "n"));
+        next = json_object_get(j, "next_cursor");
+        if (!json_is_string(next))
+            break;
+        (void)snprintf(path, sizeof(path),
+                       "/api/v1/audit?limit=1&order=asc&cursor=%s",
+                       json_string_value(next));
+        json_decref(j);
+    }
+    json_decref(j);
+    assert_true(seen >= 2);
+    assert_int_equal(seen, n);
+    w.meta.fail = (struct fail){.at = 1};
+    json_decref(ask("GET", "/api/v1/audit", NULL, 500));
+    w.meta.fail.at = 0;
 }
 
 int
@@ -505,6 +610,8 @@ main(void)
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_token_refused),
         cmocka_unit_test(test_jwks_and_audit),
+        cmocka_unit_test(test_audit_take),
+        cmocka_unit_test(test_audit_list),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

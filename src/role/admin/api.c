@@ -1,7 +1,6 @@
 /* api.c - see api.h: the table of routes, and what their handlers share.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ATTEMPTS_NAMES 4096
@@ -57,29 +56,6 @@ small_body_read(struct small_body *b, struct call *c)
         /* One byte more than allowed shows that there is more. */
         exchange_read(x, b->bytes, sizeof(b->bytes), true, body_read);
     }
-}
-
-/* ---- audit ---- */
-
-static void
-copy_cut(char *dst, size_t cap, const char *s)
-{
-    (void)snprintf(dst, cap, "%s", s ? s : "");
-}
-
-void
-api_audit(struct call *c, const char *actor, const char *action,
-          const char *object, const char *result)
-{
-    struct admin_api *api = c->role;
-    struct meta_audit a = {.at = c->x->loop->wall};
-
-    copy_cut(a.actor, sizeof(a.actor), actor);
-    copy_cut(a.action, sizeof(a.action), action);
-    copy_cut(a.object, sizeof(a.object), object);
-    copy_cut(a.result, sizeof(a.result), result);
-    copy_cut(a.request_id, sizeof(a.request_id), c->x->request_id);
-    registry_audit(admin_registry(api->conf.admin), &a);
 }
 
 /* ---- the table ---- */
@@ -234,6 +210,27 @@ static const struct route_doc files_docs[] = {
     {0},
 };
 
+static const struct route_doc audit_docs[] = {
+    {"limit", "query", "integer", "1 to 200, default 100"},
+    {"cursor", "query", "string", "next_cursor of the page before"},
+    {"order", "query", "string", "desc (newest first, the default) or asc"},
+    {"actor", "query", "string", "Who did it"},
+    {"action", "query", "string", "What was done, like file.delete"},
+    {"object", "query", "string", "To what: an account, an element, a file"},
+    {"since", "query", "string", "Then or later"},
+    {"until", "query", "string", "Before"},
+    {"200", NULL, "AuditPage", "A page; it may be short with more to come"},
+    {"400", NULL, "Error", "A condition is not known or not valid"},
+    {0},
+};
+static const struct route_doc audit_take_docs[] = {
+    {"entries", "body", "array", "1 to 200 of AuditEntry, without n and hash"},
+    {"204", NULL, NULL, "They are in the log, each once"},
+    {"400", NULL, "Error", "No such entries"},
+    {"413", NULL, "Error", "The body is larger than 256 KiB"},
+    {0},
+};
+
 static const struct route routes[] = {
     {HTTP_GET,
      "/api/v1/storage-elements",
@@ -356,6 +353,22 @@ static const struct route routes[] = {
      "Pages of files",
      {0},
      files_docs},
+    {HTTP_GET,
+     "/api/v1/audit",
+     SCOPE_ADMIN,
+     api_audit_list,
+     "audit_list",
+     "Who did what, and when",
+     {0},
+     audit_docs},
+    {HTTP_POST,
+     "/api/v1/internal/audit",
+     SCOPE_GATEWAY,
+     api_audit_take,
+     "internal_audit",
+     "Take in what a gateway has to say for the audit log",
+     {"/internal/audit"},
+     audit_take_docs},
     {HTTP_POST,
      "/api/v1/auth/token",
      0,

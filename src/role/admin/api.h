@@ -5,6 +5,7 @@
  *     GET PATCH DELETE  /api/v1/storage-elements/{element_id}
  *     GET               /api/v1/storage-elements/{element_id}/capacity
  *     GET               /api/v1/internal/storage-elements/available
+ *     GET               /api/v1/audit
  *     POST              /api/v1/auth/token
  *     GET               /.well-known/jwks.json
  *
@@ -18,6 +19,7 @@
  *     POST  /capacity   what it says of itself
  *     GET   /api/v1/internal/files/{file_id}
  *     GET   /api/v1/internal/files
+ *     POST  /api/v1/internal/audit
  *
  * Numbers of elements in this process come from them, without I/O; of others
  * from who has asked them, and are said to be stale after a minute;

@@ -86,8 +86,15 @@ void api_capacity(struct call *c);
 void api_available(struct call *c);
 void api_token(struct call *c);
 void api_jwks(struct call *c);
+/* api_audit.c */
+void api_audit_list(struct call *c);
+void api_audit_take(struct call *c);
 
-/* An audit entry about the request of C. */
+/* An audit entry about the request of C, without its time; the other queues one
+ * of now. */
+void
+api_audit_entry(const struct call *c, struct meta_audit *a, const char *actor,
+                const char *action, const char *object, const char *result);
 void api_audit(struct call *c, const char *actor, const char *action,
                const char *object, const char *result);
 

@@ -8,7 +8,8 @@
  *
  * A feed that failed is made good by a tick on the home loop, once a second,
  * which also writes the queued audit entries in one transaction. So a crash may
- * lose the last second of them; a stop does not.
+ * lose the last second of them; a stop does not. Changes of accounts and keys
+ * do not wait for it: their entry is on disk before they are acknowledged.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_ADMIN_REGISTRY_H
 #define ROLE_ADMIN_REGISTRY_H
@@ -171,5 +172,15 @@ enum err admin_account_put(struct admin *a, const struct meta_account *in,
 
 /* Blocks. Writes what audit entries are queued. */
 enum err admin_audit_flush(struct admin *a, struct fault *f);
+/* Blocks. Of a change that must not be acknowledged without its trace: it is on
+ * disk afterwards, or queued if that failed. */
+void admin_audit_now(struct admin *a, const struct meta_audit *entry);
+/* Blocks: entries that a gateway has brought, each with its id. */
+enum err admin_audit_take(struct admin *a, const struct meta_audit *entries,
+                          size_t n, struct fault *f);
+/* Blocks: a page, and the head of the chain behind it. */
+enum err admin_audit_list(struct admin *a, const struct meta_audit_query *q,
+                          meta_audit_fn *fn, void *arg, uint64_t *next,
+                          struct audit_head *head, struct fault *f);
 
 #endif

@@ -5,6 +5,7 @@
  * a feed that was lost, and the log tells which.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/impl.h"
+#include "sec/random.h"
 #include <stdlib.h>
 
 #define TICK_MS     1000
@@ -32,17 +33,76 @@ audit_room(struct admin_audit_queue *q)
     return true;
 }
 
-void
-admin_audit_add(struct registry *g, const struct meta_audit *entry)
+/* An id, by which a row is there once, also when nobody can tell whether it was
+ * committed. */
+static void
+name(struct meta_audit *a)
 {
-    struct admin *a = container_of(g, struct admin, registry);
+    uint8_t random[10];
 
+    if (!uuid_is_nil(&a->id))
+        return;
+    sec_random(random, sizeof(random));
+    a->id = uuid_v7(a->at, random);
+}
+
+static void
+enqueue(struct admin *a, const struct meta_audit *entry)
+{
     (void)pthread_mutex_lock(&a->lock);
     if (audit_room(&a->queue))
         a->queue.a[a->queue.n++] = *entry;
     else
         a->stats.audit_lost++;
     (void)pthread_mutex_unlock(&a->lock);
+}
+
+void
+admin_audit_add(struct registry *g, const struct meta_audit *entry)
+{
+    struct meta_audit e = *entry;
+
+    name(&e);
+    enqueue(container_of(g, struct admin, registry), &e);
+}
+
+static void
+count_written(struct admin *a, size_t n)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    a->stats.audit_written += n;
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+void
+admin_audit_now(struct admin *a, const struct meta_audit *entry)
+{
+    struct meta_audit e = *entry;
+
+    name(&e);
+    if (admin_audit_take(a, &e, 1, NULL) != ERR_OK)
+        enqueue(a, &e);
+}
+
+enum err
+admin_audit_take(struct admin *a, const struct meta_audit *entries, size_t n,
+                 struct fault *f)
+{
+    enum err e = a->meta->ops->audit_add(a->meta, entries, n, f);
+
+    if (!e)
+        count_written(a, n);
+    return e;
+}
+
+enum err
+admin_audit_list(struct admin *a, const struct meta_audit_query *q,
+                 meta_audit_fn *fn, void *arg, uint64_t *next,
+                 struct audit_head *head, struct fault *f)
+{
+    enum err e = a->meta->ops->audit_list(a->meta, q, fn, arg, next, f);
+
+    return e ? e : a->meta->ops->audit_head(a->meta, head, f);
 }
 
 /* What is being written stays in `batch` until it has been, so that a failure

@@ -35,6 +35,22 @@ static const struct member members[] = {
     {"FileList", "files", "[File]", true},
     {"FileList", "next_cursor", "string?", true},
 
+    {"AuditEntry", "n", "integer", false},
+    {"AuditEntry", "at", "date-time", true},
+    {"AuditEntry", "id", "uuid?", true},
+    {"AuditEntry", "actor", "string", true},
+    {"AuditEntry", "action", "string", true},
+    {"AuditEntry", "object", "string", false},
+    {"AuditEntry", "element_id", "string", false},
+    {"AuditEntry", "result", "string", true},
+    {"AuditEntry", "request_id", "string", false},
+    {"AuditEntry", "source", "string", false},
+    {"AuditEntry", "hash", "string?", false},
+
+    {"AuditPage", "entries", "[AuditEntry]", true},
+    {"AuditPage", "next_cursor", "string?", true},
+    {"AuditPage", "head", "object?", true},
+
     {"Selection", "size", "integer", false},
     {"Selection", "retention_policy", "Retention", false},
     {"Selection", "choice", "string?", true},

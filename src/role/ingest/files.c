@@ -362,6 +362,9 @@ deletion_audit(struct deletion *d, const char *result)
     (void)slice_copy(SLICE("file.delete"), a.action, sizeof(a.action));
     (void)slice_copy(slice_str(uuid_text(&d->del.file_id, id)), a.object,
                      sizeof(a.object));
+    if (d->blob)
+        (void)slice_copy(slice_str(d->blob->element_id), a.element_id,
+                         sizeof(a.element_id));
     (void)slice_copy(slice_str(result), a.result, sizeof(a.result));
     (void)slice_copy(slice_str(c->x->request_id), a.request_id,
                      sizeof(a.request_id));
