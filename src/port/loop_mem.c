@@ -245,7 +245,7 @@ loop_mem_settle(struct loop_mem *l)
 {
     unsigned turns = 0;
 
-    while (loop_mem_turn(l))
+    while (loop_mem_turn(l) || (l->pump && l->pump(l->pump_arg)))
         assert(++turns < TURNS_MAX);
 }
 

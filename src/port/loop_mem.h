@@ -9,7 +9,9 @@
  *     loop_mem_release(&l);
  *
  * Blocking work is done inline, in the turn after its submission. All calls
- * come from one thread, posts too. SPDX-License-Identifier: Apache-2.0 */
+ * come from one thread, posts too. What goes on outside (a driver that talks to
+ * a server, on this thread) is waited for through PUMP.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_LOOP_MEM_H
 #define PORT_LOOP_MEM_H
 
@@ -26,6 +28,10 @@ struct loop_mem {
     unsigned blocks;     /* out now */
     uint64_t works;      /* done so far */
     bool hold_work;      /* true: work stays queued until it is false again */
+    /* Called when there is nothing else to do: works for a moment, and is false
+     * when nothing is under way. NULL: none. */
+    bool (*pump)(void *arg);
+    void *pump_arg;
 };
 
 void loop_mem_init(struct loop_mem *l);

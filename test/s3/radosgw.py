@@ -9,10 +9,11 @@ manager: nothing that a gateway needs asks it. Pools have one placement group
 and one copy, and the monitor proposes at once instead of once a second, so the
 cluster answers about 4 s after the start (measured; at most 60 s are allowed).
 
-  test/s3/radosgw.py [--disk] [--size BYTES] COMMAND...
+  test/s3/radosgw.py [--disk] [--size BYTES] [--restart] COMMAND...
       runs COMMAND with S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY
       and S3_REGION set, and ends with its status; 77 (a skipped test) where
-      Ceph is not installed
+      Ceph is not installed. COMMAND may kill the gateway, whose process id is
+      the text of the file S3_PID_FILE: with --restart another one is started
   test/s3/radosgw.py --serve
       until it is interrupted; prints the variables
 
@@ -97,6 +98,7 @@ class Radosgw:
         self.port = free_port()
         self.access, self.secret = "ARTSTORETESTKEY", "not/a+secret=at all"
         self.bucket = "artstore"
+        self.pid_file = os.path.join(self.dir, "gateway")
         self.procs = {}
         for d in ("mon", "osd", "run", "rgw"):
             os.mkdir(os.path.join(self.dir, d))
@@ -114,7 +116,16 @@ class Radosgw:
     def env(self):
         return {"S3_ENDPOINT": self.endpoint, "S3_BUCKET": self.bucket,
                 "S3_ACCESS_KEY": self.access, "S3_SECRET_KEY": self.secret,
-                "S3_REGION": "us-east-1"}
+                "S3_REGION": "us-east-1", "S3_PID_FILE": self.pid_file}
+
+    def keep_up(self, child):
+        """Until CHILD ends; its status. A killed gateway comes back."""
+        while child.poll() is None:
+            gateway = self.procs["rgw"]
+            if gateway.poll() is not None:
+                self.start_gateway()
+            time.sleep(0.05)
+        return child.returncode
 
     def run(self, *argv, timeout=30):
         argv = (argv[0], "-c", self.conf) + argv[1:]
@@ -196,6 +207,9 @@ class Radosgw:
     def start_gateway(self):
         self.daemon("rgw", "radosgw", "-n", "client.rgw")
         self.wait("the gateway", self.gateway_answers)
+        with open(self.pid_file + "~", "w", encoding="ascii") as f:
+            f.write(str(self.procs["rgw"].pid))
+        os.rename(self.pid_file + "~", self.pid_file)
 
     def kill_gateway(self):
         """As a power cut: SIGKILL."""
@@ -251,6 +265,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--disk", action="store_true")
     ap.add_argument("--size", type=int, default=2 << 30)
+    ap.add_argument("--restart", action="store_true")
     ap.add_argument("--serve", action="store_true")
     ap.add_argument("command", nargs=argparse.REMAINDER)
     a = ap.parse_args()
@@ -273,6 +288,8 @@ def main():
             signal.pause()
             return 0
         env = dict(os.environ, **server.env())
+        if a.restart:
+            return server.keep_up(subprocess.Popen(a.command, env=env))
         return subprocess.run(a.command, env=env, check=False).returncode
     finally:
         server.stop()

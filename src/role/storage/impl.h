@@ -283,6 +283,8 @@ void apply_run(struct element *e, struct batch **run, size_t n);
 
 /* prepare.c: what an item asks for, looked at before it is written. */
 void prepare_item(struct element *e, struct batch *b, struct commit_item *it);
+/* A name that can only mean a file in its own folder. */
+bool attr_name_ok(const char *name);
 
 /* answer.c: the end of an item, which is freed. */
 void answer_item(struct element *e, struct commit_item *it, enum err err);

@@ -15,9 +15,8 @@ settle(struct commit_item *it, enum err err, const char *what)
         fault_set(&it->fault, err, "commit", what);
 }
 
-/* A name that can only mean a file in its own folder. */
-static bool
-name_ok(const char *name)
+bool
+attr_name_ok(const char *name)
 {
     size_t n = strlen(name);
 
@@ -88,7 +87,7 @@ prepare_put(struct element *e, struct batch *b, struct commit_item *it)
     if (!a->storage_filename[0])
         storage_name(slice_str(a->original_filename), slice_str(a->uploaded_by),
                      a->uploaded_at, &a->file_id, a->storage_filename);
-    if (!name_ok(a->storage_filename)) {
+    if (!attr_name_ok(a->storage_filename)) {
         settle(it, ERR_INVAL, "storage_filename");
         return;
     }
