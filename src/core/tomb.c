@@ -142,6 +142,15 @@ tombs_expire(struct tombs *t, struct wall before)
     return n;
 }
 
+void
+tombs_forget(struct tombs *t, const struct uuid *file_id, struct wall at)
+{
+    struct tomb *b = tombs_get(t, file_id);
+
+    if (b && !b->pinned && b->at.ms <= at.ms)
+        forget(t, b);
+}
+
 bool
 tombs_allow(const struct tombs *t, const struct uuid *file_id, uint64_t attempt)
 {

@@ -49,6 +49,8 @@ struct tomb *tombs_abort(struct tombs *t, const struct uuid *file_id,
                          uint64_t attempt, struct wall at);
 /* Forgets what is older than BEFORE and not pinned; returns how many. */
 size_t tombs_expire(struct tombs *t, struct wall before);
+/* Forgets that of FILE_ID, unless it was renewed after AT or is pinned. */
+void tombs_forget(struct tombs *t, const struct uuid *file_id, struct wall at);
 /* May ATTEMPT of FILE_ID still be stored? */
 bool tombs_allow(const struct tombs *t, const struct uuid *file_id,
                  uint64_t attempt);

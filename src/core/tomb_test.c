@@ -100,6 +100,25 @@ test_expire(void **state)
     tombs_release(&t);
 }
 
+static void
+test_forget(void **state)
+{
+    struct tombs t;
+    (void)state;
+
+    assert_true(tombs_init(&t, 100, 1));
+    for (unsigned i = 1; i <= 4; i++)
+        delete_(&t, i, NULL)->pinned = i == 2;
+    for (unsigned i = 1; i <= 3; i++) { /* its own time, pinned, renewed */
+        struct uuid u = id(i);
+
+        tombs_forget(&t, &u, (struct wall){i == 3 ? 2 : i});
+        assert_int_equal(allow(&t, i, 1), i == 1);
+    }
+    assert_false(allow(&t, 4, 1));
+    tombs_release(&t);
+}
+
 int
 main(void)
 {
@@ -107,6 +126,7 @@ main(void)
         cmocka_unit_test(test_allow),
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

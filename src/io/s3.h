@@ -28,11 +28,12 @@ struct s3_conf {          /* all texts are copied; "" or NULL: none */
     const char *session_token;
     const char *ca_file;        /* PEM; empty: the system's */
     bool path_style;            /* host/bucket/key, else bucket.host/key */
-    unsigned connections;       /* requests under way; 0: 32 */
+    unsigned connections;       /* requests under way; 0: 16 */
     unsigned queue_max;         /* requests waiting; 0: 4096 */
     unsigned retries;           /* repetitions of one request; see S3_RETRIES */
     struct dur connect_timeout; /* 0: 5 s */
-    /* 0: 30 s. Without body: the whole request; with one: no progress. */
+    /* 0: 30 s. Without body: the whole request; with one: no progress, and all
+     * of it at 16 KiB a second. */
     struct dur timeout;
     /* No thread: s3_turn() does the work, on the thread that submits. For tests
      * in virtual time. */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LEAST_BYTES_PER_MS 16 /* of a body, on the whole */
+
 /* ---- what is sent ---- */
 
 static const char *
@@ -314,6 +316,11 @@ set_limits(struct s3_transfer *t)
     else if (!has_body(t->r->op) && t->r->op != OBJECT_GET)
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms);
     else {
+        uint64_t n = t->r->op == OBJECT_GET ? t->r->n : body_size(t);
+
+        /* And a store that drips does not keep us either. */
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+                         ms + (long)(n / LEAST_BYTES_PER_MS));
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, quiet);
     }

@@ -107,7 +107,7 @@ cloud_reserve(struct cloud *c, struct ledger_room r, struct fault *f)
     if (err != ERR_OK) {
         atomic_fetch_add(&c->n_refused, 1);
         (void)fault_set(f, err, "reserve", c->element_id);
-        if (c->cc.limit == 0)
+        if (atomic_load(&c->limit) == 0)
             (void)fault_hint(f, "S3_SOFT_CAPACITY_LIMIT is not set");
     }
     return err;
@@ -131,7 +131,7 @@ cloud_set_limit(struct element *e, uint64_t limit)
     struct ledger_room total = {.bytes = limit}, room = {0};
 
     pthread_mutex_lock(&c->pool->mu);
-    c->cc.limit = limit;
+    atomic_store(&c->limit, limit);
     if (limit > c->account.stored)
         room.bytes = limit - c->account.stored;
     ledger_measure_begin(l);
@@ -169,7 +169,7 @@ tell_health(struct cloud *c, struct blob_capacity *out)
     else if (atomic_load(&c->away))
         snprintf(out->health, sizeof(out->health), "unhealthy: %.80s",
                  c->away_why);
-    else if (c->cc.limit == 0)
+    else if (atomic_load(&c->limit) == 0)
         snprintf(out->health, sizeof(out->health),
                  "degraded: S3_SOFT_CAPACITY_LIMIT is not set");
     else
@@ -318,7 +318,9 @@ kind_close(struct element *e)
     assert(c->queued == 0 && c->pending.n == 0 && c->tickets.n == 0);
     pthread_mutex_unlock(&c->mu);
     assert(atomic_load(&c->n_open) == 0);
-    if (c->opened && !atomic_load(&c->fenced)) {
+    /* A store that is away would keep us until the last repetition of each
+     * request: the next start recovers what is left. */
+    if (c->opened && !atomic_load(&c->fenced) && !atomic_load(&c->away)) {
         cloud_sweep_strays(c);
         cloud_pay_all(c);
         (void)cloud_clean_point(c, true, NULL);
@@ -377,6 +379,7 @@ cloud_new(const struct element_conf *conf, const struct cloud_conf *cc)
     c->account.quota = conf->quota;
     atomic_init(&c->mode, (int)conf->mode);
     atomic_init(&c->now_ms, conf->now.ms);
+    atomic_init(&c->limit, cc->limit);
     pthread_mutex_init(&c->sb_mu, NULL);
     pthread_mutex_init(&c->mu, NULL);
     list_init(&c->order);

@@ -110,7 +110,13 @@ write_superblock(struct objects *o, const struct superblock *sb,
 enum err
 cloud_write_superblock(struct cloud *c, struct fault *f)
 {
-    return write_superblock(c->objects, c->sb, c->hash, f);
+    struct fault own = {0};
+    enum err err = write_superblock(c->objects, c->sb, c->hash, &own);
+
+    cloud_note_store(c, err == ERR_IO || err == ERR_TIMEOUT ? &own : NULL);
+    if (err != ERR_OK && f)
+        *f = own;
+    return err;
 }
 
 enum err
@@ -203,7 +209,8 @@ cloud_check_owner(struct cloud *c, struct fault *f)
     word(c, mine);
     buf_init(&text, 64);
     err = cloud_get(c, "owner", &text, f);
-    if (err == ERR_NOENT || err == ERR_CORRUPT ||
+    /* ERR_CORRUPT is the page of some proxy, and nobody's word. */
+    if (err == ERR_NOENT ||
         (err == ERR_OK && !slice_eq(buf_slice(&text), slice_str(mine)))) {
         cloud_fence(c, "another process has opened this bucket's element; "
                        "stop one of the two, then start again");
@@ -231,7 +238,11 @@ cloud_dirty(struct cloud *c, const char *date, struct fault *f)
     enum err err = ERR_OK;
 
     pthread_mutex_lock(&c->sb_mu);
-    if (!is_dirty(sb, date)) {
+    if (!is_dirty(sb, date) && atomic_load(&c->away)) {
+        /* One worker waits for a store that does not answer, not all of them:
+         * cloud_tick.c finds out when it is back. */
+        err = fault_set(f, ERR_AGAIN, "store", "the bucket does not answer");
+    } else if (!is_dirty(sb, date)) {
         uint32_t was = sb->n_dirty;
 
         if (was < SUPERBLOCK_DIRTY_MAX)
@@ -255,8 +266,9 @@ at_rest(struct cloud *c)
     bool yes;
 
     pthread_mutex_lock(&c->mu);
-    yes = c->queued == 0 && c->n_debt == 0 && !c->debts_lost &&
-          c->n_unsettled == 0 && !c->applying;
+    /* n_unsettled is the gate's while it applies. */
+    yes = c->queued == 0 && c->n_debt == 0 && !c->debts_lost && !c->applying &&
+          c->n_unsettled == 0;
     pthread_mutex_unlock(&c->mu);
     return yes;
 }
@@ -331,6 +343,26 @@ parse_tomb(struct slice name, struct journal_record *r)
            r->type == JOURNAL_ABORT;
 }
 
+/* Old enough, and not of a delete that the index has not been told of. */
+static bool
+is_spent(struct cloud *c, const struct journal_record *r)
+{
+    struct index_row *row;
+    enum err known = ERR_NOMEM;
+
+    if (r->at.ms >= c->conf.now.ms - TOMB_KEEP_MS)
+        return false;
+    if (r->type == JOURNAL_ABORT)
+        return true;
+    row = calloc(1, sizeof(*row));
+    if (row)
+        known = c->index->ops->get(c->index, &r->file_id, row, NULL);
+    if (known == ERR_OK)
+        index_row_release(row);
+    free(row);
+    return known == ERR_NOENT;
+}
+
 static enum err
 load_tomb(struct cloud *c, const char *key, struct fault *f)
 {
@@ -339,18 +371,8 @@ load_tomb(struct cloud *c, const char *key, struct fault *f)
 
     if (!parse_tomb(slice_str(key), &r))
         return ERR_OK; /* not ours: left alone */
-    if (r.at.ms < c->conf.now.ms - TOMB_KEEP_MS) {
-        struct index_row *row = calloc(1, sizeof(*row));
-        enum err known =
-            row ? c->index->ops->get(c->index, &r.file_id, row, NULL)
-                : ERR_NOMEM;
-
-        if (known == ERR_OK)
-            index_row_release(row);
-        free(row);
-        if (known == ERR_NOENT)
-            return cloud_delete(c, key, f);
-    }
+    if (is_spent(c, &r))
+        return cloud_delete(c, key, f);
     if (r.type == JOURNAL_ABORT)
         t = tombs_abort(&c->tombs, &r.file_id, r.number, r.at);
     else
@@ -422,7 +444,7 @@ cloud_expire_tombs(struct cloud *c, struct wall now)
         if (cloud_delete(c, key, NULL) != ERR_OK)
             return;
         pthread_mutex_lock(&c->mu);
-        (void)tombs_expire(&c->tombs, (struct wall){r.at.ms + 1});
+        tombs_forget(&c->tombs, &r.file_id, r.at);
         pthread_mutex_unlock(&c->mu);
     }
 }

@@ -141,6 +141,7 @@ struct cloud {
     struct blob blob;
     struct element_conf conf;
     struct cloud_conf cc;
+    _Atomic(uint64_t) limit; /* cc's, until it is set anew */
     struct counts counts;
     char element_id[65];
     char location[65];

@@ -374,6 +374,82 @@ let_pass(struct dur d)
     assert_true(stopped);
 }
 
+/* Those of one millisecond too: each has an object of its own. */
+static void
+test_tombs_expire(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 1; i <= 3; i++) {
+        OK(story_put(&rig.story, i, 100, NULL));
+        OK(story_delete(&rig.story, i));
+    }
+    OK(story_abort(&rig.story, 4, 1, 3 * B, 2 * B));
+    OK(story_put(&rig.story, 5, 100, NULL));
+    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 4);
+    rig.loop.loop.wall.ms += TOMB_KEEP_MS - 120000;
+    let_pass(dur_s(70));
+    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 4);
+    rig.loop.loop.wall.ms += 120000;
+    let_pass(dur_s(70));
+    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 0);
+    /* And those that an earlier process left. */
+    OK(story_delete(&rig.story, 5));
+    OK(story_abort(&rig.story, 6, 1, 3 * B, 2 * B));
+    cloud_rig_close(&rig);
+    rig.loop.loop.wall.ms += TOMB_KEEP_MS + 1;
+    OK(cloud_rig_open(&rig));
+    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 0);
+}
+
+/* No worker waits for a store of which it is known that it does not answer,
+ * and a stop does not either. */
+static void
+test_away(void **state)
+{
+    uint64_t asked;
+    (void)state;
+
+    rig.store.fail = (struct fail){.at = 1, .on = true};
+    IS(ERR_IO, story_put(&rig.story, 1, 100, NULL));
+    asked = rig.store.fail.calls;
+    IS(ERR_AGAIN, story_put(&rig.story, 2, 100, NULL));
+    assert_int_equal(rig.store.fail.calls, asked);
+    rig.store.fail = (struct fail){0};
+    let_pass(dur_s(6)); /* it is back */
+    OK(story_put(&rig.story, 2, 100, NULL));
+    rig.store.fail = (struct fail){.at = 1, .on = true};
+    IS(ERR_IO, story_put(&rig.story, 3, 100, NULL));
+    asked = rig.store.fail.calls;
+    cloud_rig_close(&rig);
+    assert_int_equal(rig.store.fail.calls, asked);
+    rig.store.fail = (struct fail){0};
+    OK(cloud_rig_open(&rig));
+    OK(story_check(&rig.story, 2, 100, true));
+    IS(ERR_NOENT, story_check(&rig.story, 3, 100, true));
+    cloud_rig_close(&rig);
+    assert_int_equal(cloud_rig_audit(&rig), 1);
+}
+
+/* The page of a proxy is nobody's word, and a bucket that is gone is. */
+static void
+test_owner_unclear(void **state)
+{
+    char page[100] = "<html>";
+    struct slice s = slice_of(page, sizeof(page));
+    struct object_req r = {
+        .op = OBJECT_PUT, .key = "owner", .body = &s, .n_body = 1};
+    (void)state;
+
+    OK(objects_call(&rig.store.objects, &r));
+    let_pass(dur_s(31));
+    OK(story_put(&rig.story, 1, 100, NULL));
+    r.op = OBJECT_DELETE;
+    OK(objects_call(&rig.store.objects, &r));
+    let_pass(dur_s(31));
+    IS(ERR_READONLY, story_put(&rig.story, 2, 100, NULL));
+}
+
 /* D31: somebody else has opened it. */
 static void
 test_owner_lost(void **state)
@@ -583,6 +659,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_index_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tombs_expire, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owner_unclear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
         cmocka_unit_test(test_fails_before),

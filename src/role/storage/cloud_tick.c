@@ -129,7 +129,7 @@ bool
 cloud_still_due(struct cloud *c, const struct file_attr *a)
 {
     return a->retention == RETENTION_TEMPORARY && a->expires_at.ms > 0 &&
-           a->expires_at.ms <= c->tick->now.ms;
+           a->expires_at.ms <= cloud_now(c).ms;
 }
 
 void

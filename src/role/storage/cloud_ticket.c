@@ -540,6 +540,11 @@ to_item(struct blob_ticket *t, enum commit_type type)
         it->ticket = NULL;
         cloud_item_free(it);
     }
+    if (a) { /* D27, as far as it goes */
+        pthread_mutex_lock(&c->mu);
+        (void)tombs_abort(&c->tombs, &t->file_id, t->attempt, t->loop->wall);
+        pthread_mutex_unlock(&c->mu);
+    }
     if (t->upload_id[0])
         cloud_owe(c, &t->file_id, CLOUD_UPLOAD, t->upload_id);
     cloud_ticket_free(t);
