@@ -2,6 +2,7 @@
 #include "cli/gauges.h"
 #include "cli/commit.h"
 #include "io/http.h"
+#include "io/s3.h"
 #include "obs/metric.h"
 #include "sec/keys.h"
 #include <dirent.h>
@@ -103,23 +104,39 @@ loops(struct metrics *m, struct gauges *g)
 }
 
 static void
+bucket(struct metrics *m, struct objects *o)
+{
+    struct s3_stats st;
+
+    if (o == NULL)
+        return;
+    s3_stats(o, &st);
+    set(m, M_S3_REQUESTS, (int64_t)st.requests);
+    set(m, M_S3_RETRIES, (int64_t)st.retries);
+    set(m, M_S3_FAILED, (int64_t)st.failed);
+    set(m, M_S3_QUEUED, (int64_t)st.queued);
+}
+
+static void
 on_scrape(struct metrics *m, void *arg)
 {
     struct gauges *g = arg;
     const struct gauges_conf *c = &g->conf;
     struct workers_stats ws;
-    struct keyset *ks = keys_get(c->keys);
+    struct keyset *ks = c->keys ? keys_get(c->keys) : NULL;
 
     process(m, c);
     sockets(m, c);
     loops(m, g);
     set(m, M_BLOCKS_IN_USE, (int64_t)blocks_used(c->blocks));
     set(m, M_BLOCKS_LIMIT, (int64_t)blocks_total(c->blocks));
+    bucket(m, c->bucket);
     workers_stats(c->workers, &ws);
     set(m, M_WORK_QUEUED, ws.queued);
     set(m, M_WORK_TAKEN, (int64_t)ws.taken);
-    set(m, M_AUTH_KEYS, (int64_t)ks->n);
-    keyset_unref(&ks);
+    set(m, M_AUTH_KEYS, ks ? (int64_t)ks->n : 0);
+    if (ks)
+        keyset_unref(&ks);
 }
 
 struct gauges *

@@ -11,6 +11,7 @@ struct http_server;
 struct ioloop;
 struct keys;
 struct metrics;
+struct objects;
 struct workers;
 
 struct gauges_conf {
@@ -21,7 +22,8 @@ struct gauges_conf {
     unsigned n_loops;
     const struct blocks *blocks;
     struct workers *workers;
-    struct keys *keys;
+    struct keys *keys;      /* NULL: AUTH_ENABLED=off */
+    struct objects *bucket; /* io/s3.h's, or NULL */
     struct wall started;
     const char *version;
 };

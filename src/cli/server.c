@@ -154,8 +154,9 @@ server_close(struct server *s)
     join_close(&s->join);
     if (s->meta)
         s->meta->ops->close(s->meta);
+    bucket_close(&s->bucket);
     for (unsigned i = 0; i < s->n_el; i++) {
-        if (s->el[i].index)
+        if (s->el[i].index && !s->el[i].objects)
             s->el[i].index->ops->close(s->el[i].index);
         if (s->el[i].disk)
             s->el[i].disk->ops->close(s->el[i].disk);

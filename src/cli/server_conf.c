@@ -23,6 +23,7 @@ void
 server_conf_join(const struct conf *c, struct join_conf *jc)
 {
     ledger_of(c, &jc->ledger);
+    jc->bucket_limit = c->s3_soft_capacity_limit;
     jc->token_life = c->token_ttl;
     jc->ingest.file_max = c->max_file_size_mb * MIB;
     jc->ingest.retention = (enum retention)c->retention_default;

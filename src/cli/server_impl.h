@@ -3,6 +3,7 @@
 #ifndef CLI_SERVER_IMPL_H
 #define CLI_SERVER_IMPL_H
 
+#include "cli/bucket.h"
 #include "cli/gauges.h"
 #include "cli/observe.h"
 #include "cli/server.h"
@@ -42,6 +43,7 @@ struct server {
     unsigned n_loops, n_threads;
     struct join_element el[ELEMENTS_MAX];
     unsigned n_el;
+    struct bucket bucket; /* of the one element, with STORAGE_BACKEND=s3 */
     struct meta *meta;
     struct keys *keys;
     struct auth_conf auth;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define WORKERS_DEFAULT   12
+#define PRIORITY_DEFAULT  100
 #define CACHE_ENTRIES_MAX ((size_t)4096) /* per loop */
 
 /* ---- small things ---- */
@@ -230,15 +231,50 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
     return e;
 }
 
+/* The one element of `artstore storage`, in a bucket. Its superblock is looked
+ * for when it is opened. */
+static enum err
+open_bucket_element(struct server *s, struct fault *f)
+{
+    const struct conf *c = &s->conf;
+    struct join_element *el = &s->el[s->n_el];
+    char folder[PATH_MAX];
+    enum err e;
+
+    if (!path_in(s, c->storage_path, folder, sizeof(folder)))
+        return fault_set(f, ERR_TOOBIG, "open element", c->storage_path);
+    e = bucket_open(&s->bucket, c, f);
+    if (e == ERR_OK)
+        e = bucket_open_index(&s->bucket, c, folder, false, f);
+    if (e != ERR_OK)
+        return e;
+    index_sqlite_observe(s->bucket.index, s->metrics);
+    *el = (struct join_element){
+        .mode = (enum blob_mode)c->storage_mode,
+        .priority = PRIORITY_DEFAULT,
+        .quota = c->storage_quota_bytes,
+        .objects = s->bucket.objects,
+        .limit = c->s3_soft_capacity_limit,
+        .memory = c->s3_memory,
+        .index = s->bucket.index,
+    };
+    (void)slice_copy(slice_str(c->storage_element_id), el->element_id,
+                     sizeof(el->element_id));
+    s->n_el++;
+    return ERR_OK;
+}
+
 /* The one element of `artstore storage`. */
 static enum err
 open_own_element(struct server *s, struct fault *f)
 {
     const struct conf *c = &s->conf;
     struct conf_element ce = {.mode = c->storage_mode,
-                              .priority = 100,
+                              .priority = PRIORITY_DEFAULT,
                               .quota = c->storage_quota_bytes};
 
+    if (c->storage_backend == CONF_S3)
+        return open_bucket_element(s, f);
     if (!slice_copy(slice_str(c->storage_element_id), ce.id, sizeof(ce.id)) ||
         !slice_copy(slice_str(c->storage_path), ce.path, sizeof(ce.path)))
         return fault_set(f, ERR_TOOBIG, "open element", c->storage_path);
@@ -521,6 +557,7 @@ open_watchers(struct server *s, struct fault *f)
         .blocks = s->blocks,
         .workers = s->workers,
         .keys = s->keys,
+        .bucket = s->bucket.objects,
         .started = wall_now(),
         .version = ARTSTORE_VERSION,
     };

@@ -35,6 +35,8 @@ set_values(void *arg)
     conf_adopt(&s->conf, ch->fresh);
     server_conf_join(&s->conf, &jc);
     join_adjust(s->join, &jc);
+    if (s->bucket.objects)
+        bucket_adjust(s->bucket.objects, &s->conf);
     server_conf_http(&s->conf, &hc);
     http_server_adjust(s->http, &hc);
     observe_access(s->observe, s->conf.access_log, ch->access_fd);
@@ -136,8 +138,11 @@ keys_read_again(struct server *s)
 {
     struct fault f = {0};
     bool changed = false;
-    enum err e = keys_reload(s->keys, &changed, &f);
+    enum err e;
 
+    if (s->keys == NULL) /* AUTH_ENABLED=off */
+        return;
+    e = keys_reload(s->keys, &changed, &f);
     metric_inc(s->metrics, metric_series(s->metrics, M_AUTH_KEY_RELOADS,
                                          e != ERR_OK ? "failed"
                                          : changed   ? "changed"

@@ -1,9 +1,10 @@
 /* storage.c - `artstore storage init` and `artstore storage rebuild`.
  *
- * Both work on folders and not through a server. They read the options of the
- * server (environment, --config, --data-dir), so that they mean the elements
- * that it would open. SPDX-License-Identifier: Apache-2.0 */
+ * Both work on folders and buckets, not through a server. They read the options
+ * of the server (environment, --config, --data-dir), so that they mean the
+ * elements that it would open. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/storage.h"
+#include "cli/bucket.h"
 #include "cli/catalogue.h"
 #include "cli/cpu.h"
 #include "cli/serve.h"
@@ -12,7 +13,8 @@
 #include "io/disk_linux.h"
 #include "io/index_sqlite.h"
 #include "join/join.h"
-#include "role/storage/element.h"
+#include "role/storage/cloud.h"
+#include "sec/random.h"
 #include "wire/json.h"
 #include <errno.h>
 #include <limits.h>
@@ -53,7 +55,8 @@ static const struct cli_opt init_opts[] = {
      .kind = OPT_TEXT,
      .at = AT(path),
      .value = "DIR",
-     .help = "Folder of the element: empty, or not there yet."},
+     .help = "Folder of the element: empty, or not there yet. Not with "
+             "STORAGE_BACKEND=s3."},
     {.name = "id",
      .kind = OPT_TEXT,
      .at = AT(id),
@@ -67,8 +70,8 @@ static const struct cli_opt init_opts[] = {
     {.name = "alone",
      .kind = OPT_FLAG,
      .at = AT(alone),
-     .help = "For `artstore storage`, a server of one element, instead of one "
-             "that has a data folder here."},
+     .help = "For `artstore storage`, a server of one element, whose options "
+             "are read, instead of one that has a data folder here."},
     OPT_DATA_DIR,
     OPT_CONFIG,
     {0},
@@ -80,6 +83,10 @@ static const struct cli_opt rebuild_opts[] = {
      .at = AT(element),
      .value = "ID",
      .help = "Only this one; else all in turn."},
+    {.name = "alone",
+     .kind = OPT_FLAG,
+     .at = AT(alone),
+     .help = "The element of `artstore storage`, whose options are read."},
     {.name = "check",
      .kind = OPT_FLAG,
      .at = AT(check),
@@ -99,6 +106,12 @@ static const struct cli_opt rebuild_opts[] = {
 };
 
 /* ---- what both need ---- */
+
+static enum conf_role
+role_of(const struct storage_args *a)
+{
+    return a->alone ? CONF_STORAGE : CONF_SERVER;
+}
 
 static int
 fail(const char *what, const struct fault *f)
@@ -126,6 +139,15 @@ hash_here(void)
     const struct hash_cpu cpu = cpu_read();
 
     return hash_select(&cpu, "auto");
+}
+
+static struct wall
+wall_here(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (struct wall){(int64_t)t.tv_sec * 1000};
 }
 
 /* ---- init ---- */
@@ -204,7 +226,6 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
              struct fault *f)
 {
     struct join_element el = {.mode = (enum blob_mode)ce->mode};
-    struct timespec t;
     struct stat st;
     enum err e;
 
@@ -214,12 +235,10 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
         return fault_sys(f, errno, "stat", ce->path);
     (void)slice_copy(slice_str(ce->id), el.element_id, sizeof(el.element_id));
     el.device = (uint64_t)st.st_dev;
-    clock_gettime(CLOCK_REALTIME, &t);
     e = disk_linux_open(&el.disk, ce->path, NULL, f);
     if (e != ERR_OK)
         return e;
-    e = join_element_make(&el, installation, hash_here(),
-                          (struct wall){(int64_t)t.tv_sec * 1000}, f);
+    e = join_element_make(&el, installation, hash_here(), wall_here(), f);
     el.disk->ops->close(el.disk);
     if (e != ERR_OK)
         (void)fault_in(f, ce->path);
@@ -270,6 +289,38 @@ init_alone(const struct storage_args *a, const struct conf_element *ce)
 }
 
 static int
+init_bucket(const struct storage_args *a, const struct conf *conf)
+{
+    static const struct uuid none;
+    struct join_element el = {.mode = BLOB_RW};
+    char entry[PATH_MAX + 128];
+    struct conf_element ce;
+    struct fault f = {0};
+    struct bucket b;
+    enum err e;
+
+    if (!entry_of(a, "bucket", entry, &ce))
+        return CLI_USAGE;
+    e = bucket_open(&b, conf, &f);
+    if (e == ERR_OK) {
+        el.objects = b.objects;
+        el.mode = (enum blob_mode)ce.mode;
+        /* Nothing shares a bucket's account: an id of its own (D28). */
+        sec_random(&el.device, sizeof(el.device));
+        (void)slice_copy(slice_str(ce.id), el.element_id,
+                         sizeof(el.element_id));
+        e = join_element_make(&el, &none, hash_here(), wall_here(), &f);
+    }
+    if (e == ERR_OK)
+        printf("Made storage element %s in %s\n"
+               "Start it with the same options and:\n"
+               "artstore storage --storage-element-id %s --storage-mode %s\n",
+               ce.id, b.objects->place, ce.id, a->mode ? a->mode : "rw");
+    bucket_close(&b);
+    return e == ERR_OK ? CLI_OK : fail("init", &f);
+}
+
+static int
 init_run(const struct storage_args *a, const struct conf *conf)
 {
     char path[PATH_MAX], cwd[PATH_MAX], entry[PATH_MAX + 128];
@@ -308,11 +359,16 @@ cmd_storage_init(int argc, char **argv)
 
     if (r != CLI_GO)
         return r;
-    if (!a.path || !a.id)
+    if (!a.id || (!a.path && !a.alone))
         return cli_usage("storage init", "--path and --id are needed");
-    r = serve_conf(&conf, CONF_SERVER, a.data_dir, a.config)
-            ? init_run(&a, &conf)
-            : CONF_EXIT;
+    if (!serve_conf(&conf, role_of(&a), a.data_dir, a.config))
+        r = CONF_EXIT;
+    else if (a.alone && !a.path && conf.storage_backend == CONF_S3)
+        r = init_bucket(&a, &conf);
+    else if (!a.path)
+        r = cli_usage("storage init", "--path or STORAGE_BACKEND=s3 is needed");
+    else
+        r = init_run(&a, &conf);
     conf_release(&conf);
     return r;
 }
@@ -399,6 +455,59 @@ rebuild_element(const struct storage_args *a, const char *path,
     return e;
 }
 
+static enum err
+rebuild_bucket(const struct storage_args *a, const struct conf *conf,
+               struct element_report *r, struct fault *f)
+{
+    char folder[PATH_MAX];
+    struct bucket b;
+    enum err e = bucket_open(&b, conf, f);
+
+    if (e == ERR_OK && !below_data(conf, conf->storage_path, folder))
+        e = fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
+    if (e == ERR_OK) {
+        e = bucket_open_index(&b, conf, folder, a->check, f);
+        if (e == ERR_NOENT)
+            (void)fault_hint(f, "rebuild without --check");
+    }
+    if (e == ERR_OK)
+        e = cloud_rebuild(b.objects, b.index, hash_here(), a->check, a->deep, r,
+                          f);
+    bucket_close(&b);
+    return e;
+}
+
+static int
+tell_rebuilt(const struct storage_args *a, const char *id,
+             const struct element_report *r)
+{
+    if (a->json)
+        report_json(a, id, r);
+    else
+        report_print(a, id, r);
+    return r->damaged || (a->check && (r->extra || r->missing)) ? CLI_MISMATCH
+                                                                : CLI_OK;
+}
+
+/* The element of `artstore storage`. */
+static int
+rebuild_alone(const struct storage_args *a, const struct conf *conf)
+{
+    struct element_report r = {0};
+    struct fault f = {0};
+    char path[PATH_MAX];
+    enum err e;
+
+    if (conf->storage_backend == CONF_S3)
+        e = rebuild_bucket(a, conf, &r, &f);
+    else if (below_data(conf, conf->storage_path, path))
+        e = rebuild_element(a, path, &r, &f);
+    else
+        e = fault_set(&f, ERR_TOOBIG, "open", "STORAGE_PATH");
+    return e == ERR_OK ? tell_rebuilt(a, conf->storage_element_id, &r)
+                       : fail("rebuild", &f);
+}
+
 static int
 rebuild_run(const struct storage_args *a, const struct conf *conf)
 {
@@ -419,11 +528,7 @@ rebuild_run(const struct storage_args *a, const struct conf *conf)
             return cli_usage("storage rebuild", "%s: path too long", ce.id);
         if (rebuild_element(a, path, &r, &f) != ERR_OK)
             return fail("rebuild", &f);
-        if (a->json)
-            report_json(a, ce.id, &r);
-        else
-            report_print(a, ce.id, &r);
-        if (r.damaged || (a->check && (r.extra || r.missing)))
+        if (tell_rebuilt(a, ce.id, &r) != CLI_OK)
             exit = CLI_MISMATCH;
     }
     if (!found)
@@ -443,9 +548,10 @@ cmd_storage_rebuild(int argc, char **argv)
 
     if (r != CLI_GO)
         return r;
-    r = serve_conf(&conf, CONF_SERVER, a.data_dir, a.config)
-            ? rebuild_run(&a, &conf)
-            : CONF_EXIT;
+    if (!serve_conf(&conf, role_of(&a), a.data_dir, a.config))
+        r = CONF_EXIT;
+    else
+        r = a.alone ? rebuild_alone(&a, &conf) : rebuild_run(&a, &conf);
     conf_release(&conf);
     return r;
 }
@@ -453,8 +559,8 @@ cmd_storage_rebuild(int argc, char **argv)
 const struct cli_command storage_commands[] = {
     {
         .name = "storage init",
-        .summary = "make a storage element in a folder",
-        .usage = "--path DIR --id ID [--mode M] [--alone]",
+        .summary = "make a storage element in a folder or a bucket",
+        .usage = "[--path DIR] --id ID [--mode M] [--alone]",
         .run = cmd_storage_init,
         .opts = init_opts,
         .about =
@@ -462,7 +568,9 @@ const struct cli_command storage_commands[] = {
             "this installation, and prints the line that tells the server of "
             "it. Apart from the first start of `artstore server` nothing else "
             "makes elements: a server that finds no superblock refuses to "
-            "start, since the disk may not be mounted.",
+            "start, since the disk may not be mounted. With --alone and "
+            "STORAGE_BACKEND=s3 the element is made in the bucket that the "
+            "S3_* options name.",
         .example = "artstore storage init --path /mnt/disk3 --id se-03 "
                    "--mode rw --data-dir /srv/artstore\n"
                    "artstore storage init --alone --path /mnt/disk1 --id se-01",
@@ -470,13 +578,14 @@ const struct cli_command storage_commands[] = {
     {
         .name = "storage rebuild",
         .summary = "make the index of an element anew from its files",
-        .usage = "[--check] [--deep] [--element ID] [--data-dir D]",
+        .usage = "[--check] [--deep] [--element ID | --alone]",
         .run = cmd_storage_rebuild,
         .opts = rebuild_opts,
         .about =
             "The attr.json beside each file is the authority and the index "
             "only a cache of it. The server must not be running. With --check "
-            "nothing is changed.",
+            "nothing is changed. --alone means the element of `artstore "
+            "storage`, in a folder or in a bucket.",
         .example = "artstore storage rebuild --check --data-dir /srv/artstore",
     },
     {0},

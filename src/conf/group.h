@@ -12,6 +12,7 @@
     X(CHECK, "Checks of what is uploaded")     \
     X(COMPRESS, "Compression")                 \
     X(ELEMENT, "Storage element")              \
+    X(BUCKET, "Storage element in a bucket")   \
     X(CAPACITY, "Capacity thresholds")         \
     X(SELECT, "Choice of the element")         \
     X(MONITOR, "Capacity monitor")             \

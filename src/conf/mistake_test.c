@@ -3,6 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/test_world.h"
 
+/* The options of an element in a bucket. */
+#define BUCKET(endpoint, bucket, access, secret, prefix)              \
+    "STORAGE_BACKEND=s3\nS3_ENDPOINT=" endpoint "\nS3_BUCKET=" bucket \
+    "\nS3_ACCESS_KEY=" access "\nS3_SECRET_KEY=" secret "\nS3_PREFIX=" prefix
+
 /* Each row is one mistake and what the message must hold. */
 static void
 test_errors(void **state)
@@ -124,8 +129,22 @@ test_errors(void **state)
          "one folder", ""},
         {CONF_SERVER, NULL, "STORAGE_ELEMENTS=rw:rw:x", NULL,
          "STORAGE_ELEMENTS|id", "CNF-003"},
-        {CONF_STORAGE, NULL, "STORAGE_BACKEND=s3", NULL, "STORAGE_BACKEND=s3",
-         "not in this version"},
+        {CONF_STORAGE, NULL, BUCKET("", "b", "a", "s", ""), NULL,
+         "S3_ENDPOINT is needed|STORAGE_BACKEND=s3", "no service"},
+        {CONF_STORAGE, NULL, BUCKET("http://h", "", "a", "s", ""), NULL,
+         "S3_BUCKET is needed", "no bucket"},
+        {CONF_STORAGE, NULL, BUCKET("http://h", "b", "", "s", ""), NULL,
+         "S3_ACCESS_KEY is needed", "nobody"},
+        {CONF_STORAGE, NULL, BUCKET("http://h", "b", "a", "", ""), NULL,
+         "S3_SECRET_KEY is needed", "half a key"},
+        {CONF_STORAGE, NULL, BUCKET("ftp://h", "b", "a", "s", ""), NULL,
+         "S3_ENDPOINT=ftp://h|http://", "another protocol"},
+        {CONF_STORAGE, NULL, BUCKET("http://h", "b", "a", "s", "a"), NULL,
+         "S3_PREFIX=a|end in a slash", "would be the beginning of a name"},
+        {CONF_STORAGE, NULL, BUCKET("http://h", "b", "a", "s", "/a/"), NULL,
+         "S3_PREFIX=/a/|not begin", "an empty name in front"},
+        {CONF_STORAGE, NULL, "S3_MEMORY=1M", NULL, "S3_MEMORY=1M|16M",
+         "less than two parts"},
         {CONF_SERVER, NULL, "DATABASE_URL=mysql://u:secret@h/d", NULL,
          "DATABASE_URL|postgresql://", "not with its value"},
         {CONF_SERVER, NULL, "DB_POOL_MIN=21", NULL,

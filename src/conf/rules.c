@@ -98,6 +98,32 @@ check_elements(const struct conf *c, struct conf_report *rep)
     }
 }
 
+/* What an element in a bucket cannot do without. */
+static void
+check_bucket(const struct conf *c, struct conf_report *rep)
+{
+    static const int needed[] = {CONF_S3_ENDPOINT, CONF_S3_BUCKET,
+                                 CONF_S3_ACCESS_KEY, CONF_S3_SECRET_KEY};
+    const struct slice at = slice_str(c->s3_endpoint);
+    const size_t n = strlen(c->s3_prefix);
+
+    for (size_t i = 0; i < countof(needed); i++)
+        if (conf_value_load(c, needed[i]).text.n == 0)
+            conf_report_add(rep, CONF_ERROR, needed[i],
+                            "%s is needed where STORAGE_BACKEND=s3",
+                            conf_option[needed[i]].name);
+    if (at.n && !slice_starts(at, SLICE("http://")) &&
+        !slice_starts(at, SLICE("https://")))
+        conf_report_add(rep, CONF_ERROR, CONF_S3_ENDPOINT,
+                        "S3_ENDPOINT=%s: must begin with http:// or https://",
+                        c->s3_endpoint);
+    if (n && (c->s3_prefix[n - 1] != '/' || c->s3_prefix[0] == '/'))
+        conf_report_add(rep, CONF_ERROR, CONF_S3_PREFIX,
+                        "S3_PREFIX=%s: must end in a slash, and not begin "
+                        "with one",
+                        c->s3_prefix);
+}
+
 /* Those that keep the catalogue. */
 #define DATABASE_ROLES (CONF_ROLE_BIT(CONF_SERVER) | CONF_ROLE_BIT(CONF_ADMIN))
 
@@ -128,9 +154,7 @@ check_others(const struct conf *c, struct conf_report *rep)
                         (long long)c->compression_level);
     if ((conf_option[CONF_STORAGE_BACKEND].roles & me) &&
         c->storage_backend == CONF_S3)
-        conf_report_add(rep, CONF_ERROR, CONF_STORAGE_BACKEND,
-                        "STORAGE_BACKEND=s3: this version stores in local "
-                        "folders only");
+        check_bucket(c, rep);
     if (conf_option[CONF_STORAGE_ELEMENTS].roles & me)
         check_elements(c, rep);
     /* Not with its value, which holds a password. */

@@ -76,6 +76,92 @@ finish(struct s3_transfer *t)
     answer(r);
 }
 
+/* ---- keys ---- */
+
+static const char *
+text_of(const char *s)
+{
+    return s ? s : "";
+}
+
+static void
+wipe(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+static void
+signer_free(struct s3_signer *k)
+{
+    if (k) {
+        wipe(k->secret_key);
+        wipe(k->token_header);
+    }
+    free(k);
+}
+
+static struct s3_signer *
+signer_new(const struct s3_keys *keys)
+{
+    static const char name[] = "x-amz-security-token: ";
+    const char *token = text_of(keys->session_token);
+    struct s3_signer *k = calloc(1, sizeof(*k));
+    bool ok;
+
+    if (!k)
+        return NULL;
+    ok = slice_copy(slice_str(text_of(keys->access_key)), k->access_key,
+                    sizeof(k->access_key));
+    k->secret_key = strdup(text_of(keys->secret_key));
+    ok = ok && k->secret_key;
+    if (ok && token[0]) {
+        k->token_header = malloc(sizeof(name) + strlen(token));
+        ok = k->token_header != NULL;
+        if (ok)
+            snprintf(k->token_header, sizeof(name) + strlen(token), "%s%s",
+                     name, token);
+    }
+    if (!ok) {
+        signer_free(k);
+        return NULL;
+    }
+    return k;
+}
+
+bool
+s3_set_keys(struct objects *o, const struct s3_keys *keys)
+{
+    struct s3 *s = self(o);
+    struct s3_signer *k = signer_new(keys), *old;
+
+    if (!k)
+        return false;
+    pthread_mutex_lock(&s->mu);
+    old = s->fresh; /* never used */
+    s->fresh = k;
+    pthread_mutex_unlock(&s->mu);
+    signer_free(old);
+    return true;
+}
+
+/* curl has copied what it was given: the old ones can go. */
+static void
+adopt_keys(struct s3 *s)
+{
+    struct s3_signer *k;
+
+    pthread_mutex_lock(&s->mu);
+    k = s->fresh;
+    s->fresh = NULL;
+    pthread_mutex_unlock(&s->mu);
+    if (k) {
+        signer_free(s->signer);
+        s->signer = k;
+    }
+}
+
 /* ---- attempts ---- */
 
 static void
@@ -83,6 +169,7 @@ start(struct s3_transfer *t)
 {
     struct s3 *s = t->s3;
 
+    adopt_keys(s);
     if (!s3_prepare(t) ||
         curl_multi_add_handle(s->multi, t->easy) != CURLM_OK) {
         t->r->err = fault_set(&t->r->fault, ERR_NOMEM, object_op_name(t->r->op),
@@ -299,12 +386,8 @@ s3_close(struct objects *o)
     }
     if (s->multi)
         (void)curl_multi_cleanup(s->multi);
-    if (s->secret_key)
-        explicit_bzero(s->secret_key, strlen(s->secret_key));
-    free(s->secret_key);
-    if (s->token_header)
-        explicit_bzero(s->token_header, strlen(s->token_header));
-    free(s->token_header);
+    signer_free(s->signer);
+    signer_free(s->fresh);
     free(s->t);
     pthread_mutex_destroy(&s->mu);
     free(s);
@@ -322,12 +405,6 @@ s3_stats(struct objects *o, struct s3_stats *out)
 }
 
 /* ---- birth ---- */
-
-static const char *
-text_of(const char *s)
-{
-    return s ? s : "";
-}
 
 /* scheme://host[:port][/path] into its parts. */
 static bool
@@ -370,26 +447,16 @@ static bool
 copy_texts(struct s3 *s, const struct s3_conf *c)
 {
     const char *region = text_of(c->region)[0] ? c->region : "us-east-1";
-    size_t n;
 
     if (!slice_copy(slice_str(region), s->region, sizeof(s->region)) ||
         !slice_copy(slice_str(text_of(c->prefix)), s->prefix,
                     sizeof(s->prefix)) ||
-        !slice_copy(slice_str(text_of(c->access_key)), s->access_key,
-                    sizeof(s->access_key)) ||
         !slice_copy(slice_str(text_of(c->ca_file)), s->ca_file,
                     sizeof(s->ca_file)))
         return false;
     snprintf(s->sigv4, sizeof(s->sigv4), "aws:amz:%s:s3", s->region);
-    s->secret_key = strdup(text_of(c->secret_key));
-    if (s->secret_key && text_of(c->session_token)[0]) {
-        n = strlen(c->session_token) + sizeof("x-amz-security-token: ");
-        s->token_header = malloc(n);
-        if (s->token_header)
-            snprintf(s->token_header, n, "x-amz-security-token: %s",
-                     c->session_token);
-    }
-    return s->secret_key && (s->token_header || !text_of(c->session_token)[0]);
+    s->signer = signer_new(&c->keys);
+    return s->signer != NULL;
 }
 
 static bool

@@ -18,14 +18,19 @@
 
 #include "port/objects.h"
 
+/* Texts are copied; "" or NULL: none. */
+struct s3_keys {
+    const char *access_key;
+    const char *secret_key;
+    const char *session_token;
+};
+
 struct s3_conf {          /* all texts are copied; "" or NULL: none */
     const char *endpoint; /* http[s]://host[:port][/path] */
     const char *bucket;
     const char *prefix; /* before every key; ends in '/' or is empty */
     const char *region; /* "us-east-1" when empty */
-    const char *access_key;
-    const char *secret_key;
-    const char *session_token;
+    struct s3_keys keys;
     const char *ca_file;        /* PEM; empty: the system's */
     bool path_style;            /* host/bucket/key, else bucket.host/key */
     unsigned connections;       /* requests under way; 0: 16 */
@@ -48,6 +53,11 @@ s3_open(struct objects **out, const struct s3_conf *conf, struct fault *f);
 
 /* MANUAL only: works for at most MS; false when nothing is under way. */
 bool s3_turn(struct objects *o, int ms);
+
+/* Signs with these from now on: requests that come later and repetitions. For
+ * keys that are changed and tokens that end. Too long a text, or no memory:
+ * false, and the ones before stay. Any thread. */
+bool s3_set_keys(struct objects *o, const struct s3_keys *keys);
 
 struct s3_stats {
     uint64_t requests; /* sent, repetitions too */

@@ -14,6 +14,13 @@
 
 struct s3;
 
+/* What requests are signed with. */
+struct s3_signer {
+    char access_key[256];
+    char *secret_key;
+    char *token_header; /* "x-amz-security-token: ..." or NULL */
+};
+
 /* One request under way, or waiting for its next attempt. */
 struct s3_transfer {
     struct s3 *s3;
@@ -44,15 +51,13 @@ struct s3 {
     char prefix[OBJECT_KEY_MAX + 1];
     char sigv4[128]; /* for curl: "aws:amz:region:s3" */
     char region[64];
-    char access_key[256];
-    char *secret_key;
-    char *token_header; /* "x-amz-security-token: ..." or NULL */
     char ca_file[1024];
     unsigned connections, queue_max, retries;
     struct dur connect_timeout, timeout;
     bool manual;
     /* the client thread's */
     CURLM *multi;
+    struct s3_signer *signer;
     struct s3_transfer *t; /* CONNECTIONS of them */
     unsigned busy;
     uint64_t random;
@@ -63,6 +68,7 @@ struct s3 {
     struct list queue;
     unsigned queued;
     bool stopping;
+    struct s3_signer *fresh; /* NULL, or instead of SIGNER from now on */
     struct s3_stats stats;
 };
 

@@ -170,8 +170,8 @@ make_headers(struct s3_transfer *t)
         return false;
     snprintf(line, sizeof(line), "x-amz-content-sha256: %s", hex);
     ok = add_header(t, line);
-    if (t->s3->token_header)
-        ok = ok && add_header(t, t->s3->token_header);
+    if (t->s3->signer->token_header)
+        ok = ok && add_header(t, t->s3->signer->token_header);
     if (t->r->op == OBJECT_PUT || t->r->op == OBJECT_BEGIN)
         ok = ok && add_header(t, "Content-Type: application/octet-stream");
     if (t->r->op == OBJECT_COMPLETE)
@@ -330,6 +330,7 @@ bool
 s3_prepare(struct s3_transfer *t)
 {
     struct s3 *s = t->s3;
+    const struct s3_signer *k = s->signer;
     CURL *e = t->easy;
 
     buf_clear(&t->answer);
@@ -361,8 +362,8 @@ s3_prepare(struct s3_transfer *t)
     if (s->ca_file[0])
         curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_file);
     return curl_easy_setopt(e, CURLOPT_AWS_SIGV4, s->sigv4) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_USERNAME, s->access_key) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PASSWORD, s->secret_key) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_USERNAME, k->access_key) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PASSWORD, k->secret_key) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_URL, buf_str(&t->url)) == CURLE_OK;
 }

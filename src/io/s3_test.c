@@ -279,8 +279,8 @@ test_refused(void **state)
         char text[FAULT_TEXT];
         struct slice body = SLICE("x");
 
-        c.secret_key = row[i].secret ? row[i].secret : c.secret_key;
-        c.access_key = row[i].access ? row[i].access : c.access_key;
+        c.keys.secret_key = row[i].secret ? row[i].secret : c.keys.secret_key;
+        c.keys.access_key = row[i].access ? row[i].access : c.keys.access_key;
         c.bucket = row[i].bucket ? row[i].bucket : c.bucket;
         o = open_s3(&c);
         r->body = &body;
@@ -288,7 +288,7 @@ test_refused(void **state)
         (void)objects_call(o, r);
         fault_text(&r->fault, text, sizeof(text));
         if (r->err != row[i].err || !strstr(text, row[i].hint) ||
-            strstr(text, c.secret_key))
+            strstr(text, c.keys.secret_key))
             fail_msg("%s: %s", row[i].why, text);
         (void)end(r);
         o->ops->close(o);
@@ -306,12 +306,36 @@ test_token(void **state)
     char text[FAULT_TEXT];
     (void)state;
 
-    c.session_token = "FwoGZXIvYXdzEJr//tokensecret";
+    c.keys.session_token = "FwoGZXIvYXdzEJr//tokensecret";
     o = open_s3(&c);
     assert_int_not_equal(objects_call(o, r), ERR_OK);
     assert_null(
         strstr(fault_text(&r->fault, text, sizeof(text)), "tokensecret"));
     (void)end(r);
+    o->ops->close(o);
+}
+
+/* Keys that were changed; and too long ones, which change nothing. */
+static void
+test_new_keys(void **state)
+{
+    struct s3_keys bad = {.access_key = "NOBODY", .secret_key = "x"};
+    char longer[400];
+    struct s3_keys never = {.access_key = longer};
+    struct objects *o = open_s3(&conf);
+    (void)state;
+
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    OK(put(o, "keys", "1"));
+    assert_true(s3_set_keys(o, &bad));
+    IS(ERR_DENIED, put(o, "keys", "2"));
+    assert_false(s3_set_keys(o, &never));
+    IS(ERR_DENIED, put(o, "keys", "2"));
+    assert_true(s3_set_keys(o, &bad)); /* never used */
+    assert_true(s3_set_keys(o, &conf.keys));
+    OK(put(o, "keys", "3"));
+    OK(del(o, "keys"));
     o->ops->close(o);
 }
 
@@ -382,16 +406,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_objects), cmocka_unit_test(test_list),
-        cmocka_unit_test(test_parts),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_token),   cmocka_unit_test(test_virtual_host),
-        cmocka_unit_test(test_nobody),  cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_objects),      cmocka_unit_test(test_list),
+        cmocka_unit_test(test_parts),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_token),        cmocka_unit_test(test_new_keys),
+        cmocka_unit_test(test_virtual_host), cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_endpoints),
     };
 
     conf = (struct s3_conf){.endpoint = getenv("S3_ENDPOINT"),
                             .bucket = getenv("S3_BUCKET"),
-                            .access_key = getenv("S3_ACCESS_KEY"),
-                            .secret_key = getenv("S3_SECRET_KEY"),
+                            .keys = {.access_key = getenv("S3_ACCESS_KEY"),
+                                     .secret_key = getenv("S3_SECRET_KEY")},
                             .path_style = true,
                             .retries = S3_RETRIES};
     if (!conf.endpoint) {

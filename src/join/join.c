@@ -5,6 +5,7 @@
 #include "obs/log.h"
 #include "role/admin/api.h"
 #include "role/storage/blobs.h"
+#include "role/storage/cloud.h"
 #include "role/storage/element.h"
 #include "role/storage/routes.h"
 #include "sec/random.h"
@@ -18,6 +19,7 @@ struct joined {
     struct element_pool *pool; /* shared by those of one device */
     uint64_t device;
     bool owns_pool;
+    bool in_bucket;
 };
 
 struct join {
@@ -70,7 +72,7 @@ static struct element_pool *
 pool_for(struct join *j, uint64_t device)
 {
     for (unsigned i = 0; i < j->n; i++)
-        if (j->el[i].device == device)
+        if (j->el[i].device == device && !j->el[i].in_bucket)
             return j->el[i].pool;
     return NULL;
 }
@@ -93,7 +95,42 @@ join_element_make(const struct join_element *s, const struct uuid *installation,
         pool[i] = "0123456789abcdef"[s->device >> (60 - 4 * i) & 15];
     pool[16] = '\0';
     birth.pool_id = pool;
-    return element_init(s->disk, &birth, hash, f);
+    return s->objects ? cloud_init(s->objects, &birth, hash, f)
+                      : element_init(s->disk, &birth, hash, f);
+}
+
+/* A bucket needs no room for its own housekeeping (STO-022). */
+static struct ledger_conf
+ledger_of(const struct join_conf *c, bool in_bucket)
+{
+    struct ledger_conf l = c->ledger;
+
+    if (in_bucket)
+        l.headroom = (struct ledger_room){0, 0};
+    return l;
+}
+
+static struct element_pool *
+pool_new(struct join *j, const struct join_element *s)
+{
+    const struct ledger_conf l = ledger_of(&j->conf, s->objects != NULL);
+
+    return element_pool_new(&l);
+}
+
+static enum err
+open_element(struct joined *k, const struct join_element *s,
+             const struct element_conf *c, struct element_report *report,
+             struct fault *f)
+{
+    struct cloud_conf cc = {.limit = s->limit, .memory = s->memory};
+
+    if (!s->objects)
+        return element_open(&k->element, c, s->disk, s->index, k->pool, report,
+                            f);
+    sec_random(&cc.nonce, sizeof(cc.nonce));
+    return cloud_open(&k->element, c, &cc, s->objects, s->index, k->pool,
+                      report, f);
 }
 
 static void
@@ -211,9 +248,10 @@ element_join(struct join *j, const struct join_element *s,
 
     sec_random(&c.seed, sizeof(c.seed));
     k->device = s->device;
-    k->pool = pool_for(j, s->device);
+    k->in_bucket = s->objects != NULL;
+    k->pool = k->in_bucket ? NULL : pool_for(j, s->device);
     if (k->pool == NULL) {
-        k->pool = element_pool_new(&j->conf.ledger);
+        k->pool = pool_new(j, s);
         k->owns_pool = true;
     }
     if (k->pool == NULL)
@@ -223,8 +261,7 @@ element_join(struct join *j, const struct join_element *s,
         e = join_element_make(s, installation, j->conf.ingest.hash, j->conf.now,
                               f);
     if (e == ERR_OK)
-        e = element_open(&k->element, &c, s->disk, s->index, k->pool, &report,
-                         f);
+        e = open_element(k, s, &c, &report, f);
     if (e != ERR_OK && s->place[0])
         (void)fault_in(f, s->place);
     if (e == ERR_OK) {
@@ -419,9 +456,15 @@ join_adjust(struct join *j, const struct join_conf *c)
         ingest_adjust(j->ingest, &c->ingest);
     if (j->admin_api)
         admin_api_adjust(j->admin_api, c->token_life);
-    for (unsigned i = 0; i < j->n; i++)
-        if (j->el[i].owns_pool)
-            element_pool_adjust(j->el[i].pool, &c->ledger);
+    for (unsigned i = 0; i < j->n; i++) {
+        const struct joined *k = &j->el[i];
+        const struct ledger_conf l = ledger_of(c, k->in_bucket);
+
+        if (k->owns_pool)
+            element_pool_adjust(k->pool, &l);
+        if (k->in_bucket)
+            cloud_set_limit(k->element, c->bucket_limit);
+    }
 }
 
 void

@@ -22,21 +22,26 @@
 #include "port/disk.h"
 #include "port/index.h"
 #include "port/meta.h"
+#include "port/objects.h"
 #include "role/common/auth.h"
 #include "role/common/system.h"
 #include "role/ingest/ingest.h"
 
 struct join;
 
-/* One element; disk and index are the caller's and must outlive the join. */
+/* One element, in a folder or in a bucket; what is opened for it is the
+ * caller's and must outlive the join. */
 struct join_element {
     char element_id[65];
     enum blob_mode mode;
     int priority;
     uint64_t quota;
-    struct disk *disk;
+    struct disk *disk;       /* or: */
+    struct objects *objects; /* the bucket, */
+    uint64_t limit;          /* S3_SOFT_CAPACITY_LIMIT, */
+    uint64_t memory;         /* and what parts of uploads may take; 0: 64 MiB */
     struct index *index;
-    char place[256]; /* its folder, for messages */
+    char place[256]; /* its folder, for messages; "": the bucket tells */
     uint64_t device; /* elements of one file system share an account (D28) */
     bool fresh;      /* has no superblock yet: make one */
 };
@@ -58,6 +63,7 @@ struct join_conf {
     size_t token_cache;
     struct ingest_conf ingest; /* registry, metrics and log are filled in */
     struct ledger_conf ledger;
+    uint64_t bucket_limit; /* of elements in buckets: for join_adjust() */
     unsigned batch_max;    /* see struct element_conf */
     uint32_t bucket_files; /* the same */
     struct system_conf system;
@@ -99,8 +105,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f);
 struct serve_app *join_app(struct join *j);
 
 /* Other limits of uploads and reads, thresholds and life of tokens from now on:
- * of C only ingest (see ingest_adjust()), ledger and token_life are read. While
- * no loop runs. */
+ * of C only ingest (see ingest_adjust()), ledger, bucket_limit and token_life
+ * are read. While no loop runs. */
 void join_adjust(struct join *j, const struct join_conf *c);
 
 /* The periodic work, on the first loop's thread. */

@@ -54,8 +54,8 @@ world_init(struct world *w, unsigned retries)
              (unsigned long long)t.tv_nsec, ++count);
     w->s3 = (struct s3_conf){.endpoint = getenv("S3_ENDPOINT"),
                              .bucket = getenv("S3_BUCKET"),
-                             .access_key = getenv("S3_ACCESS_KEY"),
-                             .secret_key = getenv("S3_SECRET_KEY"),
+                             .keys = {.access_key = getenv("S3_ACCESS_KEY"),
+                                      .secret_key = getenv("S3_SECRET_KEY")},
                              .prefix = w->prefix,
                              .path_style = true,
                              .retries = retries,

@@ -129,7 +129,8 @@ cloud_init(struct objects *o, const struct element_birth *birth,
     enum err err = ERR_OK;
 
     if (!sb || !row) {
-        err = fault_set(f, ERR_NOMEM, "init", "");
+        (void)fault_set(f, ERR_NOMEM, "init", "");
+        err = ERR_NOMEM;
     } else if (objects_call(o, &r) != ERR_OK) {
         err = r.err;
         if (f)
@@ -387,28 +388,27 @@ load_tomb(struct cloud *c, const char *key, struct fault *f)
 enum err
 cloud_load_tombs(struct cloud *c, struct fault *f)
 {
+    struct object_entry *row = calloc(OBJECT_PAGE_MAX, sizeof(*row));
     struct object_req *r = calloc(1, sizeof(*r));
-    enum err err = ERR_OK;
+    enum err err;
 
-    if (r)
-        r->rows = calloc(OBJECT_PAGE_MAX, sizeof(*r->rows));
-    if (!r || !r->rows) {
+    if (!r || !row) {
         err = fault_set(f, ERR_NOMEM, "load", "tombstones");
         goto out;
     }
     r->op = OBJECT_LIST;
+    r->rows = row;
     r->max = OBJECT_PAGE_MAX;
     snprintf(r->key, sizeof(r->key), "tombs/");
     do {
         err = call(c, r, f);
         for (unsigned i = 0; i < r->n_rows && err == ERR_OK; i++)
-            err = load_tomb(c, r->rows[i].key, f);
+            err = load_tomb(c, row[i].key, f);
         if (err == ERR_OK && r->n_rows)
-            memcpy(r->after, r->rows[r->n_rows - 1].key, sizeof(r->after));
+            memcpy(r->after, row[r->n_rows - 1].key, sizeof(r->after));
     } while (err == ERR_OK && r->more && r->n_rows);
 out:
-    if (r)
-        free(r->rows);
+    free(row);
     free(r);
     return err;
 }

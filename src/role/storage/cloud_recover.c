@@ -9,7 +9,8 @@
 static enum err
 no_memory(struct fault *f)
 {
-    return fault_set(f, ERR_NOMEM, "recover", "");
+    (void)fault_set(f, ERR_NOMEM, "recover", "");
+    return ERR_NOMEM;
 }
 
 /* ---- numbers that nobody has told ---- */

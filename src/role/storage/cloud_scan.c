@@ -23,7 +23,8 @@
 static enum err
 no_memory(struct fault *f)
 {
-    return fault_set(f, ERR_NOMEM, "scan", "");
+    (void)fault_set(f, ERR_NOMEM, "scan", "");
+    return ERR_NOMEM;
 }
 
 static bool
@@ -330,8 +331,10 @@ static enum err
 scan_prefix(struct scan *s, const char *prefix, struct fault *f)
 {
     struct object_req *r = &s->list;
+    const struct object_entry *row = r->rows;
     enum err err;
 
+    assert(row && s->rep);
     s->rep->buckets++;
     s->group.what = 0;
     r->op = OBJECT_LIST;
@@ -343,9 +346,9 @@ scan_prefix(struct scan *s, const char *prefix, struct fault *f)
         if (err != ERR_OK && f)
             *f = r->fault;
         for (unsigned i = 0; i < r->n_rows && err == ERR_OK; i++)
-            err = see_entry(s, &r->rows[i], f);
+            err = see_entry(s, &row[i], f);
         if (err == ERR_OK && r->n_rows)
-            memcpy(r->after, r->rows[r->n_rows - 1].key, sizeof(r->after));
+            memcpy(r->after, row[r->n_rows - 1].key, sizeof(r->after));
     } while (err == ERR_OK && r->more && r->n_rows);
     if (err == ERR_OK)
         err = end_group(s, f);
