@@ -25,6 +25,7 @@ build-fuzz/build.ninja:
 
 check: all ## seconds: units, purity, layers, format, fuzz corpora
 	@meson test -C build --no-rebuild -q --print-errorlogs -t 3 \
+	    --num-processes $$((2 * $$(nproc))) \
 	    --suite unit --suite tree --suite corpus
 
 lint: all ## clang-tidy and cppcheck

@@ -260,7 +260,7 @@ test_append(void **state)
     bool cut = true;
     (void)state;
 
-    for (uint64_t n = 0; cut; n += n < 400 ? 3 : 4001) {
+    for (uint64_t n = 0; cut; n += n < 400 ? 7 : 20011) {
         struct upload u;
         enum err e;
 
