@@ -5,6 +5,8 @@
  * nothing changes. Then the loops stand still for the moment in which the
  * values are set, so that no request sees the one half of a change.
  *
+ * A gateway then reads its list of elements again, as it does by itself.
+ *
  * What changed is told option by option, and what would need a restart too: an
  * operator must not believe in a value that does not hold.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -159,5 +161,7 @@ server_reload(struct server *s)
 {
     options_reload(s);
     tls_reload(s);
-    keys_read_again(s);
+    if (s->keys)
+        keys_read_again(s);
+    join_reload(s->join);
 }

@@ -2,8 +2,10 @@
 #include "join/gateway.h"
 #include "obs/log.h"
 #include "role/common/admin_link.h"
+#include "role/common/capacity.h"
 #include "role/common/registry_remote.h"
 #include "role/ingest/admin_list.h"
+#include "role/ingest/inform.h"
 #include "role/ingest/pull.h"
 #include "sec/random.h"
 #include <stdatomic.h>
@@ -12,6 +14,7 @@
 
 #define LOOPS_MAX 64
 #define TICK      dur_s(1)
+#define ITEMS_MAX 64 /* elements named in the answers about health */
 #define STALE     dur_s(15)
 /* The registry is asked while a client waits. */
 #define REGISTRY_PATIENCE dur_s(2)
@@ -33,6 +36,7 @@ struct gateway {
     struct registry *registry;
     struct monitor *monitor;
     struct pull *pull;
+    struct inform *inform;
     struct loop *loop;
     struct timer timer;
     struct mono begun;
@@ -53,6 +57,54 @@ tell(struct gateway *g, enum check c, enum health_status s, const char *text)
 {
     health_set(g->conf.health, g->check[c], s, text, (struct dur){0},
                g->loop->now);
+}
+
+static void
+put_item(struct json_writer *w, struct blob *b)
+{
+    struct blob_capacity c;
+
+    b->ops->capacity(b, &c);
+    json_put_object(w, NULL);
+    json_put_text(w, "element_id", b->element_id);
+    json_put_text(w, "mode", c.total ? capacity_mode(c.mode) : "unknown");
+    json_put_text(w, "endpoint", c.endpoint);
+    json_put_text(w, "status",
+                  slice_starts(slice_str(c.health), SLICE("healthy")) ? "ok"
+                                                                      : "fail");
+    json_put_text(w, "health", c.health[0] ? c.health : "unknown");
+    json_put_text(w, "capacity_status", capacity_status(c.status));
+    json_end_object(w);
+}
+
+/* The ids of those that are known (ING-094), as many as there is room for. */
+static void
+detail_elements(struct gateway *g)
+{
+    struct registry_element *e = calloc(ITEMS_MAX, sizeof(*e));
+    struct json_writer w;
+    struct buf b;
+    unsigned n;
+
+    if (e == NULL)
+        return;
+    n = registry_elements(g->registry, e, ITEMS_MAX);
+    buf_init(&b, 2 * HEALTH_DETAIL_MAX);
+    json_begin(&w, &b);
+    json_put_object(&w, NULL);
+    json_put_u64(&w, "total", n);
+    json_put_list(&w, "items");
+    for (unsigned i = 0; i < n && i < ITEMS_MAX; i++) {
+        if (b.n < HEALTH_DETAIL_MAX - 1024)
+            put_item(&w, e[i].blob);
+        blob_drop(&e[i].blob);
+    }
+    json_end_list(&w);
+    json_end_object(&w);
+    (void)health_detail(g->conf.health, g->check[CHECK_ELEMENTS],
+                        buf_slice(&b));
+    buf_release(&b);
+    free(e);
 }
 
 static void
@@ -115,6 +167,7 @@ tell_all(struct gateway *g)
          : l.has_token ? "it does not answer"
                        : "it has not answered yet");
     tell_elements(g, &s);
+    detail_elements(g);
     tell_monitor(g, &s);
 }
 
@@ -180,6 +233,14 @@ elements_changed(void *arg, const struct monitor_element *e, unsigned n)
     pull_elements(g->pull, e, n);
 }
 
+static void
+polled(void *arg, const char *element_id, const struct blob_capacity *c)
+{
+    struct gateway *g = arg;
+
+    inform_put(g->inform, element_id, c);
+}
+
 /* Who polls pulls; where nobody can lead, everybody does. */
 static bool
 pulls(void *arg)
@@ -240,6 +301,7 @@ open_monitor(struct gateway *g, struct fault *f)
     m.admin = &g->list.admin;
     m.hash = g->conf.hash;
     m.elements = elements_changed;
+    m.polled = polled;
     m.elements_arg = g;
     m.clock = g->conf.clock;
     m.metrics = g->conf.metrics;
@@ -256,14 +318,18 @@ open_monitor(struct gateway *g, struct fault *f)
 static enum err
 open_pull(struct gateway *g, struct fault *f)
 {
+    const struct ask_auth auth = admin_link_auth(g->link);
+
+    g->inform = inform_open(admin_link_peer(g->link), &auth, g->conf.patience);
     g->pull = pull_open(&(struct pull_conf){.registry = g->registry,
                                             .fetch = g->conf.fetch,
-                                            .auth = admin_link_auth(g->link),
+                                            .auth = auth,
                                             .patience = g->conf.patience,
                                             .ours = pulls,
                                             .arg = g,
                                             .log = g->conf.log});
-    return g->pull ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "pull");
+    return g->pull && g->inform ? ERR_OK
+                                : fault_set(f, ERR_NOMEM, "allocate", "pull");
 }
 
 enum err
@@ -306,6 +372,7 @@ gateway_start(struct gateway *g, struct loop *l)
     g->loop = l;
     g->begun = l->now;
     admin_link_start(g->link, l);
+    inform_start(g->inform, l);
     pull_start(g->pull, l);
     tick(l, &g->timer);
 }
@@ -316,6 +383,7 @@ static void
 parts_close(struct gateway *g)
 {
     pull_close(&g->pull);
+    inform_close(&g->inform);
     monitor_close(&g->monitor);
     registry_remote_close(&g->registry);
     admin_link_close(&g->link);
@@ -357,11 +425,19 @@ link_stopped(void *arg)
 }
 
 static void
-monitor_stopped(void *arg)
+inform_stopped(void *arg)
 {
     struct gateway *g = arg;
 
     admin_link_stop(g->link, link_stopped, g);
+}
+
+static void
+monitor_stopped(void *arg)
+{
+    struct gateway *g = arg;
+
+    inform_stop(g->inform, inform_stopped, g);
 }
 
 static void
@@ -380,6 +456,12 @@ gateway_stop(struct gateway *g, void (*done)(void *arg), void *arg)
     g->done_arg = arg;
     loop_timer_stop(g->loop, &g->timer);
     pull_stop(g->pull, pull_stopped, g);
+}
+
+void
+gateway_reload(struct gateway *g)
+{
+    monitor_reload(g->monitor, NULL);
 }
 
 void

@@ -5,6 +5,7 @@
  *     registry   Admin's, over HTTP
  *     monitor    which elements there are, how full, who polls
  *     pull       the elements' logs, to Admin
+ *     inform     what was polled, to Admin
  *
  * and the checks of health that tell of them (ING-096, ING-097):
  *
@@ -53,6 +54,8 @@ void gateway_provide(struct gateway *g, struct ingest_conf *c);
  * memory; its peers go as fast as their loops close connections. */
 void gateway_start(struct gateway *g, struct loop *l);
 void gateway_stop(struct gateway *g, void (*done)(void *arg), void *arg);
+/* From any thread: the list of elements is read again (REL-065). */
+void gateway_reload(struct gateway *g);
 /* Sets *G to NULL; accepts NULL. */
 void gateway_close(struct gateway **g);
 

@@ -468,11 +468,20 @@ join_adjust(struct join *j, const struct join_conf *c)
 }
 
 void
+join_reload(struct join *j)
+{
+    if (j->gateway)
+        gateway_reload(j->gateway);
+}
+
+void
 join_start(struct join *j, struct loop *l)
 {
     if (j->admin)
         admin_start(j->admin, l);
     watch_start(j->watch, l);
+    if (j->admin_api)
+        admin_api_start(j->admin_api, l);
     if (j->gateway)
         gateway_start(j->gateway, l);
     if (j->blobs)
@@ -504,6 +513,18 @@ one_stopped(void *arg)
         j->done(j->done_arg);
 }
 
+/* After its routes' own work. */
+static void
+stop_admin(void *arg)
+{
+    struct join *j = arg;
+
+    if (j->admin)
+        admin_stop(j->admin, one_stopped, j);
+    else
+        one_stopped(j);
+}
+
 /* Elements after whoever uses them. */
 static void
 stop_elements(void *arg)
@@ -526,10 +547,10 @@ join_stop(struct join *j, void (*done)(void *arg), void *arg)
     else
         one_stopped(j);
     watch_stop(j->watch, one_stopped, j);
-    if (j->admin)
-        admin_stop(j->admin, one_stopped, j);
+    if (j->admin_api)
+        admin_api_stop(j->admin_api, stop_admin, j);
     else
-        one_stopped(j);
+        stop_admin(j);
     if (j->blobs)
         blobs_stop(j->blobs, stop_elements, j);
     else

@@ -109,6 +109,10 @@ struct serve_app *join_app(struct join *j);
  * are read. While no loop runs. */
 void join_adjust(struct join *j, const struct join_conf *c);
 
+/* From any thread: what others know is asked anew; a gateway's list of elements
+ * (REL-065). */
+void join_reload(struct join *j);
+
 /* The periodic work, on the first loop's thread. */
 void join_start(struct join *j, struct loop *l);
 /* From any thread, before the server drains: what takes long ends soon. */

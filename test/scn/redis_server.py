@@ -40,11 +40,17 @@ class Redis:
             f.write("\n".join(["bind 127.0.0.1", "port %d" % self.port,
                                "dir %s" % folder, "daemonize no",
                                *([] if sentinel else ['save ""']), *conf, ""]))
-        with open(os.path.join(folder, "log"), "wb") as log:
-            self.process = subprocess.Popen([name, path], stdout=log,
-                                            stderr=log)
+        self.command = [name, path]
+        self.log = os.path.join(folder, "log")
         self.password = next((c.split()[1] for c in conf
                               if c.startswith("requirepass")), None)
+        self.start()
+
+    def start(self):
+        """Again after stop(), too: the same port, and nothing remembered."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log,
+                                            stderr=log)
         self.wait_up()
 
     def wait_up(self, seconds=10):

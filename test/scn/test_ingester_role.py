@@ -3,6 +3,11 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import datetime
+import os
+import signal
+import time
+
 import pytest
 import requests
 
@@ -11,16 +16,17 @@ from cluster import Cluster, wait_for
 
 
 @pytest.fixture
-def cluster(tmp_path, loop):
-    c = Cluster(tmp_path, loop)
+def cluster(tmp_path):
+    c = Cluster(tmp_path)
     yield c
     c.close()
 
 
-def test_files_go_in_and_out(cluster):
+def test_files_go_in_and_out(cluster, loop):
     """Redis, Admin, two elements and a gateway: a file in, listed, out, and
     deleted; then all of them end as they should."""
     c = cluster
+    c.loop = loop
     c.start_redis()
     c.start_admin()
     for ident, mode in (("se-01", "edit"), ("se-02", "rw")):
@@ -47,7 +53,202 @@ def test_files_go_in_and_out(cluster):
     why = g.http("GET", "/api/v1/selection/explain?size=5").json()
     assert why["choice"] == "se-01" and why["source"] == "adaptive_monitor"
     assert [e["verdict"] for e in why["elements"]] == ["chosen", "wrong_mode"]
+    items = g.http("GET", "/health/ready").json()["checks"][
+        "storage_elements"]["detail"]["items"]
+    assert [i["element_id"] for i in items] == ["se-01", "se-02"]  # ING-094
     # Nobody without a token, and no other role's routes.
     assert requests.get(g.url + "/api/files", timeout=10).status_code == 401
     assert g.http("GET", "/api/v1/capacity").status_code == 404
+    c.stop()
+
+
+# Failover within seconds, so that a test need not wait for half a minute.
+QUICK = {"CAPACITY_MONITOR_LEADER_TTL": 3,
+         "CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL": 1,
+         "CAPACITY_MONITOR_BASE_INTERVAL": 2}
+
+
+def start(c, elements=(("se-01", "edit", 1), ("se-02", "edit", 2)), gateways=1,
+          **env):
+    """Redis, Admin, ELEMENTS by (id, mode, priority), and gateways; the
+    first of these, or all."""
+    c.start_redis()
+    c.start_admin()
+    for ident, mode, priority in elements:
+        c.start_element(ident, mode, **env)
+        c.register(ident, mode, priority)
+    for _ in range(gateways):
+        c.start_gateway(**QUICK)
+    return c.gateways[0] if gateways == 1 else c.gateways
+
+
+def explain(g):
+    return g.http("GET", "/api/v1/selection/explain?size=1").json()
+
+
+def test_redis_and_admin_lost(cluster):
+    """CNF-004, CNF-014, ING-197: without Redis by Admin's list, at once;
+    without both 503 with the reason, and all by itself when they are back."""
+    c = cluster
+    g = start(c)
+    assert explain(g)["source"] == "adaptive_monitor"
+    c.redis.stop()
+    for i in range(3):
+        assert g.put(b"x" * 100, "a-%d" % i)["storage_element_id"] == "se-01"
+    wait_for("choices go by Admin's list",
+             lambda: explain(g)["source"] == "admin_module")
+    ready = requests.get(g.url + "/health/ready", timeout=10)
+    assert ready.status_code == 200
+    port = c.admin.port
+    c.admin.stop()
+    wait_for("nobody knows how full they are",
+             lambda: explain(g)["source"] == "none")
+    r = g.http("POST", store.UPLOAD + "?filename=b", data=b"x")
+    assert r.status_code == 503 and store.error_code(r) == \
+        "no_available_storage", r.text
+    assert "Retry-After" in r.headers
+    wait_for("it is not ready", lambda: requests.get(
+        g.url + "/health/ready", timeout=10).status_code == 503)
+    c.redis.start()
+    c.admin.start(port=port)
+    wait_for("it chooses by what is polled again", lambda: explain(g)[
+        "source"] == "adaptive_monitor" and explain(g)["choice"], 60)
+    body = store.pattern(3000)
+    up = g.put(body, "again.pdf")
+    assert g.get(up["file_id"]).content == body
+    c.stop()
+
+
+def test_admin_alone_lost(cluster):
+    """D25: without Admin files go in and out; it learns of them later."""
+    c = cluster
+    g = start(c)
+    port = c.admin.port
+    c.admin.stop()
+    body = store.pattern(5000)
+    r = g.http("POST", store.UPLOAD + "?filename=alone.pdf", data=body)
+    assert r.status_code == 201 and r.headers["X-Artstore-Route"] == "se-01"
+    up = r.json()
+    assert g.get(up["file_id"]).content == body
+    c.admin.start(port=port)
+    wait_for("Admin has heard of it", lambda: listed(g, up["file_id"]))
+    c.stop()
+
+
+def listed(g, file_id):
+    r = g.http("GET", "/api/files?limit=1000")
+    return r.status_code == 200 and file_id in [
+        f["file_id"] for f in r.json()["files"]]
+
+
+def test_killed_before_the_registry_knows(cluster):
+    """Issue 3, 11: the element has published, the gateway dies before Admin
+    has heard: another gateway brings it from the element's log."""
+    c = cluster
+    first, second = start(c, gateways=2)
+    body = store.pattern(1000)
+    auth, port = first.auth(), c.admin.port
+    # Admin takes the connection and nothing more.
+    c.admin.process.send_signal(signal.SIGSTOP)
+    with first.wire() as w:
+        w.request("POST", "/api/files/upload?filename=lost.pdf", auth,
+                  body=body)
+        wait_for("the element has it",
+                 lambda: files(c.elements["se-01"]) == 1)
+        first.kill()
+    c.admin.kill()  # and what the gateway has told it
+    c.admin.start(port=port)
+    wait_for("it is listed", lambda: second.ids(), 60)
+    (ident,) = second.ids()
+    assert second.get(ident).content == body
+
+
+def files(element):
+    """Number of files that ELEMENT has published."""
+    n = 0
+    top = element.env["STORAGE_PATH"]
+    for _, _, names in os.walk(top):
+        n += sum(name.endswith(".attr.json") for name in names)
+    return n
+
+
+def test_two_poll_as_one(cluster):
+    """CAP-005, CAP-006: with two gateways elements are polled as often as
+    with one."""
+    c = cluster
+    start(c, gateways=2)
+    begin = time.time()
+    time.sleep(8.5)
+    for ident in c.elements:
+        polls = [line for line in c.elements[ident].log_lines()
+                 if line.get("path") == "/api/v1/capacity" and
+                 line["user_agent"] == "artstore-ingester" and
+                 timestamp(line) > begin]
+        # every 2 s, give or take the random shift
+        assert 3 <= len(polls) <= 6, (ident, len(polls))
+    roles = [x.http("GET", "/health/ready").json()["checks"][
+        "capacity_monitor"]["detail"]["role"] for x in c.gateways]
+    assert sorted(roles) == ["follower", "leader"]
+    c.stop()
+
+
+def timestamp(line):
+    return datetime.datetime.fromisoformat(
+        line["timestamp"].replace("Z", "+00:00")).timestamp()
+
+
+def test_element_dies(cluster):
+    """ING-131...ING-143: the upload goes to another element, and the first
+    is used again when it is back."""
+    c = cluster
+    g = start(c)
+    assert g.put(b"1", "a")["storage_element_id"] == "se-01"
+    port = c.elements["se-01"].port
+    c.elements["se-01"].kill()
+    for size in (10, 3 * store.MIB):
+        body = store.pattern(size)
+        up = g.put(body, "b")
+        assert up["storage_element_id"] == "se-02"
+        assert g.get(up["file_id"]).content == body
+    c.elements["se-01"].start(port=port)
+    wait_for("se-01 is used again", lambda: g.put(b"2", "c")[
+        "storage_element_id"] == "se-01", 90)
+    c.stop()
+
+
+def test_full_element(cluster):
+    """D06, D28, CAP-068: an element that refuses for lack of room is no
+    failure: the next one takes it."""
+    c = cluster
+    c.start_redis()
+    c.start_admin()
+    c.start_element("se-01", "edit", STORAGE_QUOTA_BYTES=5 * store.MIB)
+    c.start_element("se-02", "edit")
+    for n, ident in enumerate(c.elements):
+        c.register(ident, "edit", n)
+    g = c.start_gateway(CAPACITY_MONITOR_BASE_INTERVAL=30)
+    where = [g.put(store.pattern(2 * store.MIB, n), "f%d" % n)[
+        "storage_element_id"] for n in range(4)]
+    assert where[0] == "se-01" and where[3] == "se-02", where
+    c.stop()
+
+
+def test_elements_come_and_go(cluster):
+    """REL-065: the operator's word, over HTTP and by signal."""
+    c = cluster
+    g = start(c, elements=(("se-01", "edit", 5),))
+    c.start_element("se-00", "edit")
+    c.register("se-00", "edit", 1)
+    r = g.http("POST", "/api/v1/config/reload")
+    assert r.status_code == 200, r.text
+    assert r.json()["se_count"] == 2 and r.json()["added"] == 1, r.text
+    wait_for("the new one is used", lambda: explain(g)["choice"] == "se-00")
+    r = requests.delete(c.admin.url + "/api/v1/storage-elements/se-00",
+                        headers=c.head(), timeout=10)
+    assert r.status_code == 204, r.text
+    g.process.send_signal(signal.SIGHUP)
+    wait_for("it is used no more", lambda: explain(g)["choice"] == "se-01")
+    assert len(explain(g)["elements"]) == 1
+    assert g.http("POST", "/api/v1/config/reload", token=c.admin.token(
+        "read")).status_code == 403
     c.stop()

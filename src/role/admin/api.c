@@ -1,6 +1,7 @@
 /* api.c - see api.h: the table of routes, and what their handlers share.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
+#include "role/admin/refresh.h"
 #include <stdlib.h>
 
 #define ATTEMPTS_NAMES 4096
@@ -413,8 +414,31 @@ admin_api_open(struct admin_api **out, const struct admin_api_conf *conf,
         free(a);
         return fault_set(f, ERR_NOMEM, "allocate", "attempts");
     }
+    if (conf->fetch) {
+        a->refresh = refresh_open(a);
+        if (!a->refresh) {
+            admin_api_close(&a);
+            return fault_set(f, ERR_NOMEM, "allocate", "admin api");
+        }
+    }
     *out = a;
     return ERR_OK;
+}
+
+void
+admin_api_start(struct admin_api *a, struct loop *l)
+{
+    if (a->refresh)
+        refresh_start(a->refresh, l);
+}
+
+void
+admin_api_stop(struct admin_api *a, void (*done)(void *arg), void *arg)
+{
+    if (a->refresh)
+        refresh_stop(a->refresh, done, arg);
+    else
+        done(arg);
 }
 
 void
@@ -431,6 +455,7 @@ admin_api_close(struct admin_api **pa)
     if (!a)
         return;
     *pa = NULL;
+    refresh_close(&a->refresh);
     attempts_close(&a->grant.attempts);
     free(a);
 }

@@ -50,6 +50,10 @@ struct admin_api_conf {
  * router that has its table. */
 enum err admin_api_open(struct admin_api **out,
                         const struct admin_api_conf *conf, struct fault *f);
+/* Elements elsewhere that nobody tells of are asked from now on (refresh.h);
+ * without a fetch nothing is. Both on L's thread; DONE there. */
+void admin_api_start(struct admin_api *a, struct loop *l);
+void admin_api_stop(struct admin_api *a, void (*done)(void *arg), void *arg);
 /* Another life of tokens from now on. While no loop runs. */
 void admin_api_adjust(struct admin_api *a, struct dur token_life);
 void admin_api_close(struct admin_api **a);

@@ -13,7 +13,8 @@
 struct admin_api {
     struct admin_api_conf conf;
     struct grant_conf grant;
-    atomic_uint large; /* bodies of pages that are in memory */
+    struct refresh *refresh; /* NULL: nobody is asked */
+    atomic_uint large;       /* bodies of pages that are in memory */
 };
 
 /* A whole body of at most SMALL_BODY_MAX bytes, read before anything is done.

@@ -55,6 +55,14 @@ static const struct member members[] = {
     {"Selection", "retention_policy", "Retention", false},
     {"Selection", "choice", "string?", true},
     {"Selection", "elements", "[object]", true},
+    {"Selection", "source", "string", false},
+
+    {"Reload", "source", "string", true},
+    {"Reload", "se_count", "integer", true},
+    {"Reload", "added", "integer", true},
+    {"Reload", "removed", "integer", true},
+    {"Reload", "updated", "integer", true},
+    {"Reload", "duration_ms", "integer", true},
 
     {"Numbers", "total", "integer", true},
     {"Numbers", "used", "integer", true},

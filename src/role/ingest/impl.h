@@ -11,6 +11,7 @@
  *   search.c    which element has it, when the registry does not know
  *   download.c  one download
  *   files.c     metadata, list, delete
+ *   operate.c   for operators
  *   count.c     what of it is counted
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -143,6 +144,10 @@ struct search {
 };
 
 void search_elements(struct search *s, struct ingest *g, struct loop *l);
+
+/* ---- operate.c ---- */
+
+void config_reload(struct call *c);
 
 /* ---- download.c, files.c ---- */
 

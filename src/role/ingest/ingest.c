@@ -190,6 +190,13 @@ static const struct route_doc explain_docs[] = {
     {0},
 };
 
+static const struct route_doc reload_docs[] = {
+    {"200", NULL, "Reload", "Where it came from, and what it changed"},
+    {"404", NULL, "Error", "The elements are this server's own"},
+    {"503", NULL, "Error", "Nobody gives a list; the one in use stays"},
+    {0},
+};
+
 static const struct route routes[] = {
     {HTTP_POST,
      "/api/files/upload",
@@ -264,6 +271,14 @@ static const struct route routes[] = {
      "Where a file of that size would go, and why",
      {"/api/selection/explain"},
      explain_docs},
+    {HTTP_POST,
+     "/api/v1/config/reload",
+     SCOPE_ADMIN,
+     config_reload,
+     "config_reload",
+     "Read the list of storage elements again, now",
+     {"/api/v1/internal/se-config/reload"},
+     reload_docs},
 };
 
 struct route_table

@@ -154,11 +154,14 @@ woken(struct loop *l, struct task *t)
     m->troubles = 0;
     manual = m->manual;
     m->manual = false;
+    while ((it = list_pop(&m->readings_inbox)) != NULL)
+        list_push(&m->readings, it);
     while ((it = list_pop(&m->inbox)) != NULL)
         list_push(&m->waits, it);
     (void)pthread_mutex_unlock(&m->lock);
     if (m->stopped || !m->started) {
         waits_release(m);
+        readings_release(m, NULL);
         return;
     }
     for (unsigned i = 0; i < n && !m->stopping; i++)
@@ -196,10 +199,12 @@ monitor_trouble(struct monitor *m, const char *element_id,
 }
 
 void
-monitor_reload(struct monitor *m)
+monitor_reload(struct monitor *m, struct monitor_reading *w)
 {
     (void)pthread_mutex_lock(&m->lock);
     m->manual = true;
+    if (w)
+        list_push(&m->readings_inbox, &w->item);
     wake(m);
     (void)pthread_mutex_unlock(&m->lock);
 }
@@ -264,6 +269,8 @@ monitor_open(struct monitor **out, const struct monitor_conf *c,
     list_init(&m->asks);
     list_init(&m->waits);
     list_init(&m->inbox);
+    list_init(&m->readings);
+    list_init(&m->readings_inbox);
     (void)pthread_mutex_init(&m->lock, NULL);
     for (unsigned i = 0; i < MONITOR_READS; i++)
         buf_init(&m->round.read[i].out, CAPACITY_TEXT_MAX);

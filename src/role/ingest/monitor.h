@@ -95,7 +95,10 @@ struct monitor_conf {
     /* Which elements there are has changed, or where, or whose; on the
      * monitor's loop. May be NULL. */
     void (*elements)(void *arg, const struct monitor_element *e, unsigned n);
-    void *elements_arg;
+    /* The leader has polled ELEMENT_ID, which said C. The same. */
+    void (*polled)(void *arg, const char *element_id,
+                   const struct blob_capacity *c);
+    void *elements_arg; /* of both */
     uint64_t seed;
     struct mono (*clock)(void); /* CLOCK_BOOTTIME, for what may have waited;
                                    NULL: the loop's */
@@ -129,8 +132,20 @@ const struct view *monitor_view(const struct monitor *m, const struct loop *l);
  * again (REL-060), Admin's answer forgotten. Ignored over a ceiling. */
 void monitor_trouble(struct monitor *m, const char *element_id,
                      enum reload_reason reason);
-/* The operator: read the list again now (REL-065). */
-void monitor_reload(struct monitor *m);
+/* The operator: read the list again now (REL-065). READY on LOOP, never inside
+ * the call, when a reading has ended that began after it. W may be NULL. */
+struct monitor_reading {
+    struct loop *loop;
+    void (*ready)(struct monitor_reading *w);
+    /* result */
+    bool good; /* there was a list to be had */
+    enum reload_source source;
+    unsigned elements, change[3]; /* by reload_change_type */
+    struct dur took;
+    struct task task; /* the monitor's */
+    struct list item;
+};
+void monitor_reload(struct monitor *m, struct monitor_reading *w);
 
 /* Nothing polled can be chosen from: Admin is asked, unless that was done a
  * moment ago. READY is called on LOOP when its view has the answer, or when

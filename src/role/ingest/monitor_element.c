@@ -84,10 +84,10 @@ mon_element_learn(struct monitor *m, struct mon_element *e,
 }
 
 void
-mon_element_show(struct mon_element *e)
+mon_element_capacity(const struct mon_element *e, const struct capacity *c,
+                     struct blob_capacity *b)
 {
-    const struct capacity *c = &e->cap;
-    struct blob_capacity b = {
+    *b = (struct blob_capacity){
         .element_uuid = c->element_uuid,
         .mode = (enum blob_mode)c->mode,
         .priority = e->priority,
@@ -105,15 +105,22 @@ mon_element_show(struct mon_element *e)
         .seq = c->seq,
         .last_update = c->last_update,
     };
+    (void)slice_copy(slice_str(e->id), b->element_id, sizeof(b->element_id));
+    (void)slice_copy(slice_str(c->pool_id), b->pool_id, sizeof(b->pool_id));
+    (void)slice_copy(slice_str(c->location), b->location, sizeof(b->location));
+    (void)slice_copy(slice_str(c->backend), b->backend, sizeof(b->backend));
+    (void)slice_copy(slice_str(e->endpoint), b->endpoint, sizeof(b->endpoint));
+    (void)capacity_health_text(c, b->health, sizeof(b->health));
+}
+
+void
+mon_element_show(struct mon_element *e)
+{
+    struct blob_capacity b;
 
     if (e->blob == NULL)
         return;
-    (void)slice_copy(slice_str(e->id), b.element_id, sizeof(b.element_id));
-    (void)slice_copy(slice_str(c->pool_id), b.pool_id, sizeof(b.pool_id));
-    (void)slice_copy(slice_str(c->location), b.location, sizeof(b.location));
-    (void)slice_copy(slice_str(c->backend), b.backend, sizeof(b.backend));
-    (void)slice_copy(slice_str(e->endpoint), b.endpoint, sizeof(b.endpoint));
-    (void)capacity_health_text(c, b.health, sizeof(b.health));
+    mon_element_capacity(e, &e->cap, &b);
     blob_remote_set_capacity(e->blob, &b);
 }
 

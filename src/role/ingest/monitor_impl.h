@@ -193,6 +193,7 @@ struct monitor {
 
     /* lists */
     struct reload reload;
+    struct list readings; /* the operator's, who wait for one */
     const struct reload_list *list;
     struct coord_sub updates;
     uint64_t updates_lost;
@@ -223,6 +224,7 @@ struct monitor {
     unsigned troubles;
     bool manual;
     struct list inbox; /* struct monitor_wait */
+    struct list readings_inbox;
     struct monitor_status status;
 };
 
@@ -267,6 +269,9 @@ void elements_drive(struct monitor *m);
 /* CAP is what the store has of it. */
 void mon_element_learn(struct monitor *m, struct mon_element *e,
                        const struct capacity *cap);
+/* What C, of E, is for others. */
+void mon_element_capacity(const struct mon_element *e, const struct capacity *c,
+                          struct blob_capacity *b);
 void mon_element_show(struct mon_element *e); /* its numbers, to its blob */
 struct mon_peer *mon_peer_hold(struct mon_peer *p);
 void mon_peer_drop(struct mon_peer **p);
@@ -332,6 +337,8 @@ void reload_open(struct monitor *m);
 void reload_drive(struct monitor *m);
 struct mono reload_due(const struct monitor *m);
 void reload_end(struct monitor *m);
+/* OUT: how it ended; NULL: it does not. */
+void readings_release(struct monitor *m, const struct reload_out *out);
 void reload_event(struct monitor *m, struct reload_event ev);
 void reload_got(struct monitor *m, struct mon_parse *p);
 

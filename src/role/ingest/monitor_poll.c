@@ -84,6 +84,18 @@ ask_for_list(struct monitor *m, const struct mon_element *e,
 }
 
 static void
+tell_others(struct monitor *m, const struct mon_element *e,
+            const struct capacity *cap)
+{
+    struct blob_capacity b;
+
+    if (m->conf.polled == NULL)
+        return;
+    mon_element_capacity(e, cap, &b);
+    m->conf.polled(m->conf.elements_arg, e->id, &b);
+}
+
+static void
 poll_over(struct monitor *m, const struct poll_out *out, struct capacity *cap)
 {
     struct mon_element *e = out->owner;
@@ -92,10 +104,12 @@ poll_over(struct monitor *m, const struct poll_out *out, struct capacity *cap)
         return;
     count_poll(m, e->id, out);
     tell_health(m, e, out);
-    if (out->error == POLL_OK)
+    if (out->error == POLL_OK) {
         write_poll(m, e, cap, out, out->health);
-    else if (out->health == POLL_UNHEALTHY)
+        tell_others(m, e, cap);
+    } else if (out->health == POLL_UNHEALTHY) {
         write_poll(m, e, NULL, out, out->health);
+    }
     ask_for_list(m, e, out);
 }
 

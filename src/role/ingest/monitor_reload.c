@@ -375,6 +375,37 @@ tell(struct monitor *m, const struct reload_out *out)
     }
 }
 
+/* ---- the operator ---- */
+
+static void
+reading_run(struct loop *l, struct task *t)
+{
+    struct monitor_reading *w = container_of(t, struct monitor_reading, task);
+
+    (void)l;
+    w->ready(w);
+}
+
+void
+readings_release(struct monitor *m, const struct reload_out *out)
+{
+    struct list *it;
+
+    while ((it = list_pop(&m->readings)) != NULL) {
+        struct monitor_reading *w =
+            container_of(it, struct monitor_reading, item);
+
+        w->good = out && out->status == RELOAD_SUCCESS;
+        w->source = out ? out->source : RELOAD_NOWHERE;
+        w->elements = m->list ? (unsigned)m->list->n : 0;
+        for (unsigned i = 0; i < 3; i++)
+            w->change[i] = out ? out->change[i] : 0;
+        w->took = out ? out->took : (struct dur){0};
+        w->task.run = reading_run;
+        loop_post(w->loop, &w->task);
+    }
+}
+
 /* ---- the core ---- */
 
 static void
@@ -401,6 +432,8 @@ reload_event(struct monitor *m, struct reload_event ev)
     if (out.ended) {
         tell(m, &out);
         admin_forget(m); /* CNF-004 */
+        if (out.cause == RELOAD_BY_MANUAL)
+            readings_release(m, &out);
     }
     ask_source(m, &out);
 }
@@ -467,6 +500,7 @@ reload_end(struct monitor *m)
         log_info(m->conf.log, "SE Pub/Sub subscriber cancelled");
     }
     m->listens = false;
+    readings_release(m, NULL);
     reload_event(
         m, (struct reload_event){.type = RELOAD_EV_STOP, .now = m->loop->now});
     log_info(m->conf.log, "SE config reload task stopped");

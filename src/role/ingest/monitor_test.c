@@ -401,7 +401,7 @@ test_late_answer(void **state)
     assert_int_not_equal(w.e[3].requests, w.e[3].answered);
     world_list(&w, 3);
     for (unsigned i = 0; i < w.n; i++)
-        monitor_reload(w.node[i].m);
+        monitor_reload(w.node[i].m, NULL);
     world_run(&w, dur_s(1));
     assert_string_equal(world_hash(&w, "capacity:se-003", "mode"), "");
     world_run(&w, dur_s(10));
@@ -431,7 +431,7 @@ test_priority(void **state)
     world_run(&w, dur_s(10));
     assert_int_equal(world_do(&w, &put), ERR_OK);
     for (unsigned i = 0; i < w.n; i++)
-        monitor_reload(w.node[i].m);
+        monitor_reload(w.node[i].m, NULL);
     world_run(&w, dur_ms(200));
     assert_string_equal(world_set(&w, "capacity:edit:available"),
                         "se-002:20 se-000:90");
