@@ -2,6 +2,7 @@
 #include "join/gateway.h"
 #include "obs/log.h"
 #include "role/common/admin_link.h"
+#include "role/common/audit_remote.h"
 #include "role/common/capacity.h"
 #include "role/common/registry_remote.h"
 #include "role/ingest/admin_list.h"
@@ -33,6 +34,7 @@ struct gateway {
     struct gateway_conf conf;
     struct admin_link *link;
     struct admin_list list;
+    struct audit_remote *audit;
     struct registry *registry;
     struct monitor *monitor;
     struct pull *pull;
@@ -286,6 +288,11 @@ open_link(struct gateway *g, struct fault *f)
         return e;
     admin_list_init(&g->list, g->link);
     rc.auth = admin_link_auth(g->link);
+    g->audit = audit_remote_open(admin_link_peer(g->link), &rc.auth,
+                                 REGISTRY_PATIENCE, c->log);
+    if (g->audit == NULL)
+        return fault_set(f, ERR_NOMEM, "allocate", "audit queue");
+    rc.audit = g->audit;
     return registry_remote_open(&g->registry, c->fetch, &rc, f);
 }
 
@@ -373,6 +380,7 @@ gateway_start(struct gateway *g, struct loop *l)
     g->begun = l->now;
     admin_link_start(g->link, l);
     inform_start(g->inform, l);
+    audit_remote_start(g->audit, l);
     pull_start(g->pull, l);
     tick(l, &g->timer);
 }
@@ -386,6 +394,7 @@ parts_close(struct gateway *g)
     inform_close(&g->inform);
     monitor_close(&g->monitor);
     registry_remote_close(&g->registry);
+    audit_remote_close(&g->audit);
     admin_link_close(&g->link);
 }
 
@@ -425,11 +434,19 @@ link_stopped(void *arg)
 }
 
 static void
-inform_stopped(void *arg)
+audit_stopped(void *arg)
 {
     struct gateway *g = arg;
 
     admin_link_stop(g->link, link_stopped, g);
+}
+
+static void
+inform_stopped(void *arg)
+{
+    struct gateway *g = arg;
+
+    audit_remote_stop(g->audit, audit_stopped, g);
 }
 
 static void

@@ -6,6 +6,7 @@
  *     monitor    which elements there are, how full, who polls
  *     pull       the elements' logs, to Admin
  *     inform     what was polled, to Admin
+ *     audit      who did what, to Admin
  *
  * and the checks of health that tell of them (ING-096, ING-097):
  *

@@ -47,6 +47,12 @@ def test_files_go_in_and_out(cluster, loop):
         assert r.status_code == 204
         assert up["file_id"] not in g.ids()
         assert g.get(up["file_id"]).status_code == 404
+    wait_for("deletions are in the audit log", lambda: len([
+        e for e in requests.get(
+            c.admin.url + "/api/v1/audit?action=file.delete",
+            headers=c.head(), timeout=10).json()["entries"]
+        if e["source"] == "ingester-service" and e["result"] == "ok" and
+        e["element_id"] == "se-01"]) == 3)
     kept = g.put(b"x" * 1000, "kept.txt", "&retention_policy=PERMANENT")
     assert kept["storage_element_id"] == "se-02"
     assert g.http("DELETE", "/api/files/" + kept["file_id"]).status_code == 400

@@ -1,6 +1,7 @@
 /* registry_remote.c - see registry_remote.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/registry_remote.h"
+#include "role/common/audit_remote.h"
 #include "role/common/file_query.h"
 #include "wire/changes.h"
 #include <pthread.h>
@@ -491,7 +492,10 @@ r_audit(struct registry *g, const struct meta_audit *a)
 {
     struct remote *m = self(g);
 
-    (void)a;
+    if (m->conf.audit) {
+        audit_remote_put(m->conf.audit, a);
+        return;
+    }
     (void)pthread_mutex_lock(&m->lock);
     m->stats.audit_lost++;
     (void)pthread_mutex_unlock(&m->lock);
@@ -500,11 +504,18 @@ r_audit(struct registry *g, const struct meta_audit *a)
 static void
 r_stats(struct registry *g, struct registry_stats *out)
 {
+    struct audit_remote_stats audit;
     struct remote *m = self(g);
 
     (void)pthread_mutex_lock(&m->lock);
     *out = m->stats;
     (void)pthread_mutex_unlock(&m->lock);
+    if (m->conf.audit) {
+        audit_remote_stats(m->conf.audit, &audit);
+        out->audit_written = audit.written;
+        out->audit_lost = audit.lost;
+        out->audit_queued = audit.queued;
+    }
 }
 
 enum breaker_state

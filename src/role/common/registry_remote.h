@@ -8,7 +8,7 @@
  * goes on without (reads ask the elements, publishes are told later).
  *
  * Not here: feed() (ERR_UNSUPPORTED; elements of this process have Admin
- * here), and the way of audit entries to Admin: they are counted as lost.
+ * here), and the way of audit entries to Admin (audit_remote.h).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_COMMON_REGISTRY_REMOTE_H
 #define ROLE_COMMON_REGISTRY_REMOTE_H
@@ -23,6 +23,7 @@ struct registry_remote_conf {
     struct dur patience;  /* for an answer; 0: fetch's */
     struct breaker_conf breaker;
     unsigned pending_max; /* questions at a time; 0: 256; over it ERR_AGAIN */
+    struct audit_remote *audit; /* outlives it; NULL: entries are lost */
 };
 
 /* F must outlive it. ERR_INVAL, ERR_UNSUPPORTED as fetch_peer_open(). */
