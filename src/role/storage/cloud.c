@@ -73,8 +73,9 @@ cloud_fence(struct cloud *c, const char *why)
     pthread_mutex_unlock(&c->mu);
 }
 
-void
-cloud_note_store(struct cloud *c, const struct fault *f)
+/* F NULL: it serves us. */
+static void
+note_store(struct cloud *c, const struct fault *f)
 {
     char text[FAULT_TEXT];
 
@@ -86,6 +87,38 @@ cloud_note_store(struct cloud *c, const struct fault *f)
                  fault_text(f, text, sizeof(text)));
     atomic_store(&c->away, f != NULL);
     pthread_mutex_unlock(&c->mu);
+}
+
+enum err
+cloud_answer(struct cloud *c, struct object_req *r)
+{
+    static const bool may_lack[OBJECT_OPS] = {
+        [OBJECT_GET] = true,      [OBJECT_HEAD] = true,
+        [OBJECT_COMPLETE] = true, [OBJECT_GIVE_UP] = true,
+        [OBJECT_DELETE] = true,
+    };
+    bool served = false, busy = false;
+
+    switch (r->err) {
+    case ERR_OK:
+        served = true;
+        break;
+    case ERR_NOENT:
+        served = may_lack[r->op];
+        break;
+    case ERR_AGAIN: /* it is overloaded, or we are */
+    case ERR_NOSPC:
+    case ERR_NOMEM:
+        busy = true;
+        break;
+    default:
+        break;
+    }
+    if (!busy)
+        note_store(c, served ? NULL : &r->fault);
+    if (!busy && !served && r->err != ERR_TIMEOUT)
+        r->err = r->fault.code = ERR_IO;
+    return r->err;
 }
 
 /* ---- account: bytes, against the soft limit (STO-022) ---- */
@@ -175,7 +208,8 @@ tell_health(struct cloud *c, struct blob_capacity *out)
     else
         snprintf(out->health, sizeof(out->health), "healthy");
     pthread_mutex_unlock(&c->mu);
-    out->writable = writable && !atomic_load(&c->fenced);
+    out->writable =
+        writable && !atomic_load(&c->fenced) && !atomic_load(&c->away);
 }
 
 static void

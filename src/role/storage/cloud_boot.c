@@ -17,8 +17,7 @@ static enum err
 call(struct cloud *c, struct object_req *r, struct fault *f)
 {
     (void)objects_call(c->objects, r);
-    cloud_note_store(c, r->err == ERR_IO || r->err == ERR_TIMEOUT ? &r->fault
-                                                                  : NULL);
+    (void)cloud_answer(c, r);
     if (r->err != ERR_OK && f)
         *f = r->fault;
     return r->err;
@@ -85,9 +84,11 @@ out:
     return err;
 }
 
+/* C NULL: of an element that is not born yet. */
 static enum err
-write_superblock(struct objects *o, const struct superblock *sb,
-                 const struct hash_kernels *hash, struct fault *f)
+write_superblock(struct objects *o, struct cloud *c,
+                 const struct superblock *sb, const struct hash_kernels *hash,
+                 struct fault *f)
 {
     struct object_req r = {.op = OBJECT_PUT, .key = "superblock", .n_body = 1};
     struct slice s;
@@ -102,6 +103,8 @@ write_superblock(struct objects *o, const struct superblock *sb,
     r.body = &s;
     (void)objects_call(o, &r);
     buf_release(&text);
+    if (c)
+        (void)cloud_answer(c, &r);
     if (r.err != ERR_OK && f)
         *f = r.fault;
     return r.err;
@@ -110,13 +113,7 @@ write_superblock(struct objects *o, const struct superblock *sb,
 enum err
 cloud_write_superblock(struct cloud *c, struct fault *f)
 {
-    struct fault own = {0};
-    enum err err = write_superblock(c->objects, c->sb, c->hash, &own);
-
-    cloud_note_store(c, err == ERR_IO || err == ERR_TIMEOUT ? &own : NULL);
-    if (err != ERR_OK && f)
-        *f = own;
-    return err;
+    return write_superblock(c->objects, c, c->sb, c->hash, f);
 }
 
 enum err
@@ -152,7 +149,7 @@ cloud_init(struct objects *o, const struct element_birth *birth,
         snprintf(sb->mode, sizeof(sb->mode), "%s",
                  element_mode_name(birth->mode));
         snprintf(sb->pool_id, sizeof(sb->pool_id), "%s", birth->pool_id);
-        err = write_superblock(o, sb, hash, f);
+        err = write_superblock(o, NULL, sb, hash, f);
     }
     free(row);
     free(sb);

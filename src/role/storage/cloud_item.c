@@ -155,9 +155,7 @@ asked(struct object_req *r)
 {
     struct cloud_item *it = container_of(r, struct cloud_item, obj);
 
-    cloud_note_store(it->cloud, r->err == ERR_IO || r->err == ERR_TIMEOUT
-                                    ? &r->fault
-                                    : NULL);
+    (void)cloud_answer(it->cloud, r);
     next(it);
 }
 
@@ -185,8 +183,9 @@ fail(struct cloud_item *it, enum err err, const struct fault *f)
 {
     it->unsure = it->unsure || it->obj.unsure;
     if (it->err == ERR_OK) {
-        it->err = err;
         it->fault = *f;
+        /* An upload in parts that is gone is not a file that is not there. */
+        it->err = it->fault.code = err == ERR_NOENT ? ERR_IO : err;
     }
 }
 

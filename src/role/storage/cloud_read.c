@@ -90,9 +90,7 @@ asked(struct blob_reader *rd)
 {
     struct object_req *q = &rd->req;
 
-    cloud_note_store(rd->cloud, q->err == ERR_IO || q->err == ERR_TIMEOUT
-                                    ? &q->fault
-                                    : NULL);
+    (void)cloud_answer(rd->cloud, q);
     if (q->err == ERR_NOENT)
         return missing(rd->cloud, &rd->row.attr.file_id, q->key,
                        &rd->open->fault);
@@ -268,9 +266,7 @@ read_done(struct object_req *q)
     struct blob_read *r = g->r;
     struct blob_reader *rd = r->reader;
 
-    cloud_note_store(rd->cloud, q->err == ERR_IO || q->err == ERR_TIMEOUT
-                                    ? &q->fault
-                                    : NULL);
+    (void)cloud_answer(rd->cloud, q);
     r->err = judge(rd, r, q);
     atomic_fetch_add_explicit(&rd->cloud->n_reads, 1, memory_order_relaxed);
     free(g);

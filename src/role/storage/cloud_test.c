@@ -431,6 +431,33 @@ test_away(void **state)
     assert_int_equal(cloud_rig_audit(&rig), 1);
 }
 
+/* Keys that are refused, a bucket that is gone: not what the caller did. */
+static void
+test_not_ours(void **state)
+{
+    static const enum err row[] = {ERR_DENIED, ERR_NOENT, ERR_INVAL,
+                                   ERR_CORRUPT};
+    struct blob_capacity c;
+    (void)state;
+
+    OK(story_put(&rig.story, 1, 100, NULL));
+    for (unsigned i = 0; i < countof(row); i++) {
+        rig.store.fail = (struct fail){.at = 1, .on = true, .err = row[i]};
+        IS(ERR_IO, story_put(&rig.story, 2 + i, 100, NULL));
+        IS(ERR_IO, story_upload(&rig.story, 20 + i, 9 * B, true, NULL));
+        rig.story.blob->ops->capacity(rig.story.blob, &c);
+        assert_true(strncmp(c.health, "unhealthy", 9) == 0);
+        assert_false(c.writable);
+        rig.store.fail = (struct fail){0};
+        let_pass(dur_s(70)); /* it is back, and debts are paid */
+        rig.story.blob->ops->capacity(rig.story.blob, &c);
+        assert_true(c.writable);
+        OK(story_put(&rig.story, 2 + i, 100, NULL));
+    }
+    cloud_rig_close(&rig);
+    assert_int_equal(cloud_rig_audit(&rig), 1 + countof(row));
+}
+
 /* The page of a proxy is nobody's word, and a bucket that is gone is. */
 static void
 test_owner_unclear(void **state)
@@ -661,6 +688,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_index_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tombs_expire, setup, teardown),
         cmocka_unit_test_setup_teardown(test_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_unclear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),

@@ -268,8 +268,7 @@ part_done(struct object_req *r)
     struct cloud_part *p = r->priv;
     struct blob_ticket *t = p->ticket;
 
-    cloud_note_store(
-        t->cloud, r->err == ERR_IO || r->err == ERR_TIMEOUT ? &r->fault : NULL);
+    (void)cloud_answer(t->cloud, r);
     t->n_sending--;
     if (r->err == ERR_OK) {
         memcpy(t->parts[p->number - 1].etag, r->etag, sizeof(r->etag));
@@ -286,6 +285,7 @@ begun(struct object_req *r)
 {
     struct blob_ticket *t = r->priv;
 
+    (void)cloud_answer(t->cloud, r);
     t->beginning = false;
     if (r->err == ERR_OK) {
         memcpy(t->upload_id, r->upload_id, sizeof(t->upload_id));
