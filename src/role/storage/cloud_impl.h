@@ -216,9 +216,9 @@ enum err cloud_may_write(struct cloud *c, struct fault *f);
 void cloud_fence(struct cloud *c, const char *why);
 /* R's answer, as our callers may hear it: what is wrong between us and the
  * store (keys, bucket, protocol) is ERR_IO to them, never ERR_DENIED or
- * ERR_INVAL, which would be about their own request; ERR_NOENT only of GET, HEAD
- * and what ends an upload. Notes whether the store serves us. R->err is the
- * same. */
+ * ERR_INVAL, which would be about their own request; ERR_NOENT only of GET,
+ * HEAD and what ends an upload. Notes whether the store serves us. R->err is
+ * the same. */
 enum err cloud_answer(struct cloud *c, struct object_req *r);
 struct ledger_room cloud_room(uint64_t size);
 enum err cloud_reserve(struct cloud *c, struct ledger_room r, struct fault *f);
