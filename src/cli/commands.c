@@ -115,6 +115,64 @@ const struct cli_command client_commands[] = {
                  "elements are shown too.",
     },
     {
+        .name = "account create",
+        .summary = "make a service account and show its secret",
+        .usage = "--scope SCOPES [OPTION]... ID",
+        .run = cmd_account_create,
+        .opts = account_create_opts,
+        .connects = true,
+        .about = "The secret is made by the server and shown this one time; "
+                 "only its hash is kept. With --json the output has the form "
+                 "of credentials.json and config.json.",
+        .example = "artstore account create ci --scope \"read write\" --json "
+                   "> ci.json\n"
+                   "artstore account create gw-dc2 --scope \"read gateway\"",
+    },
+    {
+        .name = "account ls",
+        .summary = "list the service accounts",
+        .usage = "[OPTION]...",
+        .run = cmd_account_ls,
+        .connects = true,
+    },
+    {
+        .name = "account disable",
+        .summary = "give a service account no more tokens",
+        .usage = "[OPTION]... ID",
+        .run = cmd_account_disable,
+        .connects = true,
+        .about = "Tokens that it has go on until they end, TOKEN_TTL after "
+                 "they were given.",
+    },
+    {
+        .name = "account enable",
+        .summary = "take a disabled service account into use again",
+        .usage = "[OPTION]... ID",
+        .run = cmd_account_enable,
+        .connects = true,
+    },
+    {
+        .name = "account rotate-secret",
+        .summary = "give a service account another secret",
+        .usage = "[OPTION]... ID",
+        .run = cmd_account_rotate,
+        .opts = account_rotate_opts,
+        .connects = true,
+        .about = "The secret before is taken for another day (--keep), so "
+                 "that those who use it can change over one after the other.",
+        .example = "artstore account rotate-secret ci --keep 3600\n"
+                   "artstore account rotate-secret ci --at-once",
+    },
+    {
+        .name = "account rm",
+        .summary = "remove a service account",
+        .usage = "[OPTION]... ID",
+        .run = cmd_account_rm,
+        .connects = true,
+        .about = "The accounts that the first start has made can only be "
+                 "disabled.",
+    },
+    {
         .name = "audit ls",
         .summary = "who did what: tokens, changes, deletions",
         .usage = "[OPTION]...",

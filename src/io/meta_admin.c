@@ -1,4 +1,4 @@
-/* meta_admin.c - elements, accounts and settings: see port/meta.h; and the
+/* meta_admin.c - elements and settings: see port/meta.h; and the
  * statements of all that is in their database.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_impl.h"
@@ -46,11 +46,20 @@ static const char *const script4[] = {
     NULL,
 };
 
+static const char *const script5[] = {
+    "ALTER TABLE account ADD COLUMN old_hash {text} NOT NULL DEFAULT ''",
+    "ALTER TABLE account ADD COLUMN old_until {int} NOT NULL DEFAULT 0",
+    "ALTER TABLE account ADD COLUMN updated_at {int} NOT NULL DEFAULT 0",
+    "UPDATE account SET updated_at = created_at",
+    NULL,
+};
+
 static const struct db_script scripts[] = {
     {"elements, accounts, audit, settings", script1},
     {"elements of other processes", script2},
     {"progress of a copy", script3},
     {"chain of the audit log", script4},
+    {"secrets that take over from another", script5},
 };
 
 #define AUDIT                                                           \
@@ -59,6 +68,12 @@ static const struct db_script scripts[] = {
 #define AUDIT_ANY                                          \
     "($3 = '' OR actor = $3) AND ($4 = '' OR action = $4)" \
     " AND ($5 = '' OR object = $5) AND at >= $6 AND at < $7"
+
+#define ACCOUNT                                                             \
+    "client_id, secret_hash, scopes, name, created_at, disabled, old_hash," \
+    " old_until, updated_at"
+#define ACCOUNT_ADD \
+    "INSERT INTO account (" ACCOUNT ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)"
 
 static const char *const text[A_N] = {
     [A_ELEMENT_PUT] =
@@ -76,14 +91,20 @@ static const char *const text[A_N] = {
         "SELECT uuid, element_id, name, endpoint, mode, priority, location,"
         " created_at, updated_at, remote, seen_at FROM element ORDER BY "
         "element_id LIMIT $1",
-    [A_ACCOUNT_GET] = "SELECT client_id, secret_hash, scopes, name, created_at,"
-                      " disabled FROM account WHERE client_id = $1",
-    [A_ACCOUNT_PUT] =
-        "INSERT INTO account (client_id, secret_hash, scopes, name,"
-        " created_at, disabled) VALUES ($1,$2,$3,$4,$5,$6)"
-        " ON CONFLICT (client_id) DO UPDATE SET"
-        " secret_hash = excluded.secret_hash, scopes = excluded.scopes,"
-        " name = excluded.name, disabled = excluded.disabled",
+    [A_ACCOUNT_GET] = "SELECT " ACCOUNT " FROM account WHERE client_id = $1",
+    [A_ACCOUNT_LOCK] =
+        "SELECT " ACCOUNT " FROM account WHERE client_id = $1{lock}",
+    [A_ACCOUNT_PUT] = ACCOUNT_ADD
+    " ON CONFLICT (client_id) DO UPDATE SET"
+    " secret_hash = excluded.secret_hash, scopes = excluded.scopes,"
+    " name = excluded.name, disabled = excluded.disabled,"
+    " old_hash = excluded.old_hash, old_until = excluded.old_until,"
+    " updated_at = excluded.updated_at",
+    [A_ACCOUNT_ADD] = ACCOUNT_ADD,
+    [A_ACCOUNT_COUNT] = "SELECT count(*) FROM account",
+    [A_ACCOUNT_DEL] = "DELETE FROM account WHERE client_id = $1",
+    [A_ACCOUNT_LIST] = "SELECT " ACCOUNT " FROM account WHERE client_id > $1"
+                       " ORDER BY client_id LIMIT $2",
     [A_AUDIT_ADD] = "INSERT INTO audit (" AUDIT
                     ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
     [A_AUDIT_FIND] = "SELECT n FROM audit WHERE id = $1",
@@ -216,69 +237,6 @@ meta_admin_element_list(struct meta *m, meta_element_fn *fn, void *arg,
     struct element_list l = {fn, arg};
 
     return db_read(meta_self(m)->admin, element_list_fn, &l, f);
-}
-
-/* --- accounts ------------------------------------------------------------- */
-
-struct account_get {
-    const char *client_id;
-    struct meta_account *out;
-};
-
-static enum err
-account_get_fn(struct db_tx *t, void *arg, struct fault *f)
-{
-    const struct account_get *g = arg;
-    struct meta_account *out = g->out;
-    enum err e = db_use(t, A_ACCOUNT_GET, f);
-
-    memset(out, 0, sizeof(*out));
-    if (e)
-        return e;
-    db_bind_text(t, 1, g->client_id);
-    if ((e = db_step(t, f)))
-        return e == ERR_END ? ERR_NOENT : e;
-    out->created_at.ms = db_i64(t, 4);
-    out->disabled = db_i64(t, 5) != 0;
-    return TEXT(t, 0, out->client_id) && TEXT(t, 1, out->secret_hash) &&
-                   TEXT(t, 2, out->scopes) && TEXT(t, 3, out->name)
-               ? ERR_OK
-               : db_corrupt(t, "row of account", f);
-}
-
-enum err
-meta_admin_account_get(struct meta *m, const char *client_id,
-                       struct meta_account *out, struct fault *f)
-{
-    struct account_get g = {client_id, out};
-
-    return db_read(meta_self(m)->admin, account_get_fn, &g, f);
-}
-
-static enum err
-account_put_fn(struct db_tx *t, void *arg, struct fault *f)
-{
-    const struct meta_account *a = *(const struct meta_account **)arg;
-    enum err e = db_use(t, A_ACCOUNT_PUT, f);
-
-    if (e)
-        return e;
-    db_bind_text(t, 1, a->client_id);
-    db_bind_text(t, 2, a->secret_hash);
-    db_bind_text(t, 3, a->scopes);
-    db_bind_text(t, 4, a->name);
-    db_bind_i64(t, 5, a->created_at.ms);
-    db_bind_i64(t, 6, a->disabled);
-    return db_exec(t, NULL, f);
-}
-
-enum err
-meta_admin_account_put(struct meta *m, const struct meta_account *a,
-                       struct fault *f)
-{
-    if (!a->client_id[0])
-        return fault_set(f, ERR_INVAL, "account put", "no client_id");
-    return db_write(meta_self(m)->admin, account_put_fn, &a, f);
 }
 
 /* --- settings ------------------------------------------------------------- */

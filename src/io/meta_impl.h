@@ -3,8 +3,8 @@
  *
  *     catalogue   files, copies, feed positions: meta_catalogue.c writes,
  *                 meta_query.c reads
- *     admin       elements, accounts, settings: meta_admin.c
- *                 audit: meta_audit.c
+ *     admin       elements, settings: meta_admin.c; accounts:
+ *                 meta_account.c; audit: meta_audit.c
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_META_IMPL_H
@@ -97,13 +97,18 @@ enum catalogue_stmt {
     Q_N = Q_BOUND + 6
 };
 
-/* meta_admin.c has the statements of meta_audit.c too. */
+/* meta_admin.c has the statements of meta_account.c and meta_audit.c too. */
 enum admin_stmt {
     A_ELEMENT_PUT,
     A_ELEMENT_DEL,
     A_ELEMENT_LIST,
     A_ACCOUNT_GET,
+    A_ACCOUNT_LOCK,
     A_ACCOUNT_PUT,
+    A_ACCOUNT_ADD,
+    A_ACCOUNT_COUNT,
+    A_ACCOUNT_DEL,
+    A_ACCOUNT_LIST,
     A_AUDIT_ADD,
     A_AUDIT_FIND,
     A_AUDIT_LAST,
@@ -124,14 +129,25 @@ meta_admin_element_swap(struct meta *m, const struct uuid *gone,
                         const struct meta_element *el, struct fault *f);
 enum err meta_admin_element_list(struct meta *m, meta_element_fn *fn, void *arg,
                                  struct fault *f);
-enum err meta_admin_account_get(struct meta *m, const char *client_id,
-                                struct meta_account *out, struct fault *f);
-enum err meta_admin_account_put(struct meta *m, const struct meta_account *a,
-                                struct fault *f);
 enum err meta_admin_setting_get(struct meta *m, const char *key,
                                 struct buf *out, struct fault *f);
 enum err meta_admin_setting_put(struct meta *m, const char *key,
                                 struct slice value, struct fault *f);
+
+/* meta_account.c */
+enum err meta_account_get(struct meta *m, const char *client_id,
+                          struct meta_account *out, struct fault *f);
+enum err
+meta_account_put(struct meta *m, const struct meta_account *a, struct fault *f);
+enum err
+meta_account_add(struct meta *m, const struct meta_account *a, struct fault *f);
+enum err
+meta_account_change(struct meta *m, const char *client_id,
+                    meta_account_change_fn *fn, void *arg, struct fault *f);
+enum err
+meta_account_del(struct meta *m, const char *client_id, struct fault *f);
+enum err meta_account_list(struct meta *m, const char *after, unsigned max,
+                           meta_account_fn *fn, void *arg, struct fault *f);
 
 /* meta_audit.c */
 enum err meta_audit_add(struct meta *m, const struct meta_audit *a, size_t n,

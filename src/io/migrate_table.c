@@ -11,15 +11,17 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
     {"file", ATTR_FILE_N + 1, 1, META_CATALOGUE, false},
     {"copy", ATTR_COPY_N + 2, 2, META_CATALOGUE, false},
     {"element", 11, 1, META_ADMIN, false},
-    {"account", 6, 1, META_ADMIN, false},
+    {"account", 9, 1, META_ADMIN, false},
     {"audit", 11, 1, META_ADMIN, true},
     {"setting", 2, 1, META_ADMIN, false},
 };
 
-#define FEED    "n, uuid, element_id, position, files, bytes"
-#define FILE_   ATTR_FILE_COLUMNS ", epoch"
-#define COPY    "file_id, element, " ATTR_COPY_COLUMNS
-#define ACCOUNT "client_id, secret_hash, scopes, name, created_at, disabled"
+#define FEED  "n, uuid, element_id, position, files, bytes"
+#define FILE_ ATTR_FILE_COLUMNS ", epoch"
+#define COPY  "file_id, element, " ATTR_COPY_COLUMNS
+#define ACCOUNT                                                   \
+    "client_id, secret_hash, scopes, name, created_at, disabled," \
+    " old_hash, old_until, updated_at"
 #define AUDIT                                               \
     "n, at, actor, action, object, result, request_id, id," \
     " element_id, source, hash"
@@ -54,7 +56,7 @@ static const char *const text[MIG_N] = {
     TABLE(1, "file", FILE_, "file_id", "$2", MARKS14, ALL),
     TABLE(2, "copy", COPY, "file_id, element", "$2, $3", MARKS8, ALL),
     TABLE(3, "element", ELEMENT, "uuid", "$2", MARKS11, ALL),
-    TABLE(4, "account", ACCOUNT, "client_id", "$2", MARKS6, ALL),
+    TABLE(4, "account", ACCOUNT, "client_id", "$2", MARKS9, ALL),
     TABLE(5, "audit", AUDIT, "n", "$2", MARKS11, ALL),
     /* Where the source has moved is its own affair. */
     TABLE(6, "setting", SETTING, "key", "$2", MARKS2, "key <> 'moved_to'"),

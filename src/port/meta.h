@@ -72,6 +72,8 @@ struct meta_element {
                             uuid is made up */
 };
 
+#define META_ACCOUNTS_MAX 10000
+
 struct meta_account {
     char client_id[65];
     char secret_hash[160];
@@ -79,6 +81,9 @@ struct meta_account {
     char name[65];
     struct wall created_at;
     bool disabled;
+    char old_hash[160]; /* of the secret before; "": none */
+    struct wall old_until;
+    struct wall updated_at;
 };
 
 /* A row of the audit log (ADM-037). Its texts go through audit_clean(). */
@@ -115,6 +120,11 @@ struct meta_audit_query {
 struct meta;
 typedef bool meta_file_fn(void *arg, const struct meta_file *f);
 typedef bool meta_element_fn(void *arg, const struct meta_element *e);
+typedef bool meta_account_fn(void *arg, const struct meta_account *a);
+/* ERR_OK: *A is put as it is now. It may be called more than once, each time
+ * with what holds then. */
+typedef enum err
+meta_account_change_fn(void *arg, struct meta_account *a, struct fault *f);
 typedef bool meta_audit_fn(void *arg, const struct meta_audit *a);
 
 struct meta_ops {
@@ -161,6 +171,21 @@ struct meta_ops {
                             struct meta_account *out, struct fault *f);
     enum err (*account_put)(struct meta *m, const struct meta_account *a,
                             struct fault *f);
+    /* ERR_EXISTS: the client_id is taken; ERR_TOOBIG: META_ACCOUNTS_MAX. */
+    enum err (*account_add)(struct meta *m, const struct meta_account *a,
+                            struct fault *f);
+    /* Reads, changes and puts in one transaction; the client_id stays.
+     * ERR_NOENT is an answer; else what FN answers. */
+    enum err (*account_change)(struct meta *m, const char *client_id,
+                               meta_account_change_fn *fn, void *arg,
+                               struct fault *f);
+    /* ERR_NOENT is an answer. */
+    enum err (*account_del)(struct meta *m, const char *client_id,
+                            struct fault *f);
+    /* In order of client_id, those after AFTER ("": from the first on), MAX at
+     * most. */
+    enum err (*account_list)(struct meta *m, const char *after, unsigned max,
+                             meta_account_fn *fn, void *arg, struct fault *f);
     /* Appends to the chain of wire/audit.h, all or none, in this order; of
      * those that append at once one comes after the other. A row whose id is
      * there already is left out, so that repetition is harmless. */

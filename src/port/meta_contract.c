@@ -740,41 +740,6 @@ test_elements(void **state)
 }
 
 static void
-test_accounts(void **state)
-{
-    struct meta *m = fresh();
-    struct meta_account a = {.client_id = "bootstrap",
-                             .secret_hash = "scrypt:1:abc",
-                             .scopes = "read write",
-                             .name = "Bootstrap",
-                             .created_at = {1234}};
-    struct meta_account got;
-    struct fault f = {0};
-    (void)state;
-
-    assert_int_equal(m->ops->account_get(m, "bootstrap", &got, &f), ERR_NOENT);
-    ok(m->ops->account_put(m, &a, &f), &f);
-    ok(m->ops->account_get(m, "bootstrap", &got, &f), &f);
-    assert_string_equal(got.client_id, a.client_id);
-    assert_string_equal(got.secret_hash, a.secret_hash);
-    assert_string_equal(got.scopes, a.scopes);
-    assert_string_equal(got.name, a.name);
-    assert_int_equal(got.created_at.ms, 1234);
-    assert_false(got.disabled);
-    assert_int_equal(m->ops->account_get(m, "Bootstrap", &got, &f), ERR_NOENT);
-
-    a.disabled = true;
-    memset(a.secret_hash, 'x', sizeof(a.secret_hash) - 1);
-    ok(m->ops->account_put(m, &a, &f), &f);
-    ok(m->ops->account_get(m, "bootstrap", &got, &f), &f);
-    assert_true(got.disabled);
-    assert_string_equal(got.secret_hash, a.secret_hash);
-    a.client_id[0] = 0;
-    assert_int_equal(m->ops->account_put(m, &a, &f), ERR_INVAL);
-    m->ops->close(m);
-}
-
-static void
 test_settings(void **state)
 {
     struct meta *m = fresh();
@@ -816,11 +781,10 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_scan_bound),
         cmocka_unit_test(test_list_copies),
         cmocka_unit_test(test_elements),
-        cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_settings),
     };
 
     contract = c;
     return cmocka_run_group_tests_name(c->name, tests, NULL, NULL) +
-           meta_contract_audit(c);
+           meta_contract_account(c) + meta_contract_audit(c);
 }

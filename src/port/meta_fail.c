@@ -116,6 +116,44 @@ f_account_put(struct meta *m, const struct meta_account *a, struct fault *f)
 }
 
 static enum err
+f_account_add(struct meta *m, const struct meta_account *a, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_CHANGE(&w->fail, "account add", f,
+                w->inner->ops->account_add(w->inner, a, f));
+}
+
+static enum err
+f_account_change(struct meta *m, const char *client_id,
+                 meta_account_change_fn *fn, void *arg, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_CHANGE(&w->fail, "account change", f,
+                w->inner->ops->account_change(w->inner, client_id, fn, arg, f));
+}
+
+static enum err
+f_account_del(struct meta *m, const char *client_id, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_CHANGE(&w->fail, "account del", f,
+                w->inner->ops->account_del(w->inner, client_id, f));
+}
+
+static enum err
+f_account_list(struct meta *m, const char *after, unsigned max,
+               meta_account_fn *fn, void *arg, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_READ(&w->fail, "account list", f,
+              w->inner->ops->account_list(w->inner, after, max, fn, arg, f));
+}
+
+static enum err
 f_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
             struct fault *f)
 {
@@ -196,6 +234,10 @@ meta_fail_init(struct meta_fail *w, struct meta *inner)
         .element_list = f_element_list,
         .account_get = f_account_get,
         .account_put = f_account_put,
+        .account_add = f_account_add,
+        .account_change = f_account_change,
+        .account_del = f_account_del,
+        .account_list = f_account_list,
         .audit_add = f_audit_add,
         .audit_list = f_audit_list,
         .audit_head = f_audit_head,

@@ -109,6 +109,29 @@ account_secret_check(struct slice secret, const char *hash)
 }
 
 bool
+account_secret_right(const struct meta_account *a, struct slice secret,
+                     struct wall now)
+{
+    if (account_secret_check(secret, a ? a->secret_hash : NULL))
+        return true;
+    return a && a->old_hash[0] && now.ms < a->old_until.ms &&
+           account_secret_check(secret, a->old_hash);
+}
+
+void
+account_secret_rotate(struct meta_account *a, const char hash[SECRET_HASH],
+                      struct wall now, struct wall old_until)
+{
+    a->old_until = old_until;
+    if (old_until.ms > now.ms)
+        memcpy(a->old_hash, a->secret_hash, sizeof(a->old_hash));
+    else
+        a->old_hash[0] = '\0';
+    memcpy(a->secret_hash, hash, SECRET_HASH);
+    a->updated_at = now;
+}
+
+bool
 account_id_ok(struct slice id)
 {
     for (size_t i = 0; i < id.n; i++) {
@@ -128,7 +151,7 @@ account_make(struct meta_account *out, const char *client_id, const char *name,
 {
     char text[SCOPE_TEXT];
 
-    *out = (struct meta_account){.created_at = now};
+    *out = (struct meta_account){.created_at = now, .updated_at = now};
     if (!account_id_ok(slice_str(client_id)))
         return fault_set(f, ERR_INVAL, "account", "client_id is not valid");
     if (secret.n < SECRET_MIN || secret.n > SECRET_MAX)

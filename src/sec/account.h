@@ -32,6 +32,16 @@ bool account_secret_hash(struct slice secret, char out[SECRET_HASH]);
  * no such account; it then takes as long as an account of the first kind. */
 bool account_secret_check(struct slice secret, const char *hash);
 
+/* Is SECRET that of A (NULL: there is no such account), or the one before while
+ * that is still taken? */
+bool account_secret_right(const struct meta_account *a, struct slice secret,
+                          struct wall now);
+/* HASH, of account_secret_hash(), is A's secret from NOW on; the one before is
+ * taken until OLD_UNTIL ({0}: no longer), so that whoever has it can be given
+ * the new one without an interruption (PRD-233). */
+void account_secret_rotate(struct meta_account *a, const char hash[SECRET_HASH],
+                           struct wall now, struct wall old_until);
+
 /* [A-Za-z0-9._-]{1,64} */
 bool account_id_ok(struct slice client_id);
 

@@ -38,6 +38,39 @@ test_secret(void **state)
         strstr(redact_text(slice_str(line), out, sizeof(out)).p, a + 7));
 }
 
+/* Both secrets until the time is over, then one; and never a third. */
+static void
+test_rotate(void **state)
+{
+    const struct wall t0 = {1000}, t1 = {2000}, t2 = {3000};
+    struct meta_account a;
+    char hash[SECRET_HASH];
+    struct fault f;
+    (void)state;
+
+    assert_int_equal(account_make(&a, "x", "", SCOPE_READ,
+                                  SLICE("the first secret"), t0, &f),
+                     ERR_OK);
+    assert_true(account_secret_hash(SLICE("the second secret"), hash));
+    account_secret_rotate(&a, hash, t0, t1);
+    assert_true(account_secret_right(&a, SLICE("the first secret"), t0));
+    assert_true(account_secret_right(&a, SLICE("the second secret"), t0));
+    assert_false(account_secret_right(&a, SLICE("the first secret"), t1));
+    assert_true(account_secret_right(&a, SLICE("the second secret"), t1));
+    assert_false(account_secret_right(&a, SLICE("the third secret"), t0));
+
+    assert_true(account_secret_hash(SLICE("the third secret"), hash));
+    account_secret_rotate(&a, hash, t0, t2);
+    assert_false(account_secret_right(&a, SLICE("the first secret"), t0));
+    assert_true(account_secret_right(&a, SLICE("the second secret"), t0));
+    assert_true(account_secret_right(&a, SLICE("the third secret"), t0));
+
+    account_secret_rotate(&a, hash, t0, (struct wall){0}); /* at once */
+    assert_false(account_secret_right(&a, SLICE("the second secret"), t0));
+    assert_string_equal(a.old_hash, "");
+    assert_false(account_secret_right(NULL, SLICE("the third secret"), t0));
+}
+
 /* A secret that a person chose is slow to try. */
 static void
 test_chosen(void **state)
@@ -191,10 +224,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_secret),         cmocka_unit_test(test_chosen),
-        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_make),
-        cmocka_unit_test(test_scope_text),     cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_attempts_bound),
+        cmocka_unit_test(test_secret),   cmocka_unit_test(test_rotate),
+        cmocka_unit_test(test_chosen),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_make),     cmocka_unit_test(test_scope_text),
+        cmocka_unit_test(test_attempts), cmocka_unit_test(test_attempts_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

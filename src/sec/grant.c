@@ -193,7 +193,7 @@ scopes_choose(const struct grant *g, const struct meta_account *account,
 static enum grant_why
 decide(const struct grant_conf *conf, const struct grant *g,
        const struct meta_account *account, struct slice peer, struct mono mono,
-       struct grant_reply *reply, unsigned *scopes)
+       struct wall now, struct grant_reply *reply, unsigned *scopes)
 {
     struct slice id = slice_str(g->client_id);
     struct dur wait = {0};
@@ -207,8 +207,7 @@ decide(const struct grant_conf *conf, const struct grant *g,
         reply->retry_after_s = (unsigned)((wait.ns + 999999999) / 1000000000);
         return GRANT_RATE_LIMITED;
     }
-    right = account_secret_check(slice_str(g->client_secret),
-                                 account ? account->secret_hash : NULL);
+    right = account_secret_right(account, slice_str(g->client_secret), now);
     if (!right || !account || account->disabled) {
         if (conf->attempts)
             attempts_failed(conf->attempts, id, peer, mono);
@@ -280,7 +279,7 @@ grant_answer(const struct grant_conf *conf, const struct grant *g,
     enum grant_why why;
 
     *reply = (struct grant_reply){0};
-    why = decide(conf, g, account, peer, mono, reply, &scopes);
+    why = decide(conf, g, account, peer, mono, now, reply, &scopes);
     if (why == GRANT_OK)
         why = token_put(conf, account, scopes, now, out);
     if (why != GRANT_OK)

@@ -5,6 +5,9 @@
  *     GET PATCH DELETE  /api/v1/storage-elements/{element_id}
  *     GET               /api/v1/storage-elements/{element_id}/capacity
  *     GET               /api/v1/internal/storage-elements/available
+ *     GET POST          /api/v1/accounts
+ *     GET PATCH DELETE  /api/v1/accounts/{client_id}
+ *     POST              /api/v1/accounts/{client_id}/rotate-secret
  *     GET               /api/v1/audit
  *     POST              /api/v1/auth/token
  *     GET               /.well-known/jwks.json

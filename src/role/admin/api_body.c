@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
 #include "wire/query.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PIECE ((size_t)64 * KIB)
@@ -17,6 +19,12 @@ job_free(struct api_job *j)
 
     if (j->large)
         atomic_fetch_sub(&api->large, 1);
+    if (j->secret) {
+        if (j->body.p)
+            explicit_bzero(j->body.p, j->body.cap);
+        if (j->out.p)
+            explicit_bzero(j->out.p, j->out.cap);
+    }
     buf_release(&j->body);
     buf_release(&j->out);
     free(j);
@@ -68,10 +76,16 @@ job_done(struct loop *l, struct work *w)
     (void)l;
     if (j->told)
         j->told(j);
-    if (j->err)
+    if (j->secret) {
+        exchange_header(c->x, SLICE("Cache-Control"), SLICE("no-store"));
+        exchange_header(c->x, SLICE("Pragma"), SLICE("no-cache"));
+    }
+    if (j->code)
+        reply_error(c, j->status, j->code, "%s", j->why.text);
+    else if (j->err)
         api_reply_err(c, j->err, &j->fault, j->why.text);
     else if (j->out.n)
-        reply_json(c, 200, &j->out);
+        reply_json(c, j->status ? j->status : 200, &j->out);
     else
         reply_empty(c, 204);
     job_free(j);
@@ -145,7 +159,7 @@ element_param(struct call *c, char id[65])
 }
 
 struct api_job *
-api_job_new(struct call *c, void (*run)(struct api_job *j))
+api_job_plain(struct call *c, void (*run)(struct api_job *j))
 {
     struct api_job *j = calloc(1, sizeof(*j));
 
@@ -156,13 +170,34 @@ api_job_new(struct call *c, void (*run)(struct api_job *j))
     j->call = c;
     j->run = run;
     buf_init(&j->out, API_ANSWER_MAX);
-    if (c->param[0].n && !element_param(c, j->element_id)) {
+    c->x->role = j;
+    return j;
+}
+
+struct api_job *
+api_job_new(struct call *c, void (*run)(struct api_job *j))
+{
+    struct api_job *j = api_job_plain(c, run);
+
+    if (j && c->param[0].n && !element_param(c, j->element_id)) {
         free(j);
         api_reply_err(c, ERR_NOENT, NULL, "");
         return NULL;
     }
-    c->x->role = j;
     return j;
+}
+
+void
+api_job_refuse(struct api_job *j, int status, const char *code,
+               const char *text, ...)
+{
+    va_list ap;
+
+    j->status = status;
+    j->code = code;
+    va_start(ap, text);
+    (void)vsnprintf(j->why.text, sizeof(j->why.text), text, ap);
+    va_end(ap);
 }
 
 void

@@ -49,6 +49,9 @@ struct api_job {
     void (*run)(struct api_job *j);
     void (*told)(struct api_job *j);
     struct buf out;
+    int status;       /* of OUT, or of CODE; 0: 200 */
+    const char *code; /* an error of its own, with WHY */
+    bool secret;      /* nobody may keep the answer; wiped after use */
     struct wall now;
     enum err err;
     struct fault fault;
@@ -58,7 +61,12 @@ struct api_job {
 
 /* NULL: answered. A path without a parameter has no element. */
 struct api_job *api_job_new(struct call *c, void (*run)(struct api_job *j));
+/* The same where the parameter is no element. */
+struct api_job *api_job_plain(struct call *c, void (*run)(struct api_job *j));
 void api_job_read(struct api_job *j, size_t max);
+/* What RUN answers instead. */
+void api_job_refuse(struct api_job *j, int status, const char *code,
+                    const char *text, ...) PRINTF_LIKE(4, 5);
 /* The answer to an error of the functions of registry.h. */
 void api_reply_err(struct call *c, enum err e, const struct fault *f,
                    const char *why);
@@ -87,6 +95,13 @@ void api_capacity(struct call *c);
 void api_available(struct call *c);
 void api_token(struct call *c);
 void api_jwks(struct call *c);
+/* api_accounts.c */
+void api_accounts(struct call *c);
+void api_account(struct call *c);
+void api_account_add(struct call *c);
+void api_account_change(struct call *c);
+void api_account_rotate(struct call *c);
+void api_account_remove(struct call *c);
 /* api_audit.c */
 void api_audit_list(struct call *c);
 void api_audit_take(struct call *c);

@@ -321,6 +321,33 @@ admin_account_put(struct admin *a, const struct meta_account *in,
     return a->meta->ops->account_put(a->meta, in, f);
 }
 
+enum err
+admin_account_add(struct admin *a, const struct meta_account *in,
+                  struct fault *f)
+{
+    return a->meta->ops->account_add(a->meta, in, f);
+}
+
+enum err
+admin_account_change(struct admin *a, const char *client_id,
+                     meta_account_change_fn *fn, void *arg, struct fault *f)
+{
+    return a->meta->ops->account_change(a->meta, client_id, fn, arg, f);
+}
+
+enum err
+admin_account_del(struct admin *a, const char *client_id, struct fault *f)
+{
+    return a->meta->ops->account_del(a->meta, client_id, f);
+}
+
+enum err
+admin_account_list(struct admin *a, const char *after, unsigned max,
+                   meta_account_fn *fn, void *arg, struct fault *f)
+{
+    return a->meta->ops->account_list(a->meta, after, max, fn, arg, f);
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 static const struct registry_ops ops = {

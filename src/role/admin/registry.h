@@ -169,6 +169,15 @@ enum err admin_account_get(struct admin *a, const char *client_id,
                            struct meta_account *out, struct fault *f);
 enum err admin_account_put(struct admin *a, const struct meta_account *in,
                            struct fault *f);
+enum err admin_account_add(struct admin *a, const struct meta_account *in,
+                           struct fault *f);
+enum err
+admin_account_change(struct admin *a, const char *client_id,
+                     meta_account_change_fn *fn, void *arg, struct fault *f);
+enum err
+admin_account_del(struct admin *a, const char *client_id, struct fault *f);
+enum err admin_account_list(struct admin *a, const char *after, unsigned max,
+                            meta_account_fn *fn, void *arg, struct fault *f);
 
 /* Blocks. Writes what audit entries are queued. */
 enum err admin_audit_flush(struct admin *a, struct fault *f);

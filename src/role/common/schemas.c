@@ -35,6 +35,23 @@ static const struct member members[] = {
     {"FileList", "files", "[File]", true},
     {"FileList", "next_cursor", "string?", true},
 
+    {"Account", "client_id", "string", true},
+    {"Account", "name", "string", true},
+    {"Account", "scope", "string", true},
+    {"Account", "disabled", "boolean", true},
+    {"Account", "created_at", "date-time", true},
+    {"Account", "updated_at", "date-time", true},
+    {"Account", "old_secret_until", "date-time?", true},
+
+    {"AccountList", "accounts", "[Account]", true},
+    {"AccountList", "next_cursor", "string?", true},
+
+    {"AccountSecret", "client_id", "string", true},
+    {"AccountSecret", "client_secret", "string", true},
+    {"AccountSecret", "name", "string", false},
+    {"AccountSecret", "scope", "string", false},
+    {"AccountSecret", "old_secret_until", "date-time?", false},
+
     {"AuditEntry", "n", "integer", false},
     {"AuditEntry", "at", "date-time", true},
     {"AuditEntry", "id", "uuid?", true},
