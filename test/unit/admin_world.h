@@ -23,11 +23,10 @@ struct admin_world {
     struct keys *keys;
     struct router *router;
     /* Requests to ADMIN_URL come to the router; to others, ELSEWHERE answers
-     * (NULL: 404). With AWAY_ALL nobody answers at all. */
+     * (NULL: 404). */
     struct fetch_mem fetch;
     void (*elsewhere)(void *arg, struct fetch_mem_call *c);
     void *arg;
-    bool away_all;
     unsigned status;     /* instead of Admin's answers; 0: theirs */
     unsigned asked;      /* requests that came to Admin */
     char last_auth[256]; /* of them */

@@ -43,9 +43,9 @@ list_ask(struct admin_list *g)
     a->again = true;
     a->patience = g->q->patience;
     a->done = answered;
-    buf_add_str(&a->target,
-                g->second ? "/api/v1/storage-elements"
-                          : "/api/v1/internal/storage-elements/available");
+    buf_add_str(&a->target, g->second
+                                ? "/api/v1/internal/storage-elements/available"
+                                : "/api/v1/storage-elements");
     ask_send(a);
 }
 

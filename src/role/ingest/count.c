@@ -1,10 +1,8 @@
 /* count.c - see count.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/count.h"
 
-/* Elements are asked themselves, as the capacity monitor would; who was not
- * found has no source. */
-#define SOURCE_FOUND "adaptive_monitor"
-#define SOURCE_NONE  "none"
+static const char *const source_name[COUNT_SOURCES] = {"adaptive_monitor",
+                                                       "admin_module", "none"};
 
 void
 counts_ingest_init(struct counts_ingest *c, struct metrics *m,
@@ -16,18 +14,21 @@ counts_ingest_init(struct counts_ingest *c, struct metrics *m,
     for (unsigned i = 0; i < 2; i++) {
         c->uploads[i] = metric_nth(m, M_UPLOADS, i);
         c->deletes[i] = metric_nth(m, M_DELETES, i);
-        c->selections[i][0] = metric_series(m, M_SELECTIONS, retention[i],
-                                            "success", SOURCE_FOUND);
-        c->selections[i][1] = metric_series(m, M_SELECTIONS, retention[i],
-                                            "failure", SOURCE_NONE);
+        for (unsigned k = 0; k < COUNT_SOURCES; k++)
+            c->selections[i][k] = metric_series(
+                m, M_SELECTIONS, retention[i],
+                k == COUNT_NOWHERE ? "failure" : "success", source_name[k]);
         c->selection_took[i] =
             metric_series(m, M_SELECTION_DURATION, retention[i]);
     }
     for (unsigned i = 0; i < 3; i++)
         c->downloads[i] = metric_nth(m, M_DOWNLOADS, i);
-    c->source[0] =
-        metric_series(m, M_SELECTION_SOURCE, SOURCE_FOUND, "success");
-    c->source[1] = metric_series(m, M_SELECTION_SOURCE, SOURCE_NONE, "failure");
+    for (unsigned k = 0; k < COUNT_SOURCES; k++) {
+        c->source[k][0] =
+            metric_series(m, M_SELECTION_SOURCE, source_name[k], "success");
+        c->source[k][1] =
+            metric_series(m, M_SELECTION_SOURCE, source_name[k], "failed");
+    }
     c->upload_took = metric_plain(m, M_UPLOAD_DURATION);
     c->upload_size = metric_plain(m, M_UPLOAD_SIZE);
     c->selection_took2 = metric_plain(m, M_SELECTION_DURATION2);
@@ -67,13 +68,19 @@ count_selection_begin(const struct counts_ingest *c)
 }
 
 void
-count_selection(struct counts_ingest *c, enum retention r, bool ok,
-                struct mono began)
+count_source_failed(struct counts_ingest *c, enum count_source from)
+{
+    metric_inc(c->metrics, c->source[from][1]);
+}
+
+void
+count_selection(struct counts_ingest *c, enum retention r,
+                enum count_source from, struct mono began)
 {
     unsigned i = r == RETENTION_PERMANENT;
 
-    metric_inc(c->metrics, c->selections[i][!ok]);
-    metric_inc(c->metrics, c->source[!ok]);
+    metric_inc(c->metrics, c->selections[i][from]);
+    metric_inc(c->metrics, c->source[from][from == COUNT_NOWHERE]);
     if (c->clock && c->metrics) {
         int64_t took = mono_sub(c->clock(), began).ns;
 

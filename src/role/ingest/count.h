@@ -9,14 +9,18 @@
 
 enum count_result { COUNT_SUCCESS, COUNT_FAILURE, COUNT_ABORTED };
 
+/* Where the data of a choice came from (CAP-064); elements of this process are
+ * asked themselves, as the capacity monitor would. */
+enum count_source { COUNT_MONITOR, COUNT_ADMIN, COUNT_NOWHERE, COUNT_SOURCES };
+
 struct counts_ingest {
     struct metrics *metrics;    /* NULL: none */
     struct mono (*clock)(void); /* NULL: no durations of selections */
     struct series uploads[2], upload_took, upload_size;
     struct series downloads[3], deletes[2];
-    /* by retention, then by result */
-    struct series selections[2][2], selection_took[2], selection_took2;
-    struct series source[2];
+    struct series selections[2][COUNT_SOURCES]; /* by retention first */
+    struct series selection_took[2], selection_took2;
+    struct series source[COUNT_SOURCES][2]; /* by result */
 };
 
 void counts_ingest_init(struct counts_ingest *c, struct metrics *m,
@@ -28,9 +32,11 @@ void count_upload_failed(struct counts_ingest *c, const char *code);
 void count_download(struct counts_ingest *c, enum count_result r);
 void count_delete(struct counts_ingest *c, bool ok);
 
-/* Around one selection. */
+/* Around one selection; FROM: who had the element, or COUNT_NOWHERE. */
 struct mono count_selection_begin(const struct counts_ingest *c);
-void count_selection(struct counts_ingest *c, enum retention r, bool ok,
-                     struct mono began);
+void count_selection(struct counts_ingest *c, enum retention r,
+                     enum count_source from, struct mono began);
+/* What it had did not do, and the next source was asked (CAP-065). */
+void count_source_failed(struct counts_ingest *c, enum count_source from);
 
 #endif

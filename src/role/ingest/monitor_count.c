@@ -56,6 +56,7 @@ count_forget(struct monitor *m, const char *id)
     static const char *const status[] = {"success", "failure"};
     struct metrics *x = m->conf.metrics;
 
+    metric_drop(x, metric_series(x, M_BREAKER_STATE, id));
     for (size_t i = 0; i < countof(status); i++)
         metric_drop(x, metric_series(x, M_POLL_DURATION, id, status[i]));
     for (enum poll_error e = POLL_TIMEOUT; e < POLL_ERROR_COUNT; e++)

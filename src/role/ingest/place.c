@@ -184,7 +184,11 @@ place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
     struct blob *b = g->conf.monitor ? place_far(g, il, p, r, details)
                                      : choose_near(g, p, r, details);
 
-    count_selection(&g->counts, p->retention, b != NULL, began);
+    count_selection(&g->counts, p->retention,
+                    b == NULL                                  ? COUNT_NOWHERE
+                    : g->conf.monitor && p->from == VIEW_ADMIN ? COUNT_ADMIN
+                                                               : COUNT_MONITOR,
+                    began);
     return b;
 }
 

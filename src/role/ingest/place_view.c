@@ -16,6 +16,10 @@
 
 #define TOLD_MAX 256 /* verdicts in one answer */
 
+_Static_assert((int)VIEW_POLLED == (int)COUNT_MONITOR &&
+                   (int)VIEW_ADMIN == (int)COUNT_ADMIN,
+               "a part of the view is counted under its own number");
+
 /* ---- what this loop knows ---- */
 
 static struct select_live *
@@ -43,6 +47,16 @@ place_forget(struct ingest_loop *il)
     il->live = NULL;
 }
 
+static void
+tell_breaker(struct ingest *g, const char *element_id, enum breaker_state s)
+{
+    metric_set(g->conf.metrics,
+               metric_series(g->conf.metrics, M_BREAKER_STATE, element_id), s);
+    log_warning(g->conf.log, "circuit breaker changed",
+                F_STR("se_id", element_id),
+                F_STR("state", breaker_state_name(s)));
+}
+
 void
 place_report(struct ingest *g, struct ingest_loop *il, struct place *p,
              const char *element_id, enum breaker_outcome o)
@@ -56,9 +70,7 @@ place_report(struct ingest *g, struct ingest_loop *il, struct place *p,
         return;
     if (breaker_report(&il->live[at].breaker, &g->conf.breakers, il->loop->now,
                        p->period, o))
-        log_warning(
-            g->conf.log, "circuit breaker changed", F_STR("se_id", element_id),
-            F_STR("state", breaker_state_name(il->live[at].breaker.state)));
+        tell_breaker(g, element_id, il->live[at].breaker.state);
 }
 
 /* ---- choosing ---- */
@@ -181,13 +193,16 @@ place_far(struct ingest *g, struct ingest_loop *il, struct place *p,
         struct far f = {0};
         struct select_result res;
 
-        if (!far_of(g, il, p, (enum view_source)s, &f))
+        if (!far_of(g, il, p, (enum view_source)s, &f)) {
+            count_source_failed(&g->counts, (enum count_source)s);
             continue;
+        }
         res = far_pick(&f, NULL);
         if (res.chosen >= 0) {
             p->from = (enum view_source)s;
             return far_take(g, il, p, &f, res.chosen);
         }
+        count_source_failed(&g->counts, (enum count_source)s);
         if (refused)
             continue; /* the reasons of the first are told */
         refused = true;

@@ -1,0 +1,378 @@
+/* admin_link_test.c - the ways from a gateway to Admin: its token and keys, the
+ * list of elements, what was polled, what is to be audited.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "admin_world.h"
+#include "role/common/admin_link.h"
+#include "role/common/audit_remote.h"
+#include "role/ingest/admin_list.h"
+#include "role/ingest/inform.h"
+#include "sec/account.h"
+#include "sec/scope.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define SECRET "a secret of tests"
+#define AWAY   1000000 /* requests that reach nobody */
+
+static struct admin_world w;
+static struct admin_link *k;
+static struct keys *keys;
+static unsigned ready, ended;
+
+static void
+account(unsigned scopes)
+{
+    struct meta_account a;
+    struct fault f = {0};
+
+    admin_world_ok(account_make(&a, "gate", "", scopes, SLICE(SECRET),
+                                w.loop.loop.wall, &f),
+                   &f);
+    admin_world_ok(admin_account_put(w.admin, &a, &f), &f);
+}
+
+static void
+is_ready(void *arg)
+{
+    (void)arg;
+    ready++;
+}
+
+static void
+stopped(void *arg)
+{
+    (void)arg;
+    ended++;
+}
+
+static void
+link_open(const char *secret)
+{
+    const struct admin_link_conf c = {.url = ADMIN_URL,
+                                      .client_id = "gate",
+                                      .client_secret = secret,
+                                      .keys = keys,
+                                      .patience = dur_s(5),
+                                      .ready = is_ready};
+    struct fault f = {0};
+
+    admin_world_ok(admin_link_open(&k, &w.fetch.fetch, &c, &f), &f);
+    admin_link_start(k, &w.loop.loop);
+    loop_mem_settle(&w.loop);
+}
+
+static int
+set_up(void **state)
+{
+    struct fault f = {0};
+    (void)state;
+
+    admin_world_open(&w);
+    ready = ended = 0;
+    admin_world_ok(keys_open(&keys, &(struct keys_conf){.adopts = true}, &f),
+                   &f);
+    account(SCOPE_READ | SCOPE_GATEWAY);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    admin_link_stop(k, stopped, NULL);
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_int_equal(ended, 1);
+    admin_link_close(&k);
+    admin_link_close(&k); /* harmless */
+    loop_mem_settle(&w.loop);
+    assert_int_equal(w.fetch.peers, 0);
+    keys_close(&keys);
+    admin_world_close(&w);
+    return 0;
+}
+
+/* What our requests carry. */
+static const char *
+token(void)
+{
+    static char out[8192];
+    const struct ask_auth auth = admin_link_auth(k);
+    struct buf b;
+
+    buf_init(&b, sizeof(out) - 1);
+    auth.fields(auth.arg, &b);
+    assert_true(slice_copy(buf_slice(&b), out, sizeof(out)));
+    buf_release(&b);
+    return out;
+}
+
+static size_t
+n_keys(void)
+{
+    struct keyset *ks = keys_get(keys);
+    size_t n = ks->n;
+
+    keyset_unref(&ks);
+    return n;
+}
+
+/* ---- token and keys ---- */
+
+static void
+test_token(void **state)
+{
+    struct admin_link_status s;
+    char first[8192];
+    (void)state;
+
+    link_open(SECRET);
+    assert_int_equal(ready, 1);
+    assert_int_equal(n_keys(), 1);
+    assert_true(
+        slice_starts(slice_str(token()), SLICE("Authorization: Bearer ey")));
+    (void)slice_copy(slice_str(token()), first, sizeof(first));
+    admin_link_status(k, &s);
+    assert_true(s.has_token && s.has_keys && !s.why[0]);
+    loop_mem_advance(&w.loop, dur_s(11 * 60));
+    assert_string_equal(token(), first); /* it lasts a quarter of an hour */
+    loop_mem_advance(&w.loop, dur_s(60));
+    assert_string_not_equal(token(), first); /* but is not used to its end */
+    assert_int_equal(ready, 1);
+}
+
+static void
+test_refused(void **state)
+{
+    char first[8192];
+    unsigned asked;
+    (void)state;
+
+    link_open(SECRET);
+    (void)slice_copy(slice_str(token()), first, sizeof(first));
+    loop_mem_advance(&w.loop, dur_s(2));
+    asked = w.asked;
+    for (unsigned i = 0; i < 100; i++) { /* one is enough for all of them */
+        admin_link_refused(k);
+        loop_mem_settle(&w.loop);
+    }
+    assert_int_equal(w.asked, asked + 1);
+    assert_string_not_equal(token(), first);
+}
+
+static void
+test_wrong_secret(void **state)
+{
+    struct admin_link_status s;
+    unsigned asked;
+    (void)state;
+
+    link_open("another secret");
+    assert_string_equal(token(), ""); /* none is sent */
+    assert_int_equal(ready, 0);
+    admin_link_status(k, &s);
+    assert_false(s.has_token);
+    assert_true(s.has_keys);
+    asked = w.asked;
+    loop_mem_advance(&w.loop, dur_s(100));
+    assert_in_range(w.asked - asked, 4, 9); /* 1, 2, 4 ... 30 s apart */
+}
+
+static void
+test_away(void **state)
+{
+    (void)state;
+    w.fetch.away = AWAY;
+    link_open(SECRET);
+    loop_mem_advance(&w.loop, dur_s(5));
+    assert_int_equal(n_keys(), 0);
+    w.fetch.away = 0;
+    loop_mem_advance(&w.loop, dur_s(30));
+    assert_int_equal(n_keys(), 1);
+    assert_int_equal(ready, 1);
+    w.fetch.away = AWAY; /* what there was stays */
+    loop_mem_advance(&w.loop, dur_s(3600));
+    assert_int_equal(n_keys(), 1);
+    assert_true(token()[0]);
+}
+
+/* A key that Admin signs with from now on is known within five minutes. */
+static void
+test_rotation(void **state)
+{
+    struct fault f = {0};
+    (void)state;
+
+    link_open(SECRET);
+    admin_world_ok(keys_rotate(w.keys, &f), &f);
+    loop_mem_advance(&w.loop, dur_s(301));
+    assert_int_equal(n_keys(), 2);
+}
+
+/* ---- the list ---- */
+
+static void
+listed(struct monitor_admin_ask *q)
+{
+    (void)q;
+    ended++;
+}
+
+static void
+test_list(void **state)
+{
+    struct monitor_admin_ask q = {
+        .loop = &w.loop.loop, .done = listed, .patience = dur_s(5)};
+    struct admin_list l;
+    (void)state;
+
+    json_decref(admin_world_ask(
+        &w, "POST", "/api/v1/storage-elements?force=true",
+        SLICE("{\"element_id\":\"se-09\",\"api_url\":\"http://far.test\"}"),
+        201));
+    link_open(SECRET);
+    admin_list_init(&l, k);
+    buf_init(&q.out, MIB);
+    l.admin.list(&l.admin, &q);
+    assert_int_equal(ended, 0);
+    loop_mem_settle(&w.loop);
+    assert_int_equal(ended, 1);
+    assert_int_equal(q.err, ERR_OK);
+    assert_non_null(strstr(buf_str(&q.out), "se-09"));
+    assert_non_null(strstr(w.last_auth, "Bearer ey"));
+    buf_release(&q.out);
+    w.fetch.away = AWAY;
+    buf_init(&q.out, MIB);
+    l.admin.list(&l.admin, &q);
+    loop_mem_advance(&w.loop, dur_s(6));
+    assert_int_equal(ended, 2);
+    assert_int_not_equal(q.err, ERR_OK);
+    buf_release(&q.out);
+    ended = 0;
+}
+
+/* ---- what was polled ---- */
+
+static void
+test_inform(void **state)
+{
+    const struct blob_capacity c = {.element_id = "se-09",
+                                    .element_uuid = {{1}},
+                                    .mode = BLOB_RW,
+                                    .total = 1000,
+                                    .used = 400,
+                                    .available = 600,
+                                    .health = "healthy",
+                                    .backend = "local",
+                                    .writable = true};
+    struct ask_auth auth;
+    struct inform *n;
+    json_t *o;
+    (void)state;
+
+    json_decref(admin_world_ask(
+        &w, "POST", "/api/v1/storage-elements?force=true",
+        SLICE("{\"element_id\":\"se-09\",\"api_url\":\"http://far.test\"}"),
+        201));
+    link_open(SECRET);
+    auth = admin_link_auth(k);
+    n = inform_open(admin_link_peer(k), &auth, dur_s(5));
+    assert_non_null(n);
+    inform_start(n, &w.loop.loop);
+    inform_put(n, "se-09", &c);
+    loop_mem_settle(&w.loop);
+    o = admin_world_ask(&w, "GET", "/api/v1/storage-elements/se-09", SLICE_NULL,
+                        200);
+    assert_int_equal(json_int_of(o, "capacity_free"), 600);
+    assert_string_equal(json_text_of(o, "health_status"), "healthy");
+    json_decref(o);
+    w.fetch.away = AWAY; /* nothing piles up, and the end comes all the same */
+    for (unsigned i = 0; i < 1000; i++)
+        inform_put(n, "se-09", &c);
+    inform_stop(n, stopped, NULL);
+    loop_mem_advance(&w.loop, dur_s(6));
+    assert_int_equal(ended, 1);
+    ended = 0;
+    inform_close(&n);
+}
+
+/* ---- audit ---- */
+
+static struct meta_audit
+entry(const char *object)
+{
+    struct meta_audit a = {.at = w.loop.loop.wall};
+
+    (void)slice_copy(SLICE("ivanov"), a.actor, sizeof(a.actor));
+    (void)slice_copy(SLICE("file.delete"), a.action, sizeof(a.action));
+    (void)slice_copy(slice_str(object), a.object, sizeof(a.object));
+    (void)slice_copy(SLICE("ok"), a.result, sizeof(a.result));
+    return a;
+}
+
+static void
+test_audit(void **state)
+{
+    struct audit_remote_stats s;
+    struct audit_remote *q;
+    struct meta_audit a;
+    struct ask_auth auth;
+    json_t *o;
+    (void)state;
+
+    link_open(SECRET);
+    auth = admin_link_auth(k);
+    q = audit_remote_open(admin_link_peer(k), &auth, dur_s(2), NULL);
+    assert_non_null(q);
+    audit_remote_start(q, &w.loop.loop);
+    w.fetch.lost = 1; /* the answer: it is sent again, and there once */
+    for (unsigned i = 0; i < 150; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "f%u", i);
+        a = entry(name);
+        audit_remote_put(q, &a);
+    }
+    loop_mem_advance(&w.loop, dur_s(4));
+    audit_remote_stats(q, &s);
+    assert_int_equal(s.written, 150);
+    assert_int_equal(s.lost, 0);
+    w.fetch.away = AWAY;
+    for (unsigned i = 0; i < AUDIT_MAX + 5; i++) {
+        a = entry("waits");
+        audit_remote_put(q, &a);
+    }
+    loop_mem_advance(&w.loop, dur_s(30));
+    audit_remote_stats(q, &s);
+    assert_int_equal(s.lost, 5); /* over the ceiling */
+    assert_int_equal(s.queued, AUDIT_MAX);
+    w.fetch.away = 0;
+    loop_mem_advance(&w.loop, dur_s(60));
+    audit_remote_stats(q, &s);
+    assert_int_equal(s.written, 150 + AUDIT_MAX);
+    audit_remote_stop(q, stopped, NULL);
+    loop_mem_advance(&w.loop, dur_s(3));
+    assert_int_equal(ended, 1);
+    ended = 0;
+    audit_remote_close(&q);
+    loop_mem_advance(&w.loop, dur_s(2)); /* Admin writes them */
+    o = admin_world_ask(&w, "GET",
+                        "/api/v1/audit?action=file.delete&object=f149",
+                        SLICE_NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(o, "entries")), 1);
+    json_decref(o);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(test_token), T(test_refused),  T(test_wrong_secret), T(test_away),
+        T(test_list),  T(test_rotation), T(test_inform),       T(test_audit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,324 @@
+/* pull_test.c - change logs of elements on their way to Admin: Admin's own
+ * routes, elements that are made up, virtual time (D25).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "admin_world.h"
+#include "role/common/registry_remote.h"
+#include "role/ingest/pull.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define FAR "http://far.test"
+
+static struct admin_world w;
+static struct registry *g;
+static struct pull *p;
+static const struct uuid se9 = {{0xe9, 0, 0, 0, 0, 0, 0x40, 0, 0x80}};
+
+/* The element: its log, one word for each number, and what it shows of it. */
+static struct {
+    const char *log[16];
+    uint64_t seq;   /* of the log */
+    uint64_t shows; /* what was polled */
+    unsigned page;  /* rows in one answer at most */
+    unsigned asked;
+    int status; /* instead of an answer */
+    struct uuid uuid;
+} far;
+static bool ours;
+static unsigned ready, ended;
+
+static void
+show(struct blob *b, struct blob_capacity *out)
+{
+    (void)b;
+    *out = (struct blob_capacity){.seq = far.shows, .boot = 1};
+}
+
+static const struct blob_ops ops = {.capacity = show};
+static struct blob blob = {.ops = &ops, .element_id = "se-09"};
+
+static void
+more_of(struct buf *b)
+{
+    char *at = strstr(buf_str(b), "\"more\":false");
+
+    assert_non_null(at);
+    memcpy(at, "\"more\":true ", strlen("\"more\":true "));
+}
+
+static void
+answer(void *arg, struct fetch_mem_call *c)
+{
+    char target[128], rows[256] = "";
+    unsigned long long since = 0;
+    unsigned n = 0;
+    struct buf b;
+    (void)arg;
+
+    far.asked++;
+    assert_string_equal(c->url, FAR);
+    assert_true(slice_copy(c->target, target, sizeof(target)));
+    assert_int_equal(
+        sscanf(target, "/api/v1/changes?element_id=se-09&since=%llu", &since),
+        1);
+    buf_init(&b, MIB);
+    for (; n < far.page && since + n < far.seq; n++) {
+        strcat(rows, n ? " " : "");
+        strcat(rows, far.log[since + n]);
+    }
+    admin_world_page(&b, &far.uuid, since, rows);
+    if (since + n < far.seq)
+        more_of(&b);
+    fetch_mem_answer(c, far.status ? far.status : 200, buf_slice(&b));
+    buf_release(&b);
+}
+
+static bool
+is_ours(void *arg)
+{
+    (void)arg;
+    return ours;
+}
+
+static void
+list(const struct uuid *uuid)
+{
+    const struct monitor_element e = {
+        .element_id = "se-09", .endpoint = FAR, .uuid = *uuid, .blob = &blob};
+
+    pull_elements(p, &e, 1);
+}
+
+static void
+logs(unsigned n, const char *const *words)
+{
+    for (unsigned i = 0; i < n; i++)
+        far.log[far.seq++] = words[i];
+}
+#define LOGS(...)                                                \
+    logs(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), \
+         (const char *[]){__VA_ARGS__})
+
+static int
+set_up(void **state)
+{
+    const struct registry_remote_conf rc = {.url = ADMIN_URL,
+                                            .breaker = {.off = true}};
+    struct pull_conf pc = {.ours = is_ours, .patience = dur_s(5)};
+    struct fault f = {0};
+    (void)state;
+
+    admin_world_open(&w);
+    w.elsewhere = answer;
+    json_decref(admin_world_ask(
+        &w, "POST", "/api/v1/storage-elements?force=true",
+        SLICE("{\"element_id\":\"se-09\",\"api_url\":\"" FAR "\"}"), 201));
+    admin_world_ok(registry_remote_open(&g, &w.fetch.fetch, &rc, &f), &f);
+    memset(&far, 0, sizeof(far));
+    far.page = 10;
+    far.uuid = se9;
+    ours = true;
+    ready = ended = 0;
+    pc.registry = g;
+    pc.fetch = &w.fetch.fetch;
+    p = pull_open(&pc);
+    assert_non_null(p);
+    pull_start(p, &w.loop.loop);
+    list(&se9);
+    return 0;
+}
+
+static void
+stopped(void *arg)
+{
+    (void)arg;
+    ended++;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    pull_stop(p, stopped, NULL);
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_int_equal(ended, 1);
+    pull_close(&p);
+    pull_close(&p); /* harmless */
+    registry_remote_close(&g);
+    loop_mem_settle(&w.loop);
+    assert_int_equal(w.fetch.peers, 0);
+    admin_world_close(&w);
+    return 0;
+}
+
+/* ---- by itself ---- */
+
+static void
+test_follows(void **state)
+{
+    unsigned asked;
+    (void)state;
+
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_int_equal(far.asked, 0); /* nothing has been logged */
+    LOGS("p1", "p2");
+    far.shows = 2;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 2");
+    assert_int_equal(far.asked, 1);
+    LOGS("d1", "p3");
+    far.shows = 4;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "2 3");
+    asked = w.asked;
+    loop_mem_advance(&w.loop, dur_s(60)); /* all is known: nobody is asked */
+    assert_int_equal(far.asked, 2);
+    assert_int_equal(w.asked, asked);
+}
+
+static void
+test_pages(void **state)
+{
+    (void)state;
+    far.page = 2;
+    LOGS("p1", "p2", "p3", "d2", "p5");
+    far.shows = 5;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 3 5");
+    assert_int_equal(far.asked, 3); /* one after the other, at once */
+}
+
+static void
+test_others(void **state)
+{
+    (void)state;
+    ours = false; /* another gateway leads */
+    LOGS("p1");
+    far.shows = 1;
+    loop_mem_advance(&w.loop, dur_s(30));
+    assert_int_equal(far.asked, 0);
+    ours = true;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1");
+}
+
+/* What others have pushed is not pulled once more. */
+static void
+test_known(void **state)
+{
+    struct buf b;
+    (void)state;
+
+    LOGS("p1", "p2");
+    buf_init(&b, MIB);
+    admin_world_page(&b, &se9, 0, "p1 p2");
+    json_decref(admin_world_ask(
+        &w, "POST", "/api/v1/internal/storage-elements/se-09/changes",
+        buf_slice(&b), 200));
+    buf_release(&b);
+    far.shows = 2;
+    loop_mem_advance(&w.loop, dur_s(30));
+    assert_int_equal(far.asked, 0);
+}
+
+/* ---- asked for ---- */
+
+static void
+is_ready(struct pull_wait *q)
+{
+    (void)q;
+    ready++;
+}
+
+static void
+test_asked_for(void **state)
+{
+    struct pull_wait q = {
+        .loop = &w.loop.loop, .ready = is_ready, .element_id = "se-09"};
+    (void)state;
+
+    ours = false;
+    LOGS("p1", "d1", "p2");
+    far.shows = 0; /* not polled since */
+    pull_now(p, &q);
+    assert_int_equal(ready, 0);
+    loop_mem_settle(&w.loop);
+    assert_int_equal(ready, 1);
+    assert_string_equal(admin_world_files(&w), "2");
+    (void)slice_copy(SLICE("se-77"), q.element_id, sizeof(q.element_id));
+    pull_now(p, &q); /* nobody knows it: nothing to wait for */
+    loop_mem_settle(&w.loop);
+    assert_int_equal(ready, 2);
+}
+
+static void
+test_in_vain(void **state)
+{
+    struct pull_wait q = {
+        .loop = &w.loop.loop, .ready = is_ready, .element_id = "se-09"};
+    (void)state;
+
+    LOGS("p1");
+    far.shows = 1;
+    far.status = 503;
+    pull_now(p, &q);
+    loop_mem_advance(&w.loop, dur_s(2)); /* who waits goes on */
+    assert_int_equal(ready, 1);
+    loop_mem_advance(&w.loop, dur_s(60));
+    assert_in_range(far.asked, 3, 12); /* further and further apart */
+    far.status = 0;
+    loop_mem_advance(&w.loop, dur_s(62));
+    assert_string_equal(admin_world_files(&w), "1");
+}
+
+/* ---- who it is ---- */
+
+static void
+test_another(void **state)
+{
+    static const struct uuid other = {{0x11, 0, 0, 0, 0, 0, 0x40, 0, 0x80}};
+    (void)state;
+
+    LOGS("p1");
+    far.shows = 1;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1");
+    far.uuid = other; /* D31: another disk under the same address */
+    LOGS("p2");
+    far.shows = 2;
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_string_equal(admin_world_files(&w), "1");
+    list(&(struct uuid){{0}}); /* not known who: then it is not looked at */
+    far.asked = 0;
+    loop_mem_advance(&w.loop, dur_s(120));
+    assert_int_equal(far.asked, 0);
+}
+
+static void
+test_leaves(void **state)
+{
+    (void)state;
+    LOGS("p1");
+    far.shows = 1;
+    pull_elements(p, NULL, 0);
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_int_equal(far.asked, 0);
+    list(&se9);
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1");
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(test_follows),   T(test_pages),   T(test_others),  T(test_known),
+        T(test_asked_for), T(test_in_vain), T(test_another), T(test_leaves),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
