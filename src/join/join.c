@@ -381,6 +381,8 @@ open_router(struct join *j, struct fault *f)
     }
     if (j->ingest)
         tables[n++] = ingest_routes(j->ingest);
+    if (j->gateway)
+        tables[n++] = ingest_gateway_routes(j->ingest);
     if (j->admin_api)
         tables[n++] = admin_api_routes(j->admin_api);
     if (j->storage)

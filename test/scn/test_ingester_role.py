@@ -4,6 +4,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import datetime
+import json
 import os
 import signal
 import time
@@ -59,6 +60,12 @@ def test_files_go_in_and_out(cluster, loop):
     why = g.http("GET", "/api/v1/selection/explain?size=5").json()
     assert why["choice"] == "se-01" and why["source"] == "adaptive_monitor"
     assert [e["verdict"] for e in why["elements"]] == ["chosen", "wrong_mode"]
+    ls = store.run(store.BIN, "se", "ls", "--url", g.url, "--json", env={
+        "ARTSTORE_TOKEN": g.token()}).stdout.splitlines()
+    assert [json.loads(x)["element_id"] for x in ls] == ["se-01", "se-02"]
+    status = store.run(store.BIN, "status", "--url", g.url, env={
+        "ARTSTORE_TOKEN": g.token()}).stdout
+    assert "2 elements" in status and "se-02" in status
     items = g.http("GET", "/health/ready").json()["checks"][
         "storage_elements"]["detail"]["items"]
     assert [i["element_id"] for i in items] == ["se-01", "se-02"]  # ING-094

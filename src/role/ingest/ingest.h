@@ -65,5 +65,8 @@ void ingest_close(struct ingest **g);
 void ingest_loop_quiesce(struct ingest *g, struct loop *l);
 
 struct route_table ingest_routes(struct ingest *g);
+/* Those that only a gateway alone has: in one process with Admin they are
+ * Admin's. */
+struct route_table ingest_gateway_routes(struct ingest *g);
 
 #endif

@@ -1,9 +1,13 @@
-/* operate.c - what operators ask of a gateway: read the list of elements again.
+/* operate.c - what operators ask of a gateway: read the list of elements again;
+ * which elements it knows.
  *
- *     POST /api/v1/config/reload    REL-065; the answer is how it went
+ *     POST /api/v1/config/reload      REL-065; the answer is how it went
+ *     GET  /api/v1/storage-elements   for `artstore se ls`, as this gateway
+ *                                     sees them; Admin's own list is at Admin
  *
  * In the embedded server elements are attached and not listed, so there is
  * nothing to read. SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/capacity.h"
 #include "role/ingest/impl.h"
 #include "wire/json.h"
 #include <stdlib.h>
@@ -70,4 +74,105 @@ config_reload(struct call *c)
     r->r.loop = c->x->loop;
     r->r.ready = ready;
     monitor_reload(g->conf.monitor, &r->r);
+}
+
+/* ---- GET /api/v1/storage-elements ---- */
+
+#define ELEMENT_TEXT ((size_t)2 * KIB)
+
+static const char *
+health_word(const struct blob_capacity *c)
+{
+    struct slice h = slice_str(c->health);
+
+    return slice_starts(h, SLICE("healthy"))    ? "healthy"
+           : slice_starts(h, SLICE("degraded")) ? "degraded"
+                                                : "unavailable";
+}
+
+static void
+put_element(struct json_writer *w, const struct registry_element *e)
+{
+    struct blob_capacity c;
+    char uuid[UUID_TEXT];
+
+    e->blob->ops->capacity(e->blob, &c);
+    json_put_object(w, NULL);
+    json_put_text(w, "element_id", e->blob->element_id);
+    if (uuid_is_nil(&c.element_uuid))
+        json_put_null(w, "uuid"); /* it has not said yet */
+    else
+        json_put_text(w, "uuid", uuid_text(&c.element_uuid, uuid));
+    json_put_text(w, "api_url", c.endpoint);
+    json_put_text(w, "endpoint", c.endpoint);
+    json_put_text(w, "mode", capacity_mode(e->mode));
+    json_put_i64(w, "priority", e->priority);
+    json_put_text(w, "location", c.location);
+    json_put_text(w, "backend", c.backend);
+    json_put_u64(w, "capacity_total", c.total);
+    json_put_u64(w, "capacity_used", c.used);
+    json_put_u64(w, "capacity_free", c.available);
+    json_put_double(w, "capacity_percent", capacity_percent(c.used, c.total));
+    json_put_text(w, "capacity_status", capacity_status(c.status));
+    json_put_u64(w, "inodes_total", c.inodes_total);
+    json_put_u64(w, "inodes_available", c.inodes_available);
+    json_put_u64(w, "files", c.files);
+    json_put_u64(w, "bytes", c.bytes);
+    json_put_bool(w, "writable", c.writable);
+    json_put_text(w, "health_status", health_word(&c));
+    json_put_text(w, "health", c.health[0] ? c.health : "unknown");
+    json_put_time(w, "last_updated", c.last_update);
+    json_end_object(w);
+}
+
+static void
+elements_list(struct call *c)
+{
+    struct ingest *g = c->role;
+    unsigned n = registry_elements(g->conf.registry, NULL, 0), got;
+    struct registry_element *e = calloc(n + 1, sizeof(*e));
+    struct json_writer w;
+    struct buf b;
+
+    if (e == NULL) {
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        return;
+    }
+    got = registry_elements(g->conf.registry, e, n);
+    buf_init(&b, (n + 1) * ELEMENT_TEXT);
+    json_begin(&w, &b);
+    json_put_object(&w, NULL);
+    json_put_list(&w, "storage_elements");
+    for (unsigned i = 0; i < n && i < got; i++) {
+        put_element(&w, &e[i]);
+        blob_drop(&e[i].blob);
+    }
+    json_end_list(&w);
+    json_end_object(&w);
+    free(e);
+    reply_json(c, 200, &b);
+    buf_release(&b);
+}
+
+static const struct route_doc elements_docs[] = {
+    {"200", NULL, "StorageElements", "The elements that this gateway knows"},
+    {0},
+};
+
+static const struct route gateway_routes[] = {
+    {HTTP_GET,
+     "/api/v1/storage-elements",
+     SCOPE_READ,
+     elements_list,
+     "gateway_elements",
+     "Storage elements, as this gateway sees them",
+     {0},
+     elements_docs},
+};
+
+struct route_table
+ingest_gateway_routes(struct ingest *g)
+{
+    return (struct route_table){gateway_routes, countof(gateway_routes), g,
+                                "elements"};
 }
