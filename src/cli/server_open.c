@@ -106,6 +106,14 @@ server_version(const struct conf *c)
     return c->app_version[0] ? c->app_version : ARTSTORE_VERSION;
 }
 
+/* What a process of that role has nothing to say about (PRD-038). */
+static unsigned
+metrics_absent(enum conf_role role)
+{
+    return role == CONF_INGESTER ? METRIC_GROUP_STORAGE | METRIC_GROUP_DB
+                                 : METRIC_GROUP_MONITOR;
+}
+
 bool
 server_open_observation(struct server *s)
 {
@@ -123,7 +131,7 @@ server_open_observation(struct server *s)
 
     sec_random(&seed, sizeof(seed));
     s->metrics =
-        metrics_open(8, METRIC_GROUP_ALL & ~METRIC_GROUP_MONITOR, seed);
+        metrics_open(8, METRIC_GROUP_ALL & ~metrics_absent(c->role), seed);
     lc.metrics = s->metrics;
     s->log = log_open(&lc);
     if (s->metrics == NULL || s->log == NULL)

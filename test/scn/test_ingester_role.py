@@ -110,6 +110,7 @@ def test_redis_and_admin_lost(cluster):
         assert g.put(b"x" * 100, "a-%d" % i)["storage_element_id"] == "se-01"
     wait_for("choices go by Admin's list",
              lambda: explain(g)["source"] == "admin_module")
+    assert g.put(b"y", "by-admin")["storage_element_id"] == "se-01"
     ready = requests.get(g.url + "/health/ready", timeout=10)
     assert ready.status_code == 200
     port = c.admin.port
@@ -119,6 +120,11 @@ def test_redis_and_admin_lost(cluster):
     r = g.http("POST", store.UPLOAD + "?filename=b", data=b"x")
     assert r.status_code == 503 and store.error_code(r) == \
         "no_available_storage", r.text
+    m = metrics(g)
+    for source, status in (("adaptive_monitor", "failed"),
+                           ("admin_module", "success"), ("none", "failed")):
+        assert m['storage_selection_source_total{source="%s",status="%s"}' % (
+            source, status)] > 0, source
     assert "Retry-After" in r.headers
     wait_for("it is not ready", lambda: requests.get(
         g.url + "/health/ready", timeout=10).status_code == 503)
@@ -202,7 +208,21 @@ def test_two_poll_as_one(cluster):
     roles = [x.http("GET", "/health/ready").json()["checks"][
         "capacity_monitor"]["detail"]["role"] for x in c.gateways]
     assert sorted(roles) == ["follower", "leader"]
+    leads = [metrics(x)['capacity_monitor_leader_state{instance_id="%s"}' %
+                        x.env["INGESTER_INSTANCE_ID"]] for x in c.gateways]
+    assert sorted(leads) == [0, 1]  # CAP-074
+    for x in c.gateways:
+        m = metrics(x)
+        assert m["ingester_se_endpoints_count"] == 2
+        assert m['storage_elements_available{mode="edit"}'] == 2  # CAP-075
     c.stop()
+
+
+def metrics(g):
+    """Samples of /metrics by name and labels."""
+    text = requests.get(g.url + "/metrics", timeout=10).text
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+            for line in text.splitlines() if line and line[0] != "#"}
 
 
 def timestamp(line):
