@@ -274,6 +274,8 @@ on_scrape(struct metrics *m, void *arg)
     struct element_stats sum = {0};
     unsigned open[4] = {0};
 
+    if (w->conf.n == 0)
+        return; /* what there is of elements others tell of */
     for (unsigned i = 0; i < w->conf.n; i++) {
         struct blob_capacity c;
         struct element_stats s;
