@@ -94,6 +94,11 @@ place_verdict(struct buf *b, const struct select_element *e,
                "\"location\":",
                mode[e->mode], e->priority, status[e->status]);
     json_out_str(b, slice_str(e->location ? e->location : ""));
+    buf_printf(b, ",\"health\":\"%s\"",
+               e->unreachable  ? "unreachable"
+               : e->unwritable ? "unhealthy"
+               : e->stale      ? "stale"
+                               : "healthy");
     buf_printf(b,
                ",\"total\":%llu,\"used\":%llu,\"available\":%llu,"
                "\"inodes_available\":%llu,\"verdict\":\"%s\",\"rank\":%u,"
