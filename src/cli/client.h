@@ -109,6 +109,8 @@ int cmd_account_rotate(int argc, char **argv);
 int cmd_account_rm(int argc, char **argv);
 int cmd_audit_ls(int argc, char **argv);
 int cmd_audit_verify(int argc, char **argv);
+int cmd_keys_ls(int argc, char **argv);
+int cmd_keys_rotate(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
@@ -123,6 +125,7 @@ extern const struct cli_opt account_create_opts[];
 extern const struct cli_opt account_rotate_opts[];
 extern const struct cli_opt audit_ls_opts[];
 extern const struct cli_opt audit_verify_opts[];
+extern const struct cli_opt keys_rotate_opts[];
 extern const struct cli_opt token_opts[];
 extern const struct cli_opt version_opts[];
 

@@ -202,6 +202,29 @@ const struct cli_command client_commands[] = {
                    "\"$(tail -1 /mnt/elsewhere/anchors)\"",
     },
     {
+        .name = "keys ls",
+        .summary = "list the keys that sign tokens",
+        .usage = "[OPTION]...",
+        .run = cmd_keys_ls,
+        .connects = true,
+    },
+    {
+        .name = "keys rotate",
+        .summary = "make the next key, which signs soon",
+        .usage = "[OPTION]...",
+        .run = cmd_keys_rotate,
+        .opts = keys_rotate_opts,
+        .connects = true,
+        .about =
+            "The new key is published at once and signs when all who verify "
+            "have heard of it; the key before verifies until the last token "
+            "that it may have signed has ended, and is then removed. The "
+            "server sees to all that by itself, also when it is restarted in "
+            "between.",
+        .example = "artstore keys rotate\n"
+                   "artstore keys rotate --lead 0 --keep 0   # it was stolen",
+    },
+    {
         .name = "token",
         .summary = "print a bearer token",
         .usage = "[OPTION]...",

@@ -37,7 +37,8 @@ sign(const struct place *p, unsigned scopes, uint64_t life_s, struct buf *out,
     enum err e;
 
     snprintf(dir, sizeof(dir), "%s/keys", p->data_dir);
-    e = keys_open(&keys, &(struct keys_conf){.dir = dir}, why);
+    e = keys_open(&keys, &(struct keys_conf){.dir = dir, .now = wall_now()},
+                  why);
     if (e != ERR_OK)
         return e;
     ks = keys_get(keys);

@@ -345,8 +345,10 @@ open_keys(struct server *s, struct fault *f)
     const bool asks = s->roles == JOIN_INGEST;
     const bool named =
         c->source[CONF_AUTH_PUBLIC_KEY_PATH].layer != CONF_BY_DEFAULT;
-    struct keys_conf kc = {
-        .create = own, .adopts = asks, .public_required = asks ? named : !own};
+    struct keys_conf kc = {.now = wall_now(),
+                           .create = own,
+                           .adopts = asks,
+                           .public_required = asks ? named : !own};
     enum err e;
 
     if (!path_in(s, "keys", dir, sizeof(dir)))

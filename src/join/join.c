@@ -479,8 +479,10 @@ join_reload(struct join *j)
 void
 join_start(struct join *j, struct loop *l)
 {
-    if (j->admin)
+    if (j->admin) {
+        admin_keys(j->admin, j->conf.auth->keys);
         admin_start(j->admin, l);
+    }
     watch_start(j->watch, l);
     if (j->admin_api)
         admin_api_start(j->admin_api, l);

@@ -142,6 +142,7 @@ static void
 test_key_change(void **state)
 {
     struct fixture *f = *state;
+    const struct keys_rotation at_once = {.keep = dur_s(-1)};
     struct slice h = header_with(f, SCOPE_READ, dur_s(600));
     struct auth_job job = {.now = NOW};
     struct auth_result r;
@@ -151,7 +152,7 @@ test_key_change(void **state)
     auth_verify(&f->conf, &job);
     /* The keys change while the worker is at it: what it says belongs to the
      * old ones and is not remembered for the new. */
-    assert_int_equal(keys_rotate(f->conf.keys, NULL), ERR_OK);
+    assert_int_equal(keys_rotate(f->conf.keys, &at_once, NULL, NULL), ERR_OK);
     auth_done(&f->a, &job, SCOPE_READ, NOW, &r);
     assert_int_equal(r.why, TOKEN_OK);
     assert_false(auth_try(&f->a, h, SCOPE_READ, NOW, &r));

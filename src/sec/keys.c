@@ -1,6 +1,7 @@
 /* keys.c - see keys.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keys.h"
 #include "sec/file.h"
+#include "sec/keyplan.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -21,8 +22,10 @@ struct keys {
     char public_path[PATH_MAX];
     bool public_required;
     bool adopts;
+    bool creates;
     struct buf adopted; /* the issuer's word; under `writer` */
     unsigned bits;
+    struct wall now;        /* as told last; under `writer` */
     uint8_t digest[32];     /* of all that the set was made from */
     pthread_mutex_t writer; /* one reload or rotation at a time */
     pthread_mutex_t lock;   /* for `set` */
@@ -158,13 +161,68 @@ key_path(const struct keys *k, unsigned number, char *out, size_t cap)
     snprintf(out, cap, "%s/key-%04u.pem", k->dir, number);
 }
 
+/* What the files of the folder say of each other, in rising order. */
+static enum err
+plans_read(const struct keys *k, struct key_plan plan[KEYSET_MAX], size_t *n,
+           struct fault *f)
+{
+    unsigned num[KEYSET_MAX];
+    enum err e = numbers_list(k->dir, num, n, f);
+
+    for (size_t i = 0; e == ERR_OK && i < *n; i++) {
+        char path[PATH_MAX];
+        struct buf b;
+
+        key_path(k, num[i], path, sizeof(path));
+        buf_init(&b, FILE_MAX);
+        e = sec_file_read(path, true, &b, f);
+        plan[i].number = num[i];
+        if (e == ERR_OK && !key_plan_parse(buf_slice(&b), &plan[i]))
+            e = fault_set(f, ERR_CORRUPT, "read the times in", path);
+        if (b.p)
+            OPENSSL_cleanse(b.p, b.cap);
+        buf_release(&b);
+    }
+    return e;
+}
+
+/* Those of the folder that are not over. */
+static enum err
+own_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
+{
+    struct key_plan plan[KEYSET_MAX];
+    size_t n = 0, signer;
+    int at = -1;
+    enum err e = plans_read(k, plan, &n, f);
+
+    if (e != ERR_OK || n == 0)
+        return e;
+    signer = key_plan_signer(plan, n, k->now);
+    if (EVP_DigestUpdate(md, &plan[signer].number, sizeof(unsigned)) != 1)
+        return fault_set(f, ERR_NOMEM, "digest", "keys");
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        char path[PATH_MAX];
+
+        if (key_plan_over(plan, n, i, k->now))
+            continue;
+        key_path(k, plan[i].number, path, sizeof(path));
+        e = file_take(ks, path, true, md, f);
+        if (e != ERR_OK)
+            break;
+        ks->key[ks->n - 1].signs_from = plan[i].signs_from;
+        ks->key[ks->n - 1].until = key_plan_until(plan, n, i);
+        if (i == signer)
+            at = (int)ks->n - 1;
+    }
+    ks->signer = at;
+    return e;
+}
+
 /* All files into a new set. */
 static enum err
 set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned num[KEYSET_MAX];
-    size_t count = 0;
     enum err e = ERR_OK;
 
     if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
@@ -172,13 +230,7 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
         goto out;
     }
     if (k->dir[0])
-        e = numbers_list(k->dir, num, &count, f);
-    for (size_t i = 0; e == ERR_OK && i < count; i++) {
-        char path[PATH_MAX];
-
-        key_path(k, num[i], path, sizeof(path));
-        e = file_take(ks, path, true, md, f);
-    }
+        e = own_read(k, ks, md, f);
     if (e == ERR_OK && k->public_path[0]) {
         e = file_take(ks, k->public_path, false, md, f);
         if (e == ERR_NOENT && k->public_required)
@@ -278,23 +330,31 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f)
 /* -------------------------------------------------------------- making -- */
 
 static enum err
-key_make(struct keys *k, unsigned number, struct fault *f)
+key_make(struct keys *k, const struct key_plan *plan, char kid[CLAIM_TEXT],
+         struct fault *f)
 {
     EVP_PKEY *pkey = EVP_RSA_gen(k->bits);
     BIO *bio = BIO_new(BIO_s_secmem());
     enum err e;
     char name[32], *text = NULL;
+    struct buf head;
     long n = 0;
 
-    if (!pkey || !bio ||
+    buf_init(&head, 256);
+
+    if (!pkey || !bio || !key_plan_put(&head, plan) ||
+        BIO_write(bio, buf_str(&head), (int)head.n) != (int)head.n ||
         !PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) ||
         (n = BIO_get_mem_data(bio, &text)) <= 0) {
         e = fault_set(f, ERR_NOMEM, "make a key in", k->dir);
         goto out;
     }
-    snprintf(name, sizeof(name), "key-%04u.pem", number);
+    if (kid)
+        (void)key_thumbprint(pkey, kid);
+    snprintf(name, sizeof(name), "key-%04u.pem", plan->number);
     e = sec_file_write(k->dir, name, slice_of(text, (size_t)n), 0600, false, f);
 out:
+    buf_release(&head);
     BIO_free(bio); /* wipes what it held */
     EVP_PKEY_free(pkey);
     ERR_clear_error();
@@ -321,6 +381,7 @@ public_write(struct keys *k, struct fault *f)
 static enum err
 first_key(struct keys *k, struct fault *f)
 {
+    const struct key_plan plan = {.number = 1};
     unsigned num[KEYSET_MAX];
     size_t count;
     enum err e;
@@ -329,35 +390,86 @@ first_key(struct keys *k, struct fault *f)
     if (e == ERR_OK)
         e = numbers_list(k->dir, num, &count, f);
     if (e == ERR_OK && count == 0)
-        e = key_make(k, 1, f);
+        e = key_make(k, &plan, NULL, f);
     return e == ERR_EXISTS ? ERR_OK : e; /* another process made it */
 }
 
-enum err
-keys_rotate(struct keys *k, struct fault *f)
+static struct wall
+after(struct wall t, struct dur d)
 {
-    unsigned num[KEYSET_MAX], next = 1;
+    return (struct wall){t.ms + d.ns / 1000000};
+}
+
+enum err
+keys_rotate(struct keys *k, const struct keys_rotation *r, char kid[CLAIM_TEXT],
+            struct fault *f)
+{
+    struct key_plan plan = {.number = 1, .signs_from = after(r->now, r->lead)};
+    unsigned num[KEYSET_MAX];
     bool changed;
     size_t count;
     enum err e;
 
     if (!k->dir[0])
         return fault_set(f, ERR_UNSUPPORTED, "rotate", "no keys of our own");
+    if (r->keep.ns >= 0)
+        plan.others_until = after(plan.signs_from, r->keep);
     pthread_mutex_lock(&k->writer);
+    k->now = r->now;
     e = numbers_list(k->dir, num, &count, f);
     if (e == ERR_OK && count == KEYSET_MAX)
         e = fault_set(f, ERR_TOOBIG, "remove old keys from", k->dir);
     if (e == ERR_OK && count)
-        next = num[count - 1] + 1;
-    if (e == ERR_OK && next > NUMBER_MAX)
+        plan.number = num[count - 1] + 1;
+    if (e == ERR_OK && plan.number > NUMBER_MAX)
         e = fault_set(f, ERR_TOOBIG, "rotate", k->dir);
     if (e == ERR_OK)
-        e = key_make(k, next, f);
+        e = key_make(k, &plan, kid, f);
     if (e == ERR_EXISTS)
         e = fault_set(f, ERR_BUSY, "someone else rotates", k->dir);
     if (e == ERR_OK)
         e = reload(k, &changed, f);
     if (e == ERR_OK)
+        e = public_write(k, f);
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+/* Called with `writer` held, after a reload that has left them out: a crash in
+ * between leaves a file that nobody uses, to be removed the next time. */
+static enum err
+over_remove(struct keys *k, bool *removed, struct fault *f)
+{
+    struct key_plan plan[KEYSET_MAX];
+    size_t n = 0;
+    enum err e = plans_read(k, plan, &n, f);
+
+    *removed = false;
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        char path[PATH_MAX];
+
+        if (!key_plan_over(plan, n, i, k->now))
+            continue;
+        key_path(k, plan[i].number, path, sizeof(path));
+        if (unlink(path) == -1 && errno != ENOENT)
+            e = fault_sys(f, errno, "remove", path);
+        *removed = true;
+    }
+    return e;
+}
+
+enum err
+keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f)
+{
+    bool removed = false;
+    enum err e;
+
+    pthread_mutex_lock(&k->writer);
+    k->now = now;
+    e = reload(k, changed, f);
+    if (e == ERR_OK && k->dir[0] && k->creates)
+        e = over_remove(k, &removed, f);
+    if (e == ERR_OK && k->dir[0] && k->creates && (removed || *changed))
         e = public_write(k, f);
     pthread_mutex_unlock(&k->writer);
     return e;
@@ -378,6 +490,8 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     k->bits = conf->bits ? conf->bits : BITS_DEFAULT;
     k->public_required = conf->public_required;
     k->adopts = conf->adopts;
+    k->creates = conf->create;
+    k->now = conf->now;
     buf_init(&k->adopted, FILE_MAX);
     k->set = keyset_new(0);
     if (!k->set) {

@@ -2,8 +2,9 @@
  * file; made at the first start, read again when they change.
  *
  *   DIR/key-0001.pem     our first private key, RSA of 3072 bits, mode 0600
- *   DIR/key-0002.pem     after a rotation; the highest number signs, the lower
- *                        ones still verify until their file is removed
+ *   DIR/key-0002.pem     after a rotation; the highest number whose time has
+ *                        come signs, the lower ones still verify until they
+ *                        are over (keyplan.h) or their file is removed
  *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
  *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
  *   keys_adopt()         the same, brought by whoever has asked the issuer
@@ -29,7 +30,15 @@ struct keys_conf {           /* copied */
     bool public_required;    /* a missing PUBLIC_PATH is ERR_NOENT */
     bool adopts;             /* there may be none until keys_adopt() */
     unsigned bits;           /* of new keys; 0: 3072 */
+    struct wall now;
 };
+
+/* The longest that a token of ours may live: TOKEN_TTL and `artstore token
+ * --ttl` go so far; and by which clocks may differ (AUTH_LEEWAY). */
+#define KEYS_TOKEN_LIFE_S ((int64_t)30 * 86400)
+#define KEYS_LEEWAY_S     ((int64_t)600)
+/* Twice what /.well-known/jwks.json may be kept for. */
+#define KEYS_LEAD_S ((int64_t)600)
 
 /* ERR_NOENT: there is no key at all, and none may be made. ERR_DENIED: a
  * private key is readable by others. On success *OUT goes to keys_close. */
@@ -52,7 +61,21 @@ enum err keys_reload(struct keys *k, bool *changed, struct fault *f);
 enum err
 keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
-/* Makes the next key of our own, which signs from now on. */
-enum err keys_rotate(struct keys *k, struct fault *f);
+/* It is NOW: another key may sign from now on, and files of those that are
+ * over are removed. Reads the files again as keys_reload(); so two processes
+ * over one folder follow each other. For a worker, every few seconds. */
+enum err
+keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f);
+
+struct keys_rotation {
+    struct wall now;
+    struct dur lead; /* published for so long before it signs */
+    struct dur keep; /* for how long the others verify after that; < 0: for
+                        ever */
+};
+/* Makes the next key of our own. ERR_TOOBIG: 16 keys; ERR_BUSY: somebody else
+ * does it; ERR_UNSUPPORTED: we have none. KID may be NULL. */
+enum err keys_rotate(struct keys *k, const struct keys_rotation *r,
+                     char kid[CLAIM_TEXT], struct fault *f);
 
 #endif

@@ -178,6 +178,7 @@ static void
 test_rotate(void **state)
 {
     static const struct token_conf any = {.leeway = {0}};
+    const struct keys_rotation at_once = {.keep = dur_s(-1)};
     struct token_spec spec = {.sub = "u", .life = dur_s(60)};
     struct fixture *f = *state;
     struct keyset *before, *after;
@@ -191,7 +192,7 @@ test_rotate(void **state)
     generation = keys_generation(f->k);
     buf_init(&t, TOKEN_MAX);
     assert_int_equal(token_issue(before, &spec, &t, NULL), ERR_OK);
-    assert_int_equal(keys_rotate(f->k, NULL), ERR_OK);
+    assert_int_equal(keys_rotate(f->k, &at_once, NULL, NULL), ERR_OK);
     assert_true(keys_generation(f->k) > generation);
     after = keys_get(f->k);
     assert_int_equal(after->n, 2);
@@ -215,6 +216,96 @@ test_rotate(void **state)
     keyset_unref(&after);
     keyset_unref(&before);
     buf_release(&t);
+}
+
+static int
+signer_of(struct keys *k, char kid[CLAIM_TEXT])
+{
+    struct keyset *ks = keys_get(k);
+    int n = (int)ks->n;
+
+    memcpy(kid, ks->key[ks->signer].kid, CLAIM_TEXT);
+    keyset_unref(&ks);
+    return n;
+}
+
+static void
+turn(struct keys *k, int64_t ms, bool want)
+{
+    bool changed;
+
+    assert_int_equal(keys_turn(k, (struct wall){ms}, &changed, NULL), ERR_OK);
+    assert_int_equal(changed, want);
+}
+
+/* Published, then signing, then alone; a process that starts at any of these
+ * moments comes to the same. */
+static void
+test_rotate_in_time(void **state)
+{
+    const struct keys_rotation r = {
+        .now = {100000}, .lead = dur_s(10), .keep = dur_s(50)};
+    static const struct {
+        int64_t now;
+        int keys;
+        bool second;
+        bool changed;
+    } row[] = {{100000, 2, false, false}, {109999, 2, false, false},
+               {110000, 2, true, true},   {159999, 2, true, false},
+               {160000, 1, true, true},   {999999, 1, true, false}};
+    struct fixture *f = *state;
+    char first[CLAIM_TEXT], second[CLAIM_TEXT], kid[CLAIM_TEXT];
+    struct keys *other;
+
+    f->conf.now.ms = 100000;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    assert_int_equal(signer_of(f->k, first), 1);
+    assert_int_equal(keys_rotate(f->k, &r, second, NULL), ERR_OK);
+    for (size_t i = 0; i < countof(row); i++) {
+        turn(f->k, row[i].now, row[i].changed);
+        assert_int_equal(signer_of(f->k, kid), row[i].keys);
+        assert_string_equal(kid, row[i].second ? second : first);
+        f->conf.now.ms = row[i].now;
+        assert_int_equal(keys_open(&other, &f->conf, NULL), ERR_OK);
+        assert_int_equal(signer_of(other, kid), row[i].keys);
+        assert_string_equal(kid, row[i].second ? second : first);
+        keys_close(&other);
+    }
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
+    assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), 0);
+}
+
+/* A crash between leaving a key out and removing its file; and times that
+ * cannot be read, which nobody may guess. */
+static void
+test_rotate_torn(void **state)
+{
+    const struct keys_rotation r = {.now = {1000}, .keep = dur_s(0)};
+    struct fixture *f = *state;
+    char kid[CLAIM_TEXT];
+    struct fault ft;
+    bool changed;
+    FILE *out;
+
+    f->conf.now.ms = 1000;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    assert_int_equal(keys_rotate(f->k, &r, NULL, NULL), ERR_OK);
+    assert_int_equal(signer_of(f->k, kid), 1); /* the stolen one is out */
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), 0);
+    keys_close(&f->k);
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    assert_int_equal(signer_of(f->k, kid), 1);
+    turn(f->k, 1001, false);
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
+
+    out = fopen(path_in(f, "key-0003.pem"), "w");
+    assert_non_null(out);
+    fputs("artstore-signs-from: soon\n", out);
+    fclose(out);
+    assert_int_equal(chmod(path_in(f, "key-0003.pem"), 0600), 0);
+    assert_int_equal(keys_turn(f->k, (struct wall){1002}, &changed, &ft),
+                     ERR_CORRUPT);
+    assert_int_equal(signer_of(f->k, kid), 1); /* the set of before stays */
 }
 
 /* ING-188: what changes takes effect, what cannot be read does not. */
@@ -451,6 +542,8 @@ main(void)
         T(test_open_to_others),
         T(test_race),
         T(test_rotate),
+        T(test_rotate_in_time),
+        T(test_rotate_torn),
         T(test_reload),
         cmocka_unit_test(test_jwks),
         cmocka_unit_test(test_pem_refusals),

@@ -27,6 +27,8 @@ struct key {
     bool any_kid;
     bool is_ours; /* published in our JWKS */
     bool can_sign;
+    struct wall signs_from; /* of our own; {0}: always */
+    struct wall until;      /* verifies; {0}: no end */
 };
 
 struct keyset {

@@ -202,11 +202,12 @@ test_away(void **state)
 static void
 test_rotation(void **state)
 {
+    const struct keys_rotation at_once = {.keep = dur_s(-1)};
     struct fault f = {0};
     (void)state;
 
     link_open(SECRET);
-    admin_world_ok(keys_rotate(w.keys, &f), &f);
+    admin_world_ok(keys_rotate(w.keys, &at_once, NULL, &f), &f);
     loop_mem_advance(&w.loop, dur_s(301));
     assert_int_equal(n_keys(), 2);
 }

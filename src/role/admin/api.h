@@ -9,6 +9,8 @@
  *     GET PATCH DELETE  /api/v1/accounts/{client_id}
  *     POST              /api/v1/accounts/{client_id}/rotate-secret
  *     GET               /api/v1/audit
+ *     GET               /api/v1/keys
+ *     POST              /api/v1/keys/rotate
  *     POST              /api/v1/auth/token
  *     GET               /.well-known/jwks.json
  *

@@ -94,7 +94,10 @@ void api_element_change(struct call *c);
 void api_capacity(struct call *c);
 void api_available(struct call *c);
 void api_token(struct call *c);
+/* api_keys.c */
 void api_jwks(struct call *c);
+void api_keys(struct call *c);
+void api_keys_rotate(struct call *c);
 /* api_accounts.c */
 void api_accounts(struct call *c);
 void api_account(struct call *c);

@@ -1,7 +1,6 @@
-/* api_token.c - tokens for client credentials (ADM-023, ADM-025), and the keys
- * that verify them. The decision is sec/grant's; here it is carried over a
- * worker, since comparing a secret that a person chose takes its time.
- * SPDX-License-Identifier: Apache-2.0 */
+/* api_token.c - tokens for client credentials (ADM-023, ADM-025). The decision
+ * is sec/grant's; here it is carried over a worker, since comparing a secret
+ * that a person chose takes its time. SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
 #include "wire/head.h"
 #include <stdio.h>
@@ -130,32 +129,4 @@ api_token(struct call *c)
     r->body.done = token_body;
     r->body.failed = token_failed;
     small_body_read(&r->body, c);
-}
-
-void
-api_jwks(struct call *c)
-{
-    struct admin_api *api = c->role;
-    struct keyset *ks;
-    struct buf b;
-    bool ok;
-
-    if (!api->conf.keys) {
-        reply_error(c, 404, "not_found", "There are no keys here");
-        return;
-    }
-    buf_init(&b, ANSWER_MAX);
-    ks = keys_get(api->conf.keys);
-    ok = keyset_jwks(ks, &b);
-    keyset_unref(&ks);
-    if (ok) {
-        /* Short, so that a rotation is seen; verifiers ask again anyway when
-         * they meet a key id that they do not know. */
-        exchange_header(c->x, SLICE("Cache-Control"),
-                        SLICE("public, max-age=300"));
-        reply_json(c, 200, &b);
-    } else {
-        reply_error(c, 500, "internal_error", "The keys cannot be written");
-    }
-    buf_release(&b);
 }

@@ -52,6 +52,10 @@ struct admin {
     struct timer timer;
     struct work work;
     bool working;
+    struct wall work_wall; /* when the work was submitted */
+    struct keys *keys;     /* NULL: none */
+    struct mono keys_at;   /* to be looked at */
+    bool keys_turn;        /* in this work */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -78,6 +82,11 @@ enum err admin_catch_up(struct admin *a, struct admin_slot *s, struct fault *f);
  * deletes may have been fed already, and will not be again. */
 enum err admin_drop_gone(struct admin_slot *s, struct index_change *c, size_t n,
                          struct fault *f);
+
+/* keys.c. The first and the last on the home loop. */
+bool admin_keys_due(const struct admin *a);
+void admin_keys_turn(struct admin *a, struct wall now);
+void admin_keys_again(struct admin *a);
 
 /* tick.c */
 void admin_audit_add(struct registry *g, const struct meta_audit *entry);

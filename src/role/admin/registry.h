@@ -15,6 +15,7 @@
 #define ROLE_ADMIN_REGISTRY_H
 
 #include "port/registry.h"
+#include "sec/keys.h"
 
 #define ADMIN_AUDIT_MAX    4096 /* queued; over it an entry is lost, counted */
 #define ADMIN_ELEMENTS_MAX META_ELEMENTS_MAX
@@ -49,6 +50,9 @@ enum err admin_attach(struct admin *a, struct blob *blob,
                       const struct admin_source *source,
                       const struct meta_element *like, struct fault *f);
 
+/* Tokens are signed with KEYS, which move on with the tick (sec/keys.h). NULL:
+ * there are none. Before admin_start(). */
+void admin_keys(struct admin *a, struct keys *keys);
 /* Begins and ends the tick on L. Both on L's thread; DONE is called on L when
  * nothing is under way. */
 void admin_start(struct admin *a, struct loop *l);

@@ -159,6 +159,8 @@ tick_work(struct work *w)
     struct admin *a = container_of(w, struct admin, work);
     bool need;
 
+    if (a->keys_turn)
+        admin_keys_turn(a, a->work_wall);
     (void)admin_audit_flush(a, NULL);
     /* The table may change meanwhile: then one is seen twice or the next time.
      * What NEED is true of lives until the end. */
@@ -227,6 +229,10 @@ static void
 submit(struct admin *a)
 {
     a->working = true;
+    a->work_wall = a->home->wall;
+    a->keys_turn = admin_keys_due(a);
+    if (a->keys_turn)
+        admin_keys_again(a);
     a->work.work = tick_work;
     a->work.done = tick_done;
     loop_work(a->home, &a->work);
@@ -240,7 +246,7 @@ tick(struct loop *l, struct timer *t)
 
     (void)l;
     (void)pthread_mutex_lock(&a->lock);
-    work = has_work(a);
+    work = has_work(a) || admin_keys_due(a);
     (void)pthread_mutex_unlock(&a->lock);
     if (work)
         submit(a);

@@ -68,6 +68,13 @@ static const struct member members[] = {
     {"AuditPage", "next_cursor", "string?", true},
     {"AuditPage", "head", "object?", true},
 
+    {"Key", "kid", "string", true},
+    {"Key", "state", "string", true},
+    {"Key", "signs_from", "date-time?", true},
+    {"Key", "verifies_until", "date-time?", true},
+
+    {"KeyList", "keys", "[Key]", true},
+
     {"Selection", "size", "integer", false},
     {"Selection", "retention_policy", "Retention", false},
     {"Selection", "choice", "string?", true},

@@ -1,0 +1,130 @@
+"""Rotation of the keys that sign tokens: published before it signs, the old one
+kept until its tokens have ended, restarts in between. ADM-026, ING-188,
+PRD-233.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import base64
+import json
+import os
+import time
+
+import pytest
+import requests
+
+from store import BIN, run
+
+
+def keys(s):
+    r = s.http("GET", "/api/v1/keys")
+    assert r.status_code == 200, r.text
+    return r.json()["keys"]
+
+
+def kids(s):
+    """As everybody sees them."""
+    r = requests.get(s.url + "/.well-known/jwks.json", timeout=60)
+    assert "d" not in r.json()["keys"][0]
+    return [k["kid"] for k in r.json()["keys"]]
+
+
+def rotate(s, *words):
+    """The kid of the new key."""
+    out = run(BIN, "keys", "rotate", "--data-dir", s.data, "--json", *words)
+    return json.loads(out.stdout.splitlines()[-1])["kid"]
+
+
+def token(s):
+    """From the token endpoint; and which key has signed it."""
+    with open(os.path.join(s.data, "credentials.json"),
+              encoding="ascii") as f:
+        cred = json.load(f)
+    r = requests.post(s.url + "/api/v1/auth/token", timeout=60, data={
+        "grant_type": "client_credentials", **{
+            k: cred[k] for k in ("client_id", "client_secret")}})
+    t = r.json()["access_token"]
+    head = t.split(".")[0]
+    head = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    return t, head["kid"]
+
+
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.1)
+
+
+def refused(s, t):
+    r = s.http("GET", "/api/v1/storage-elements", token=t)
+    return r.status_code == 401 and \
+        r.json()["details"]["reason"] == "token_key_unknown"
+
+
+@pytest.mark.parametrize("role", ["server", "admin"])
+def test_rotation(make_server, role):
+    s = make_server(start=False)
+    s.role = role
+    s.start()
+    first, kid1 = token(s)
+    assert kids(s) == [kid1]
+    assert [k["state"] for k in keys(s)] == ["signing"]
+    assert keys(s)[0]["verifies_until"] is None
+
+    # Published at once, and not before its time used; also after a restart.
+    kid2 = rotate(s)
+    for _ in range(2):
+        assert kids(s) == [kid1, kid2]
+        assert token(s)[1] == kid1
+        assert [k["state"] for k in keys(s)] == ["signing", "next"]
+        old, new = keys(s)
+        assert new["signs_from"] < old["verifies_until"]
+        s.stop()
+        s.start()
+
+    # The next is in more of a hurry: it signs in a second, and the others end
+    # when all of their tokens have, here said to be five seconds later.
+    kid3 = rotate(s, "--lead", "1", "--keep", "5")
+    assert kids(s) == [kid1, kid2, kid3]
+    until(lambda: token(s)[1] == kid3)
+    last = token(s)[0]
+    s.stop()
+    s.start()
+    assert token(s)[1] == kid3
+    until(lambda: kids(s) == [kid3])
+    assert refused(s, first)
+    assert s.http("GET", "/api/v1/storage-elements",
+                  token=last).status_code == 200
+    s._token = {}  # of the old key
+    until(lambda: sorted(f for f in os.listdir(os.path.join(s.data, "keys"))
+                         if f.startswith("key-")) == ["key-0003.pem"])
+    assert [k["state"] for k in keys(s)] == ["signing"]
+
+    # A stolen key is worth nothing from the next moment on.
+    kid4 = rotate(s, "--lead", "0", "--keep", "0")
+    assert kids(s) == [kid4]
+    assert refused(s, last)
+    s._token = {}
+    assert token(s)[1] == kid4
+    assert keys(s)[0]["kid"] == kid4
+
+    said = s.http("GET", "/api/v1/audit?order=asc").json()["entries"]
+    assert [r["object"] for r in said if r["action"] == "key.rotate"] == [
+        kid2, kid3, kid4]
+    until(lambda: kid1 in [r["object"] for r in s.http(
+        "GET", "/api/v1/audit?action=key.remove").json()["entries"]])
+    out = run(BIN, "keys", "ls", "--data-dir", s.data).stdout
+    assert kid4 in out and "signing" in out
+
+
+def test_not_for_everybody(server):
+    s = server
+    for method, path in (("GET", "/api/v1/keys"),
+                         ("POST", "/api/v1/keys/rotate")):
+        r = s.http(method, path, token=s.token("read", "write", "delete"))
+        assert r.status_code == 403
+    for body, status in (("[]", 400), ('{"lead_s": -1}', 422),
+                         ('{"keep_s": "x"}', 422), ('{"lead_s": 1e9}', 422)):
+        r = s.http("POST", "/api/v1/keys/rotate", data=body)
+        assert r.status_code == status, r.text
+    assert len(keys(s)) == 1
