@@ -214,3 +214,61 @@ def test_guessing(make_server):
     with open(os.path.join(s.data, "credentials.json"),
               encoding="ascii") as f:
         assert token(s, json.load(f)).status_code == 200
+
+
+def test_whose_file(make_server):
+    """A file is its owner's to delete, or an administrator's. ING-061,
+    ING-062, ADM-036."""
+    s = make_server()
+    alice, bob = (token(s, create(s, n, "read write delete")).json()[
+        "access_token"] for n in ("alice", "bob"))
+
+    def put():
+        r = s.http("POST", "/api/files/upload?filename=a&retention=temporary",
+                   token=alice, data=b"x",
+                   headers={"Content-Type": "application/octet-stream"})
+        assert r.status_code == 201, r.text
+        return r.json()["file_id"]
+
+    def delete(f, who):
+        return s.http("DELETE", "/api/files/" + f, token=who)
+
+    def check(f, **more):
+        return s.http("POST", "/api/v1/internal/permissions/check",
+                      token=s.token("gateway"),
+                      json={"file_id": f, "action": "delete", **more})
+
+    f, g = put(), put()
+    r = delete(f, bob)
+    assert r.status_code == 403 and error_code(r) == "forbidden"
+    assert s.get(f).content == b"x"
+    # What gateways of others may ask says the same.
+    for more, allowed, reason in (
+            ({"subject": "alice"}, True, "owner"),
+            ({"subject": "bob"}, False, "not_owner"),
+            ({"subject": "bob", "scope": "read admin"}, True, "admin"),
+            ({"subject": "artstore-bootstrap"}, True, "admin"),
+            ({"subject": ""}, False, "not_owner")):
+        r = check(f, **more)
+        assert r.status_code == 200, r.text
+        assert r.json() == {"allowed": allowed, "reason": reason}, more
+    assert check(f).status_code == 400
+    assert check(f, subject="bob", action="eat").status_code == 400
+    assert check("01941f2a-7c1e-7d4b-8e11-3f1c2b3a4d5e",
+                 subject="bob").status_code == 404
+    assert s.http("POST", "/api/v1/internal/permissions/check",
+                  json={}).status_code == 403
+    assert delete(f, alice).status_code == 204
+    assert delete(g, s.token()).status_code == 204  # scope admin
+    assert delete(g, bob).status_code == 404
+    end = time.monotonic() + 30
+    while True:
+        said = [(r["actor"], r["result"]) for r in s.http(
+            "GET", "/api/v1/audit?action=file.delete&order=asc").json()[
+                "entries"]]
+        if len(said) >= 3:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert said[:3] == [("bob", "denied"), ("alice", "ok"),
+                        ("artstore-bootstrap", "ok")]

@@ -132,6 +132,16 @@ static const struct route_doc token_docs[] = {
     {"429", NULL, "Error", "Too many failed attempts"},
     {0},
 };
+static const struct route_doc permission_docs[] = {
+    {"subject", "body", "string", "Who: as uploaded_by names users"},
+    {"action", "body", "string", "delete"},
+    {"file_id", "body", "string", "Which file"},
+    {"scope", "body", "string", "What the subject's token allows, if known"},
+    {"200", NULL, "Permission", "owner, admin, or not_owner"},
+    {"400", NULL, "Error", "No such question"},
+    {"404", NULL, "Error", "No such file"},
+    {0},
+};
 static const struct route_doc keys_docs[] = {
     {"200", NULL, "KeyList", "Our own keys, the oldest first"},
     {0},
@@ -481,6 +491,14 @@ static const struct route routes[] = {
      "Take in what a gateway has to say for the audit log",
      {"/internal/audit"},
      audit_take_docs},
+    {HTTP_POST,
+     "/api/v1/internal/permissions/check",
+     SCOPE_GATEWAY,
+     api_permission,
+     "internal_permission",
+     "May somebody do something with a file",
+     {"/internal/permissions/check"},
+     permission_docs},
     {HTTP_GET,
      "/api/v1/keys",
      SCOPE_ADMIN,

@@ -25,6 +25,7 @@
  *     GET   /api/v1/internal/files/{file_id}
  *     GET   /api/v1/internal/files
  *     POST  /api/v1/internal/audit
+ *     POST  /api/v1/internal/permissions/check
  *
  * Numbers of elements in this process come from them, without I/O; of others
  * from who has asked them, and are said to be stale after a minute;

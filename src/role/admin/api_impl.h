@@ -94,6 +94,8 @@ void api_element_change(struct call *c);
 void api_capacity(struct call *c);
 void api_available(struct call *c);
 void api_token(struct call *c);
+/* api_permission.c */
+void api_permission(struct call *c);
 /* api_keys.c */
 void api_jwks(struct call *c);
 void api_keys(struct call *c);

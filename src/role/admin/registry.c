@@ -305,6 +305,20 @@ g_feed(struct registry *g, const struct uuid *element_uuid,
     return e;
 }
 
+enum err
+admin_file_owner(struct admin *a, const struct uuid *file_id, char owner[128],
+                 struct fault *f)
+{
+    struct meta_file file;
+    enum err e = a->meta->ops->file_get(a->meta, file_id, &file, f);
+
+    if (e)
+        return e;
+    (void)slice_copy(slice_str(file.attr.uploaded_by), owner, 128);
+    meta_file_release(&file);
+    return ERR_OK;
+}
+
 /* --- accounts ------------------------------------------------------------- */
 
 enum err

@@ -168,6 +168,10 @@ struct admin_rows {
 enum err admin_anew_rows(struct admin *a, const char *element_id,
                          const struct admin_rows *rows, struct fault *f);
 
+/* Blocks: who has uploaded a file. ERR_NOENT is an answer. */
+enum err admin_file_owner(struct admin *a, const struct uuid *file_id,
+                          char owner[128], struct fault *f);
+
 /* Blocks. Accounts, for sec/account. Answers as port/meta.h. */
 enum err admin_account_get(struct admin *a, const char *client_id,
                            struct meta_account *out, struct fault *f);

@@ -75,6 +75,9 @@ static const struct member members[] = {
 
     {"KeyList", "keys", "[Key]", true},
 
+    {"Permission", "allowed", "boolean", true},
+    {"Permission", "reason", "string", true},
+
     {"Selection", "size", "integer", false},
     {"Selection", "retention_policy", "Retention", false},
     {"Selection", "choice", "string?", true},

@@ -1,6 +1,7 @@
 /* files.c - what is known of files: metadata, list, delete (ING-056...ING-063).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/impl.h"
+#include "sec/permission.h"
 #include "wire/date.h"
 #include "wire/json.h"
 #include "wire/query.h"
@@ -451,15 +452,43 @@ deletion_go(struct deletion *d, struct blob *b)
     b->ops->del(b, &d->del);
 }
 
+/* Its owner's, or an administrator's to delete (ING-061, ADM-036). False:
+ * answered, and D is gone. */
+static bool
+deletion_allowed(struct deletion *d, const char *owner)
+{
+    struct call *c = d->call;
+
+    if (permission_delete(c->caller.scopes, slice_str(c->caller.username),
+                          slice_str(owner)))
+        return true;
+    deletion_audit(d, err_name(ERR_DENIED));
+    count_delete(&d->g->counts, false);
+    reply_error(c, 403, "forbidden",
+                "The file is somebody else's; scope admin may delete it too");
+    free(d);
+    return false;
+}
+
 static void
 deletion_searched(struct search *s)
 {
     struct deletion *d = container_of(s, struct deletion, search);
     struct call *c = d->call;
+    struct blob *b = s->blob;
+    struct blob_info info;
+    bool allowed;
 
     if (s->err == ERR_OK) {
-        s->blob->ops->close(s->open.reader);
-        deletion_go(d, s->blob);
+        struct blob_reader *rd = s->open.reader;
+
+        b->ops->info(rd, &info);
+        allowed = deletion_allowed(d, info.attr->uploaded_by);
+        b->ops->close(rd);
+        if (allowed)
+            deletion_go(d, b);
+        else
+            blob_drop(&b);
         return;
     }
     count_delete(&d->g->counts, false);
@@ -475,9 +504,20 @@ deletion_found(struct registry_lookup *r)
 {
     struct deletion *d = container_of(r, struct deletion, lookup);
     struct call *c = d->call;
+    bool allowed = true;
 
-    if (r->err == ERR_OK)
+    if (r->err == ERR_OK) {
+        struct blob *b = r->blob; /* R is D's */
+        char owner[sizeof(r->file.attr.uploaded_by)];
+
+        memcpy(owner, r->file.attr.uploaded_by, sizeof(owner));
         meta_file_release(&r->file);
+        allowed = deletion_allowed(d, owner);
+        if (!allowed)
+            blob_drop(&b);
+    }
+    if (!allowed)
+        return;
     if (r->err == ERR_OK && r->blob) {
         deletion_go(d, r->blob);
     } else if (r->err == ERR_OK) {

@@ -161,6 +161,7 @@ static const struct route_doc metadata_docs[] = {
 static const struct route_doc delete_docs[] = {
     {"204", NULL, NULL, "Gone for good"},
     {"400", NULL, "Error", "Its element is not in mode edit"},
+    {"403", NULL, "Error", "It is somebody else's"},
     {"404", NULL, "Error", "No such file"},
     {0},
 };
