@@ -274,6 +274,8 @@ mend_index(struct element *e, struct element_report *rep, struct fault *f)
     if (err == ERR_OK)
         err = recovery_run(e, rep, f);
     if (err == ERR_OK && rep->rebuilt)
+        err = rebuild_log(e->index, f);
+    if (err == ERR_OK && rep->rebuilt)
         err = fit_end(e, f);
     return err == ERR_OK ? load_totals(e, &t, f) : err;
 }

@@ -329,6 +329,8 @@ recovery_run(struct element *e, struct element_report *rep, struct fault *f);
 /* rebuild.c: the index from the sidecars of all buckets that are not dirty. */
 enum err
 rebuild_index(struct element *e, struct element_report *rep, struct fault *f);
+/* Of an index that was made anew: its log begins now. */
+enum err rebuild_log(struct index *x, struct fault *f);
 
 /* fit.c: does the index belong to what the superblock tells? */
 bool fit_check(const struct superblock *sb, const struct index_totals *t);

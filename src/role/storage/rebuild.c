@@ -222,6 +222,15 @@ drop_changes(struct rebuild *r)
         free((void *)(uintptr_t)r->change[i].row.attr.metadata);
 }
 
+/* What was deleted is in no file, so a log made of files would tell only half:
+ * it begins behind all of them, and whoever was not there yet has to ask for
+ * the files (D25). */
+enum err
+rebuild_log(struct index *x, struct fault *f)
+{
+    return x->ops->trim(x, INT64_MAX, f);
+}
+
 enum err
 rebuild_index(struct element *e, struct element_report *rep, struct fault *f)
 {
@@ -282,7 +291,8 @@ element_rebuild(struct disk *disk, struct index *index,
         e->next_seq = e->sb->seq;
         err = journal_load(e, f);
     }
-    if (err == ERR_OK && (err = rebuild_all(r, f)) == ERR_OK && !check_only)
+    if (err == ERR_OK && (err = rebuild_all(r, f)) == ERR_OK && !check_only &&
+        (err = rebuild_log(index, f)) == ERR_OK)
         err = rebuild_end(e, f);
     drop_changes(r);
 out:
