@@ -329,6 +329,7 @@ open_pull(struct gateway *g, struct fault *f)
 
     g->inform = inform_open(admin_link_peer(g->link), &auth, g->conf.patience);
     g->pull = pull_open(&(struct pull_conf){.registry = g->registry,
+                                            .admin = admin_link_peer(g->link),
                                             .fetch = g->conf.fetch,
                                             .auth = auth,
                                             .patience = g->conf.patience,

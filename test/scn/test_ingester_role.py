@@ -285,3 +285,38 @@ def test_elements_come_and_go(cluster):
     assert g.http("POST", "/api/v1/config/reload", token=c.admin.token(
         "read")).status_code == 403
     c.stop()
+
+
+def test_index_made_anew(cluster):
+    """D25, D35: while Admin is away an element loses its index, and with it
+    the log of what Admin has missed: all that it holds is told again."""
+    c = cluster
+    g = start(c, elements=(("se-01", "edit", 1),))
+    kept = [g.put(store.pattern(100 + n), "f%d" % n)["file_id"]
+            for n in range(3)]
+    gone = g.put(b"x", "gone")["file_id"]
+    admin_port = c.admin.port
+    c.admin.stop()
+    kept.append(g.put(b"later", "later")["file_id"])
+    assert g.http("DELETE", "/api/files/" + gone).status_code == 204
+    e = c.elements["se-01"]
+    port = e.port
+    e.stop()
+    disk = e.env["STORAGE_PATH"]
+    for name in os.listdir(disk):
+        if name.startswith("index.db"):
+            os.unlink(os.path.join(disk, name))
+    e.start(port=port)
+    c.admin.start(port=admin_port)
+    wait_for("Admin has what is there", lambda: listed_ids(g) == sorted(kept),
+             60)
+    for ident in kept:
+        assert g.get(ident).status_code == 200
+    assert any("told anew" in line["message"] for line in g.log_lines())
+    c.stop()
+
+
+def listed_ids(g):
+    r = g.http("GET", "/api/files?limit=1000")
+    return sorted(f["file_id"] for f in r.json()["files"]) \
+        if r.status_code == 200 else None

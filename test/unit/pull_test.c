@@ -15,6 +15,8 @@
 static struct admin_world w;
 static struct registry *g;
 static struct pull *p;
+static struct fetch_peer *admin;
+static struct blob_list *listing;
 static const struct uuid se9 = {{0xe9, 0, 0, 0, 0, 0, 0x40, 0, 0x80}};
 
 /* The element: its log, one word for each number, and what it shows of it. */
@@ -26,6 +28,8 @@ static struct {
     unsigned asked;
     int status; /* instead of an answer */
     struct uuid uuid;
+    uint64_t first; /* that the log still has; 0: all */
+    unsigned lists;
 } far;
 static bool ours;
 static unsigned ready, ended;
@@ -37,7 +41,40 @@ show(struct blob *b, struct blob_capacity *out)
     *out = (struct blob_capacity){.seq = far.shows, .boot = 1};
 }
 
-static const struct blob_ops ops = {.capacity = show};
+/* The files that the log leaves, from R->after on: 1 to 9. */
+static void
+list_run(struct loop *l, struct task *t)
+{
+    (void)l;
+    (void)t;
+    listing->done(listing);
+}
+
+static void
+list_files(struct blob *b, struct blob_list *r)
+{
+    static struct task task;
+    bool there[10] = {0};
+    (void)b;
+
+    far.lists++;
+    for (uint64_t i = 0; i < far.seq; i++)
+        there[far.log[i][1] - '0'] = far.log[i][0] == 'p';
+    r->n = 0;
+    for (uint64_t i = 1; i <= 9; i++) {
+        struct index_row row;
+
+        index_sample(&row, i);
+        row.attr.metadata = NULL;
+        if (there[i] && r->n < r->max)
+            r->rows[r->n++] = row.attr;
+    }
+    listing = r;
+    task.run = list_run;
+    loop_post(r->loop, &task);
+}
+
+static const struct blob_ops ops = {.capacity = show, .list = list_files};
 static struct blob blob = {.ops = &ops, .element_id = "se-09"};
 
 static void
@@ -65,6 +102,15 @@ answer(void *arg, struct fetch_mem_call *c)
         sscanf(target, "/api/v1/changes?element_id=se-09&since=%llu", &since),
         1);
     buf_init(&b, MIB);
+    if (since > far.seq || (far.first && since + 1 < far.first)) {
+        buf_printf(&b,
+                   "{\"error\":\"changes_gone\",\"message\":\"\","
+                   "\"details\":{\"first_seq\":%llu,\"seq\":%llu}}",
+                   (unsigned long long)far.first, (unsigned long long)far.seq);
+        fetch_mem_answer(c, 410, buf_slice(&b));
+        buf_release(&b);
+        return;
+    }
     for (; n < far.page && since + n < far.seq; n++) {
         strcat(rows, n ? " " : "");
         strcat(rows, far.log[since + n]);
@@ -123,6 +169,8 @@ set_up(void **state)
     ours = true;
     ready = ended = 0;
     pc.registry = g;
+    admin_world_ok(fetch_peer_open(&w.fetch.fetch, ADMIN_URL, &admin, &f), &f);
+    pc.admin = admin;
     pc.fetch = &w.fetch.fetch;
     p = pull_open(&pc);
     assert_non_null(p);
@@ -148,6 +196,7 @@ tear_down(void **state)
     pull_close(&p);
     pull_close(&p); /* harmless */
     registry_remote_close(&g);
+    fetch_peer_close(&admin);
     loop_mem_settle(&w.loop);
     assert_int_equal(w.fetch.peers, 0);
     admin_world_close(&w);
@@ -297,6 +346,48 @@ test_another(void **state)
     assert_int_equal(far.asked, 0);
 }
 
+/* ---- anew ---- */
+
+static void
+test_anew(void **state)
+{
+    (void)state;
+    LOGS("p1", "p2");
+    far.shows = 2;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 2");
+    LOGS("d1", "p3", "p4", "p5");
+    far.first = 6; /* the log has lost the delete */
+    far.shows = 6;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "2 3 4 5");
+    assert_int_equal(far.lists, 1);
+    LOGS("d2", "p6"); /* and from there by the log */
+    far.shows = 8;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "3 4 5 6");
+    assert_int_equal(far.lists, 1);
+}
+
+/* Who has begun has died: whoever comes next begins again. */
+static void
+test_anew_taken_over(void **state)
+{
+    char uuid[UUID_TEXT], body[80];
+    (void)state;
+
+    (void)snprintf(body, sizeof(body), "{\"element_uuid\":\"%s\"}",
+                   uuid_text(&se9, uuid));
+    json_decref(admin_world_ask(&w, "POST",
+                                "/api/v1/internal/storage-elements/se-09/reset",
+                                slice_str(body), 200));
+    LOGS("p1", "p2");
+    far.shows = 2;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 2");
+    assert_int_equal(far.lists, 1);
+}
+
 static void
 test_leaves(void **state)
 {
@@ -316,8 +407,10 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_follows),   T(test_pages),   T(test_others),  T(test_known),
-        T(test_asked_for), T(test_in_vain), T(test_another), T(test_leaves),
+        T(test_follows),         T(test_pages),     T(test_others),
+        T(test_known),           T(test_asked_for), T(test_in_vain),
+        T(test_another),         T(test_leaves),    T(test_anew),
+        T(test_anew_taken_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* pull.c - see pull.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/pull.h"
+#include "role/ingest/pull_anew.h"
 #include "base/map.h"
 #include "obs/log.h"
 #include "wire/changes.h"
@@ -34,6 +35,9 @@ struct pull_element {
     struct index_change *rows;
     size_t n_rows;
     bool more;
+    bool asking;       /* for a page */
+    struct anew *anew; /* NULL: not being told anew */
+    uint64_t anew_at;
 };
 
 struct pull {
@@ -284,7 +288,12 @@ pushed(struct registry_push *r)
         return;
     }
     e->seen = r->position;
-    if (e->p->stopping || r->anew || (first && !wanted(e)))
+    /* Somebody has begun to tell it anew, and pages are not taken. If he still
+     * does he will lose to us; nobody knows whether he does. No log reaches to
+     * this number, so the element says where it is. */
+    if (r->anew && !e->p->stopping)
+        page_ask(e, INT64_MAX);
+    else if (e->p->stopping || (first && !wanted(e)))
         pull_good(e);
     else if (first || r->position < r->next || e->more)
         page_ask(e, r->position);
@@ -353,6 +362,63 @@ page_taken(struct pull_element *e, struct changes_page *page)
 }
 
 static void
+anew_over(void *arg, enum err err, const struct fault *f, uint64_t rows)
+{
+    struct pull_element *e = arg;
+
+    e->anew = NULL;
+    if (err != ERR_OK) {
+        pull_failed(e, f);
+        return;
+    }
+    log_info(e->p->conf.log, "all files of a storage element are told to Admin",
+             F_STR("se_id", e->id), F_U64("files", rows));
+    e->seen = e->anew_at;
+    pull_good(e);
+}
+
+/* The log does not reach back: it says itself where it is now. */
+static void
+anew_start(struct pull_element *e, struct slice answer)
+{
+    struct pull *p = e->p;
+    struct json_error why = {0};
+    json_t *o = json_read(answer, &why);
+    int64_t seq = json_get_int(json_get_obj(o, "details", JSON_REQUIRED, &why),
+                               "seq", JSON_REQUIRED, 0, INT64_MAX, 0, &why);
+    struct fault f = {0};
+
+    json_decref(o);
+    if (why.text[0] || uuid_is_nil(&e->uuid)) {
+        (void)fault_set(&f, ERR_IO, "change log",
+                        why.text[0] ? why.text : "whose it is");
+        pull_failed(e, &f);
+        return;
+    }
+    log_warning(p->conf.log,
+                "the change log of a storage element does not reach back to "
+                "where Admin is: all its files are told anew",
+                F_STR("se_id", e->id), F_U64("position", e->seen),
+                F_I64("seq", seq));
+    e->anew_at = (uint64_t)seq;
+    e->anew = anew_begin(
+        &(struct anew_conf){.admin = p->conf.admin,
+                            .auth = p->conf.auth.fields ? &p->conf.auth : NULL,
+                            .patience = p->conf.patience,
+                            .loop = p->loop,
+                            .element_id = e->id,
+                            .uuid = e->uuid,
+                            .blob = e->blob,
+                            .position = e->anew_at,
+                            .done = anew_over,
+                            .arg = e});
+    if (e->anew == NULL)
+        pull_failed(e, &(struct fault){.code = ERR_NOMEM,
+                                       .op = "tell anew",
+                                       .what = "memory"});
+}
+
+static void
 page_got(struct ask *a)
 {
     struct pull_element *e = a->owner;
@@ -360,9 +426,13 @@ page_got(struct ask *a)
     struct json_error why = {0};
     struct fault f = a->fault;
 
-    if (a->err == ERR_OK && e->p->stopping) {
+    e->asking = false;
+    if (e->p->stopping) {
         ask_release(a);
         pull_good(e);
+    } else if (a->status == 410 && e->p->conf.admin) {
+        anew_start(e, buf_slice(&a->answer));
+        ask_release(a);
     } else if (a->err != ERR_OK) {
         ask_release(a);
         pull_failed(e, &f);
@@ -402,6 +472,7 @@ page_ask(struct pull_element *e, uint64_t since)
                "/api/v1/changes?element_id=%s&since=%llu"
                "&limit=%d",
                e->id, (unsigned long long)since, PULL_ROWS);
+    e->asking = true;
     ask_send(&e->ask);
 }
 
@@ -542,8 +613,13 @@ pull_stop(struct pull *p, void (*done)(void *arg), void *arg)
     p->done_arg = arg;
     p->stopping = true;
     loop_timer_stop(p->loop, &p->timer);
-    for (unsigned i = 0; i < p->n; i++)
+    for (unsigned i = 0; i < p->n; i++) {
         p->e[i]->again = false;
+        if (p->e[i]->asking)
+            ask_cancel(&p->e[i]->ask);
+        if (p->e[i]->anew)
+            anew_cancel(p->e[i]->anew);
+    }
     pull_turn(p);
 }
 

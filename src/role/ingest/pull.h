@@ -10,6 +10,9 @@
  * none can lead): who else would, would bring the same. A delete is pulled at
  * once by whoever has asked for it.
  *
+ * An element whose log does not reach back to where Admin is is told anew, file
+ * by file (pull_anew.h).
+ *
  * One element at a time is asked once; at most PULL_AT_ONCE elements are. All
  * on one loop. SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_INGEST_PULL_H
@@ -27,6 +30,7 @@ struct pull;
 
 struct pull_conf {
     struct registry *registry; /* of Admin */
+    struct fetch_peer *admin;  /* the same, for what a registry is not asked */
     struct fetch *fetch;
     struct ask_auth auth;
     struct dur patience; /* for a page */
