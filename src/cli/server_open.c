@@ -108,10 +108,15 @@ server_version(const struct conf *c)
 
 /* What a process of that role has nothing to say about (PRD-038). */
 static unsigned
-metrics_absent(enum conf_role role)
+metrics_absent(const struct conf *c)
 {
-    return role == CONF_INGESTER ? METRIC_GROUP_STORAGE | METRIC_GROUP_DB
-                                 : METRIC_GROUP_MONITOR;
+    unsigned absent = c->role == CONF_INGESTER
+                          ? METRIC_GROUP_STORAGE | METRIC_GROUP_DB
+                          : METRIC_GROUP_MONITOR;
+
+    if (c->role != CONF_STORAGE || c->storage_backend != CONF_S3)
+        absent |= METRIC_GROUP_S3;
+    return absent;
 }
 
 bool
@@ -130,8 +135,7 @@ server_open_observation(struct server *s)
     uint64_t seed;
 
     sec_random(&seed, sizeof(seed));
-    s->metrics =
-        metrics_open(8, METRIC_GROUP_ALL & ~metrics_absent(c->role), seed);
+    s->metrics = metrics_open(8, METRIC_GROUP_ALL & ~metrics_absent(c), seed);
     lc.metrics = s->metrics;
     s->log = log_open(&lc);
     if (s->metrics == NULL || s->log == NULL)

@@ -11,6 +11,7 @@ static const struct {
     {METRIC_GROUP_AUTH, "Tokens and keys"},
     {METRIC_GROUP_INGEST, "Upload gateway"},
     {METRIC_GROUP_MONITOR, "Capacity monitor"},
+    {METRIC_GROUP_S3, "Storage element in a bucket"},
     {METRIC_GROUP_STORAGE, "Storage elements"},
     {METRIC_GROUP_DB, "Databases"},
     {METRIC_GROUP_CACHE, "Caches"},

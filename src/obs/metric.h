@@ -43,7 +43,8 @@ enum metric_group {
     METRIC_GROUP_DB = 32,
     METRIC_GROUP_CACHE = 64,
     METRIC_GROUP_MONITOR = 128, /* of capacity: not in the embedded server */
-    METRIC_GROUP_ALL = 255,
+    METRIC_GROUP_S3 = 256,      /* of an element in a bucket */
+    METRIC_GROUP_ALL = 511,
 };
 
 struct metric_label {
