@@ -7,7 +7,8 @@
  * Every call is a request struct that the caller owns and embeds; it is
  * submitted from a loop and its DONE runs later on that same loop, exactly
  * once, with `err` set (and `fault` when err is a fault). A request must stay
- * alive and untouched until then. An element is safe to use from all loops.
+ * alive and untouched until then. An element is safe to use from all loops; so
+ * is a ticket, whose calls may come from one loop after the other.
  *
  *     admit ----> append* ----> publish        each append is a block
  *        \            \----> abort             nothing stays behind
@@ -102,6 +103,7 @@ struct blob_append {
     struct fault fault;
     struct file_io io; /* the driver's */
     struct work work;
+    struct task task;
     void *priv;
     struct list item;
 };

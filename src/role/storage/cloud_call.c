@@ -58,10 +58,51 @@ give_attr(struct file_attr *to, const struct file_attr *from)
     to->metadata = metadata;
 }
 
+static void
+run_published(struct loop *l, struct task *t)
+{
+    struct blob_publish *r = container_of(t, struct blob_publish, task);
+
+    (void)l;
+    r->done(r);
+}
+
+void
+cloud_answer_publish(const struct loop *here, struct blob_publish *r)
+{
+    if (r->loop == here) {
+        r->done(r);
+    } else {
+        r->task.run = run_published;
+        loop_post(r->loop, &r->task);
+    }
+}
+
+static void
+run_aborted(struct loop *l, struct task *t)
+{
+    struct blob_abort *r = container_of(t, struct blob_abort, task);
+
+    (void)l;
+    r->done(r);
+}
+
+void
+cloud_answer_abort(const struct loop *here, struct blob_abort *r)
+{
+    if (r->loop == here) {
+        r->done(r);
+    } else {
+        r->task.run = run_aborted;
+        loop_post(r->loop, &r->task);
+    }
+}
+
 void
 cloud_end(struct cloud_item *it)
 {
     struct cloud *c = it->cloud;
+    const struct loop *here = it->loop;
     union commit_req req = it->req;
     enum commit_type type = it->type;
     enum err err = it->err;
@@ -77,7 +118,8 @@ cloud_end(struct cloud_item *it)
         cloud_ticket_free(it->ticket);
     cloud_leave(it);
     cloud_item_free(it);
-    /* We are on its loop, and not inside the call that submitted it. */
+    /* We are on its loop, and not inside the call that submitted it; a ticket's
+     * calls may have come from another. */
     switch (type) {
     case COMMIT_PUT:
         req.put->err = err;
@@ -87,7 +129,7 @@ cloud_end(struct cloud_item *it)
     case COMMIT_PUBLISH:
         req.publish->err = err;
         req.publish->fault = f;
-        req.publish->done(req.publish);
+        cloud_answer_publish(here, req.publish);
         break;
     case COMMIT_DELETE:
         req.del->err = err;
@@ -98,7 +140,7 @@ cloud_end(struct cloud_item *it)
         cloud_expired(c, err);
         break;
     case COMMIT_ABORT:
-        req.abort->done(req.abort);
+        cloud_answer_abort(here, req.abort);
         break;
     }
 }

@@ -281,6 +281,9 @@ cloud_is_upload(const struct cloud_item *it)
 
 /* cloud_call.c. Answers, and frees IT. */
 void cloud_end(struct cloud_item *it);
+/* HERE is where we are: at once, or on the loop of R. */
+void cloud_answer_publish(const struct loop *here, struct blob_publish *r);
+void cloud_answer_abort(const struct loop *here, struct blob_abort *r);
 void cloud_put_blob(struct blob *b, struct blob_put *r);
 void cloud_del_blob(struct blob *b, struct blob_delete *r);
 bool cloud_give_up(struct element *e, const struct uuid *file_id,

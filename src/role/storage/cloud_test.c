@@ -292,6 +292,109 @@ test_memory(void **state)
     }
 }
 
+/* The calls of one upload come over several connections, which are on several
+ * loops: each is answered on its own. */
+static struct loop *turning;
+static unsigned answered;
+
+static void
+settle_both(struct loop_mem *other)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        turning = &rig.loop.loop;
+        loop_mem_settle(&rig.loop);
+        turning = &other->loop;
+        loop_mem_settle(other);
+    }
+}
+
+static void
+here_admitted(struct blob_admit *r)
+{
+    OK(r->err);
+}
+
+static void
+here_appended(struct blob_append *r)
+{
+    OK(r->err);
+    assert_ptr_equal(turning, r->loop);
+    answered++;
+}
+
+static void
+here_published(struct blob_publish *r)
+{
+    OK(r->err);
+    assert_ptr_equal(turning, r->loop);
+    answered++;
+}
+
+static void
+here_aborted(struct blob_abort *r)
+{
+    assert_ptr_equal(turning, r->loop);
+    answered++;
+}
+
+static void
+upload_on(struct loop_mem *other, unsigned number, bool give_up)
+{
+    struct blob *b = rig.story.blob;
+    struct loop *on[2] = {&rig.loop.loop, &other->loop};
+    struct block *k = loop_block_get(on[0]);
+    uint64_t size = 9 * B + 5, off = 0;
+    struct file_attr attr;
+    struct blob_admit admit = {
+        .loop = on[0], .done = here_admitted, .attempt = 1, .size = size};
+    struct blob_publish publish = {
+        .loop = on[1], .done = here_published, .attr = &attr};
+    struct blob_abort abort = {.loop = on[1], .done = here_aborted};
+
+    story_attr(&attr, number, size);
+    admit.file_id = attr.file_id;
+    b->ops->admit(b, &admit);
+    settle_both(other);
+    for (unsigned i = 0; off < size; i++) {
+        struct blob_append r = {.loop = on[(i + 1) % 2],
+                                .done = here_appended,
+                                .ticket = admit.ticket,
+                                .block = k};
+
+        k->len = (uint32_t)u64_min(B, size - off);
+        k->state = BLOCK_WRITE;
+        story_fill(number, off, k->data, k->len);
+        off += k->len;
+        r.last = off == size;
+        b->ops->append(b, &r);
+        settle_both(other);
+        assert_int_equal(answered, i + 1);
+    }
+    publish.ticket = abort.ticket = admit.ticket;
+    if (give_up)
+        b->ops->abort(b, &abort);
+    else
+        b->ops->publish(b, &publish);
+    settle_both(other);
+    assert_int_equal(answered, 11);
+    answered = 0;
+    loop_block_put(on[0], k);
+}
+
+static void
+test_other_loop(void **state)
+{
+    struct loop_mem other;
+    (void)state;
+
+    loop_mem_init(&other);
+    upload_on(&other, 1, false);
+    OK(story_check(&rig.story, 1, 9 * B + 5, true));
+    upload_on(&other, 2, true);
+    IS(ERR_NOENT, story_check(&rig.story, 2, 9 * B + 5, true));
+    loop_mem_release(&other);
+}
+
 static void
 test_too_large(void **state)
 {
@@ -683,6 +786,7 @@ main(void)
         cmocka_unit_test(test_part_sizes),
         cmocka_unit_test_setup_teardown(test_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_index_lost, setup, teardown),

@@ -7,14 +7,17 @@
  *
  *     appends --> filling --> sending (up to SENDING_MAX) --> etags
  *
- * A ticket belongs to one upload, whose calls come from one loop, and all that
- * happens to it happens there; c->mu guards only the table of tickets.
+ * All that happens to a ticket happens on the loop of its admission; what comes
+ * from another is taken there and answered where it came from. c->mu guards
+ * only the table of tickets.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/cloud_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SENDING_MAX 4
+/* With the part that fills 32 MiB, so that one fast upload in an idle process
+ * stays within 64 MiB and 768 KiB in all. */
+#define SENDING_MAX 3
 
 struct blob_ticket {
     struct cloud *cloud;
@@ -47,8 +50,6 @@ struct blob_ticket {
     struct fault fault;
     struct blob_publish *publish;
     struct blob_abort *abort;
-    bool called; /* one of these two; its own turn of the loop comes */
-    struct work work;
 };
 
 static void step(struct blob_ticket *t);
@@ -359,6 +360,15 @@ send_part(struct blob_ticket *t)
 /* ---- append ---- */
 
 static void
+run_append_done(struct loop *l, struct task *task)
+{
+    struct blob_append *r = container_of(task, struct blob_append, task);
+
+    (void)l;
+    r->done(r);
+}
+
+static void
 answer(struct loop *l, struct task *task)
 {
     struct blob_ticket *t = container_of(task, struct blob_ticket, answer);
@@ -371,7 +381,12 @@ answer(struct loop *l, struct task *task)
     while ((at = list_pop(&mine))) {
         struct blob_append *r = container_of(at, struct blob_append, item);
 
-        r->done(r);
+        if (r->loop == t->loop) {
+            r->done(r);
+        } else {
+            r->task.run = run_append_done;
+            loop_post(r->loop, &r->task);
+        }
     }
     t->answering = false;
     step(t);
@@ -497,13 +512,12 @@ append_check(struct blob_append *r)
     return err;
 }
 
-void
-cloud_append(struct blob *b, struct blob_append *r)
+static void
+append_here(struct blob_append *r)
 {
     struct blob_ticket *t = r->ticket;
     enum err err = append_check(r);
 
-    cloud_saw(cloud_of(b), r->loop);
     t->last = t->last || r->last;
     list_push(&t->appends, &r->item);
     if (err != ERR_OK && t->err == ERR_OK) {
@@ -513,12 +527,32 @@ cloud_append(struct blob *b, struct blob_append *r)
     step(t);
 }
 
+static void
+run_append(struct loop *l, struct task *task)
+{
+    (void)l;
+    append_here(container_of(task, struct blob_append, task));
+}
+
+void
+cloud_append(struct blob *b, struct blob_append *r)
+{
+    cloud_saw(cloud_of(b), r->loop);
+    if (r->loop == r->ticket->loop) {
+        append_here(r);
+    } else {
+        r->task.run = run_append;
+        loop_post(r->ticket->loop, &r->task);
+    }
+}
+
 /* ---- publish, abort ---- */
 
 static void
 to_item(struct blob_ticket *t, enum commit_type type)
 {
     struct cloud *c = t->cloud;
+    struct loop *here = t->loop;
     struct blob_publish *p = t->publish;
     struct blob_abort *a = t->abort;
     struct cloud_item *it = cloud_item_new(c, t->loop, type, &t->file_id);
@@ -550,17 +584,17 @@ to_item(struct blob_ticket *t, enum commit_type type)
     cloud_ticket_free(t);
     if (p) {
         p->err = err;
-        p->done(p);
+        cloud_answer_publish(here, p);
     }
     if (a)
-        a->done(a);
+        cloud_answer_abort(here, a);
 }
 
 static bool
 at_rest(const struct blob_ticket *t)
 {
     return list_empty(&t->appends) && list_empty(&t->copied) && !t->answering &&
-           !t->called && t->n_sending == 0 && !t->beginning && !t->want.asked;
+           t->n_sending == 0 && !t->beginning && !t->want.asked;
 }
 
 /* Whatever can be done now. T may be gone afterwards. */
@@ -595,43 +629,43 @@ step(struct blob_ticket *t)
 }
 
 static void
-go(struct loop *l, struct work *w)
+run_publish(struct loop *l, struct task *task)
 {
-    struct blob_ticket *t = container_of(w, struct blob_ticket, work);
-
-    (void)l;
-    t->called = false;
-    step(t);
-}
-
-/* Not inside this call: DONE comes later. */
-static void
-later(struct blob_ticket *t)
-{
-    t->called = true;
-    t->work = (struct work){.work = nothing, .done = go};
-    loop_work(t->loop, &t->work);
-}
-
-void
-cloud_publish(struct blob *b, struct blob_publish *r)
-{
+    struct blob_publish *r = container_of(task, struct blob_publish, task);
     struct blob_ticket *t = r->ticket;
 
-    (void)b;
+    (void)l;
     assert(list_empty(&t->appends) && !t->abort && !t->publish);
     assert(uuid_eq(&t->file_id, &r->attr->file_id));
     t->publish = r;
-    later(t);
+    step(t);
+}
+
+/* A post, also on the ticket's own loop: DONE comes after this call. */
+void
+cloud_publish(struct blob *b, struct blob_publish *r)
+{
+    cloud_saw(cloud_of(b), r->loop);
+    r->task.run = run_publish;
+    loop_post(r->ticket->loop, &r->task);
+}
+
+static void
+run_abort(struct loop *l, struct task *task)
+{
+    struct blob_abort *r = container_of(task, struct blob_abort, task);
+    struct blob_ticket *t = r->ticket;
+
+    (void)l;
+    assert(!t->abort && !t->publish);
+    t->abort = r;
+    step(t);
 }
 
 void
 cloud_abort(struct blob *b, struct blob_abort *r)
 {
-    struct blob_ticket *t = r->ticket;
-
-    (void)b;
-    assert(!t->abort && !t->publish);
-    t->abort = r;
-    later(t);
+    cloud_saw(cloud_of(b), r->loop);
+    r->task.run = run_abort;
+    loop_post(r->ticket->loop, &r->task);
 }
