@@ -118,6 +118,9 @@ static const char *const text[A_N] = {
     [A_SETTING_PUT] = "INSERT INTO setting (key, value) VALUES ($1,$2)"
                       " ON CONFLICT (key) DO UPDATE SET"
                       " value = excluded.value",
+    [A_SETTING_LIST] = ("SELECT key, value FROM setting WHERE key >= $1"
+                        " AND key < $2 ORDER BY key LIMIT $3"),
+    [A_SETTING_DEL] = "DELETE FROM setting WHERE key = $1",
 };
 
 const struct db_schema admin_schema = {
@@ -294,4 +297,65 @@ meta_admin_setting_put(struct meta *m, const char *key, struct slice value,
     struct setting s = {.key = key, .value = value};
 
     return db_write(meta_self(m)->admin, setting_put_fn, &s, f);
+}
+
+struct setting_list {
+    const char *prefix;
+    unsigned max;
+    meta_setting_fn *fn;
+    void *arg;
+};
+
+static enum err
+setting_list_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct setting_list *l = arg;
+    char end[256];
+    size_t n = strlen(l->prefix);
+    struct db_value v;
+    enum err e = db_use(t, A_SETTING_LIST, f);
+
+    if (e)
+        return e;
+    /* The first text behind all that begin so. */
+    memcpy(end, l->prefix, n + 1);
+    end[n - 1]++;
+    db_bind_text(t, 1, l->prefix);
+    db_bind_text(t, 2, end);
+    db_bind_i64(t, 3, l->max);
+    while ((e = db_step(t, f)) == ERR_OK) {
+        v = db_column(t, 1);
+        if (!l->fn(l->arg, db_str(t, 0), slice_of(v.p, v.n)))
+            break;
+    }
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err
+meta_admin_setting_list(struct meta *m, const char *prefix, unsigned max,
+                        meta_setting_fn *fn, void *arg, struct fault *f)
+{
+    struct setting_list l = {prefix, max, fn, arg};
+
+    if (!prefix[0] || strlen(prefix) >= 256)
+        return fault_set(f, ERR_INVAL, "setting list", "prefix");
+    return db_read(meta_self(m)->admin, setting_list_fn, &l, f);
+}
+
+static enum err
+setting_del_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    enum err e = db_use(t, A_SETTING_DEL, f);
+
+    if (e)
+        return e;
+    db_bind_text(t, 1, arg);
+    return db_exec(t, NULL, f);
+}
+
+enum err
+meta_admin_setting_del(struct meta *m, const char *key, struct fault *f)
+{
+    return db_write(meta_self(m)->admin, setting_del_fn, (void *)(uintptr_t)key,
+                    f);
 }

@@ -39,6 +39,8 @@ static const struct meta_ops ops = {
     .audit_head = meta_audit_head,
     .setting_get = meta_admin_setting_get,
     .setting_put = meta_admin_setting_put,
+    .setting_list = meta_admin_setting_list,
+    .setting_del = meta_admin_setting_del,
     .reset_files = catalogue_reset,
     .close = m_close,
 };

@@ -117,6 +117,8 @@ enum admin_stmt {
     A_SETTING_GET,
     A_SETTING_LOCK,
     A_SETTING_PUT,
+    A_SETTING_LIST,
+    A_SETTING_DEL,
     A_N
 };
 
@@ -133,6 +135,12 @@ enum err meta_admin_setting_get(struct meta *m, const char *key,
                                 struct buf *out, struct fault *f);
 enum err meta_admin_setting_put(struct meta *m, const char *key,
                                 struct slice value, struct fault *f);
+
+enum err
+meta_admin_setting_list(struct meta *m, const char *prefix, unsigned max,
+                        meta_setting_fn *fn, void *arg, struct fault *f);
+enum err
+meta_admin_setting_del(struct meta *m, const char *key, struct fault *f);
 
 /* meta_account.c */
 enum err meta_account_get(struct meta *m, const char *client_id,

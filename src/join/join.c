@@ -437,6 +437,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
     }
     if (e == ERR_OK && j->admin)
         e = admin_load(j->admin, f);
+    if (e == ERR_OK && j->admin)
+        admin_keys(j->admin, c->auth->keys, c->now);
     if (e == ERR_OK)
         e = open_roles(j, f);
     if (e != ERR_OK)
@@ -479,10 +481,8 @@ join_reload(struct join *j)
 void
 join_start(struct join *j, struct loop *l)
 {
-    if (j->admin) {
-        admin_keys(j->admin, j->conf.auth->keys);
+    if (j->admin)
         admin_start(j->admin, l);
-    }
     watch_start(j->watch, l);
     if (j->admin_api)
         admin_api_start(j->admin_api, l);

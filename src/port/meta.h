@@ -125,6 +125,7 @@ typedef bool meta_account_fn(void *arg, const struct meta_account *a);
  * with what holds then. */
 typedef enum err
 meta_account_change_fn(void *arg, struct meta_account *a, struct fault *f);
+typedef bool meta_setting_fn(void *arg, const char *key, struct slice value);
 typedef bool meta_audit_fn(void *arg, const struct meta_audit *a);
 
 struct meta_ops {
@@ -206,6 +207,12 @@ struct meta_ops {
                             struct fault *f);
     enum err (*setting_put)(struct meta *m, const char *key, struct slice value,
                             struct fault *f);
+    /* Those whose key begins with PREFIX, which is not empty; in order of keys,
+     * MAX at most. */
+    enum err (*setting_list)(struct meta *m, const char *prefix, unsigned max,
+                             meta_setting_fn *fn, void *arg, struct fault *f);
+    /* Removing what is not there succeeds. */
+    enum err (*setting_del)(struct meta *m, const char *key, struct fault *f);
     /* Forgets all files, copies and feed positions. */
     enum err (*reset_files)(struct meta *m, struct fault *f);
     void (*close)(struct meta *m);

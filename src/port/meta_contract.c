@@ -739,6 +739,38 @@ test_elements(void **state)
     m->ops->close(m);
 }
 
+static bool
+see_setting(void *arg, const char *key, struct slice value)
+{
+    char *text = arg;
+
+    (void)sprintf(text + strlen(text), "%s=%.*s ", key, SLICE_ARG(value));
+    return true;
+}
+
+static void
+test_setting_list(void **state)
+{
+    static const char *const key[] = {"jwk:b", "jwk", "jwk:a", "jwk;",
+                                      "jwl",   "jw",  "jwk:"};
+    struct meta *m = fresh();
+    char got[200] = "", more[200] = "";
+    struct fault f = {0};
+    (void)state;
+
+    for (size_t i = 0; i < countof(key); i++)
+        ok(m->ops->setting_put(m, key[i], SLICE("v"), &f), &f);
+    ok(m->ops->setting_list(m, "jwk:", 10, see_setting, got, &f), &f);
+    assert_string_equal(got, "jwk:=v jwk:a=v jwk:b=v ");
+    ok(m->ops->setting_del(m, "jwk:a", &f), &f);
+    ok(m->ops->setting_del(m, "jwk:a", &f), &f);
+    ok(m->ops->setting_list(m, "jwk:", 2, see_setting, more, &f), &f);
+    assert_string_equal(more, "jwk:=v jwk:b=v ");
+    assert_int_equal(m->ops->setting_list(m, "", 2, see_setting, more, &f),
+                     ERR_INVAL);
+    m->ops->close(m);
+}
+
 static void
 test_settings(void **state)
 {
@@ -782,6 +814,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_list_copies),
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_setting_list),
     };
 
     contract = c;

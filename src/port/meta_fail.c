@@ -202,6 +202,25 @@ f_setting_put(struct meta *m, const char *key, struct slice value,
 }
 
 static enum err
+f_setting_list(struct meta *m, const char *prefix, unsigned max,
+               meta_setting_fn *fn, void *arg, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_READ(&w->fail, "setting list", f,
+              w->inner->ops->setting_list(w->inner, prefix, max, fn, arg, f));
+}
+
+static enum err
+f_setting_del(struct meta *m, const char *key, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_CHANGE(&w->fail, "setting del", f,
+                w->inner->ops->setting_del(w->inner, key, f));
+}
+
+static enum err
 f_reset_files(struct meta *m, struct fault *f)
 {
     struct meta_fail *w = self(m);
@@ -243,6 +262,8 @@ meta_fail_init(struct meta_fail *w, struct meta *inner)
         .audit_head = f_audit_head,
         .setting_get = f_setting_get,
         .setting_put = f_setting_put,
+        .setting_list = f_setting_list,
+        .setting_del = f_setting_del,
         .reset_files = f_reset_files,
         .close = f_close,
     };

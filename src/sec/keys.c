@@ -1,7 +1,9 @@
 /* keys.c - see keys.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keys.h"
+#include "base/uuid.h"
 #include "sec/file.h"
 #include "sec/keyplan.h"
+#include "sec/random.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +26,8 @@ struct keys {
     bool adopts;
     bool creates;
     struct buf adopted; /* the issuer's word; under `writer` */
+    struct buf peers;   /* the same of other Admins */
+    char owner[UUID_TEXT];
     unsigned bits;
     struct wall now;        /* as told last; under `writer` */
     uint8_t digest[32];     /* of all that the set was made from */
@@ -238,6 +242,10 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
         else if (e == ERR_NOENT)
             e = ERR_OK;
     }
+    if (e == ERR_OK && k->peers.n)
+        e = EVP_DigestUpdate(md, k->peers.p, k->peers.n) == 1
+                ? keyset_add_peers(ks, buf_slice(&k->peers), f)
+                : fault_set(f, ERR_NOMEM, "digest", "keys");
     if (e == ERR_OK && k->adopted.n) {
         e = EVP_DigestUpdate(md, k->adopted.p, k->adopted.n) == 1
                 ? keyset_add_jwks(ks, buf_slice(&k->adopted), f)
@@ -322,6 +330,39 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f)
     } else {
         buf_release(&k->adopted);
         k->adopted = before;
+    }
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+const char *
+keys_owner(const struct keys *k)
+{
+    return k->owner;
+}
+
+enum err
+keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f)
+{
+    struct buf before;
+    enum err e;
+
+    *changed = false;
+    pthread_mutex_lock(&k->writer);
+    if (slice_eq(buf_slice(&k->peers), text)) {
+        pthread_mutex_unlock(&k->writer);
+        return ERR_OK;
+    }
+    before = k->peers;
+    buf_init(&k->peers, FILE_MAX);
+    e = buf_add_slice(&k->peers, text)
+            ? reload(k, changed, f)
+            : fault_set(f, ERR_NOMEM, "peers", "keys");
+    if (e == ERR_OK) {
+        buf_release(&before);
+    } else {
+        buf_release(&k->peers);
+        k->peers = before;
     }
     pthread_mutex_unlock(&k->writer);
     return e;
@@ -475,6 +516,43 @@ keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f)
     return e;
 }
 
+static enum err
+owner_read(struct keys *k, struct fault *f)
+{
+    char path[PATH_MAX];
+    struct uuid id;
+    struct buf b;
+    enum err e;
+
+    snprintf(path, sizeof(path), "%s/owner", k->dir);
+    buf_init(&b, FILE_MAX);
+    e = sec_file_read(path, false, &b, f);
+    if (e == ERR_OK && !uuid_parse(slice_trim(buf_slice(&b)), &id))
+        e = fault_set(f, ERR_CORRUPT, "no UUID in", path);
+    if (e == ERR_OK)
+        uuid_text(&id, k->owner);
+    buf_release(&b);
+    return e;
+}
+
+static enum err
+owner_settle(struct keys *k, struct fault *f)
+{
+    uint8_t random[16];
+    struct uuid id;
+    char text[UUID_TEXT];
+    enum err e = owner_read(k, f);
+
+    if (e != ERR_NOENT)
+        return e;
+    sec_random(random, sizeof(random));
+    id = uuid_v4(random);
+    e = sec_file_write(k->dir, "owner", slice_str(uuid_text(&id, text)), 0600,
+                       false, f);
+    /* Another process may have been first. */
+    return e == ERR_OK || e == ERR_EXISTS ? owner_read(k, f) : e;
+}
+
 enum err
 keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
 {
@@ -493,6 +571,7 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     k->creates = conf->create;
     k->now = conf->now;
     buf_init(&k->adopted, FILE_MAX);
+    buf_init(&k->peers, FILE_MAX);
     k->set = keyset_new(0);
     if (!k->set) {
         e = fault_set(f, ERR_NOMEM, "open", "keys");
@@ -505,6 +584,8 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
         goto out;
     }
     if (k->dir[0] && conf->create && (e = first_key(k, f)) != ERR_OK)
+        goto out;
+    if (k->dir[0] && conf->create && (e = owner_settle(k, f)) != ERR_OK)
         goto out;
     if ((e = reload(k, &changed, f)) != ERR_OK)
         goto out;
@@ -527,6 +608,7 @@ keys_close(struct keys **k)
         return;
     keyset_unref(&x->set);
     buf_release(&x->adopted);
+    buf_release(&x->peers);
     pthread_mutex_destroy(&x->writer);
     pthread_mutex_destroy(&x->lock);
     free(x);

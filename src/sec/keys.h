@@ -5,6 +5,8 @@
  *   DIR/key-0002.pem     after a rotation; the highest number whose time has
  *                        come signs, the lower ones still verify until they
  *                        are over (keyplan.h) or their file is removed
+ *   DIR/owner            a UUID, by which Admins over one database tell whose
+ *                        keys are whose (keys_peers())
  *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
  *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
  *   keys_adopt()         the same, brought by whoever has asked the issuer
@@ -66,6 +68,13 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
  * over one folder follow each other. For a worker, every few seconds. */
 enum err
 keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f);
+
+/* Who we are; "" when we make no keys. */
+const char *keys_owner(const struct keys *k);
+/* TEXT, a JWKS or empty: the keys of the other Admins, which verify here and
+ * are published beside ours. Blocks as keys_reload(). */
+enum err
+keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
 struct keys_rotation {
     struct wall now;

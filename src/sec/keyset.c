@@ -336,6 +336,40 @@ out:
     return e;
 }
 
+enum err
+keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f)
+{
+    struct json_error ignored = {0};
+    json_t *j = json_read(text, &ignored);
+    const json_t *list = json_object_get(j, "keys");
+    size_t own = ks->n;
+
+    if (!json_is_array(list)) {
+        json_decref(j);
+        return fault_set(f, ERR_INVAL, "peers", "not a JWKS");
+    }
+    for (size_t i = 0; i < json_array_size(list); i++)
+        (void)jwk_add(ks, json_array_get(list, i), NULL);
+    for (size_t i = own; i < ks->n; i++)
+        ks->key[i].is_ours = ks->key[i].is_peer = true;
+    json_decref(j);
+    ERR_clear_error();
+    return ERR_OK;
+}
+
+bool
+keyset_jwk(const struct keyset *ks, size_t i, struct buf *out)
+{
+    struct jwk_text t;
+
+    return jwk_text(ks->key[i].pkey, &t) &&
+           buf_printf(out,
+                      "{\"kty\": \"RSA\", \"use\": \"sig\", "
+                      "\"alg\": \"RS256\", \"kid\": \"%s\", "
+                      "\"n\": \"%s\", \"e\": \"%s\"}",
+                      ks->key[i].kid, t.n, t.e);
+}
+
 bool
 keyset_jwks(const struct keyset *ks, struct buf *out)
 {
@@ -343,14 +377,10 @@ keyset_jwks(const struct keyset *ks, struct buf *out)
 
     buf_add_str(out, "{\"keys\": [");
     for (size_t i = 0; i < ks->n; i++) {
-        struct jwk_text t;
-
-        if (!ks->key[i].is_ours || !jwk_text(ks->key[i].pkey, &t))
+        if (!ks->key[i].is_ours)
             continue;
-        buf_printf(out,
-                   "%s{\"kty\": \"RSA\", \"use\": \"sig\", \"alg\": \"RS256\", "
-                   "\"kid\": \"%s\", \"n\": \"%s\", \"e\": \"%s\"}",
-                   sep, ks->key[i].kid, t.n, t.e);
+        buf_add_str(out, sep);
+        (void)keyset_jwk(ks, i, out);
         sep = ", ";
     }
     return buf_add_str(out, "]}");

@@ -26,6 +26,7 @@ struct key {
      * tokens with any kid or none. */
     bool any_kid;
     bool is_ours; /* published in our JWKS */
+    bool is_peer; /* of another Admin of this installation: published too */
     bool can_sign;
     struct wall signs_from; /* of our own; {0}: always */
     struct wall until;      /* verifies; {0}: no end */
@@ -63,6 +64,12 @@ enum err keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f);
 
 /* Appends {"keys": [...]} with the public halves of our own keys. */
 bool keyset_jwks(const struct keyset *ks, struct buf *out);
+/* The same of key I alone, a JWK. */
+bool keyset_jwk(const struct keyset *ks, size_t i, struct buf *out);
+/* Adds the keys of a JWKS as those of peers, as many as there is room for; what
+ * is there already stays as it is. */
+enum err
+keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f);
 /* Appends our public halves as PEM. */
 bool keyset_pem(const struct keyset *ks, struct buf *out);
 

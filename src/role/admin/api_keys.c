@@ -53,6 +53,8 @@ put_time(struct json_writer *w, const char *key, struct wall t)
 static const char *
 state_of(const struct keyset *ks, size_t i)
 {
+    if (ks->key[i].is_peer)
+        return "peer";
     if ((int)i == ks->signer)
         return "signing";
     return (int)i > ks->signer ? "next" : "old";

@@ -56,6 +56,7 @@ struct admin {
     struct keys *keys;     /* NULL: none */
     struct mono keys_at;   /* to be looked at */
     bool keys_turn;        /* in this work */
+    struct wall shared_at; /* of the work */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };

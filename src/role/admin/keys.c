@@ -1,18 +1,27 @@
 /* keys.c - the keys that sign tokens move on with the tick: one whose time has
  * come signs, one that is over goes (sec/keyplan.h). Both are in the audit log,
  * as what Admin itself has done.
+ *
+ * Two Admins over one database have keys of their own, and need each other's to
+ * verify (D37): the public halves are settings
+ *
+ *     jwk:OWNER:KID    {"seen_at": ms, "jwk": {...}}
+ *
+ * which each writes for its own, and reads of the others. What is its own and
+ * has no key any more it removes; of an Admin that is gone they stay for as
+ * long as a token may live. Private keys are in no database (PRD-233).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/impl.h"
+#include "wire/json.h"
 #include <stdio.h>
+#include <stdlib.h>
 
-#define EVERY dur_s(2)
-
-void
-admin_keys(struct admin *a, struct keys *keys)
-{
-    assert(!a->home);
-    a->keys = keys;
-}
+#define EVERY          dur_s(2)
+#define SHARE_EVERY_MS ((int64_t)10 * 1000)
+#define SEEN_EVERY_MS  ((int64_t)86400 * 1000)
+#define PEER_LIFE_MS   ((KEYS_TOKEN_LIFE_S + KEYS_LEEWAY_S) * 1000)
+#define ROWS_MAX       64
+#define NAME           200
 
 bool
 admin_keys_due(const struct admin *a)
@@ -49,8 +58,118 @@ tell_changes(struct admin *a, struct wall now, const struct keyset *before,
     if (after->signer >= 0 && strcmp(after->key[after->signer].kid, was) != 0)
         tell(a, now, "key.sign", after->key[after->signer].kid);
     for (size_t i = 0; i < before->n; i++)
-        if (before->key[i].is_ours && !has(after, before->key[i].kid))
+        if (before->key[i].is_ours && !before->key[i].is_peer &&
+            !has(after, before->key[i].kid))
             tell(a, now, "key.remove", before->key[i].kid);
+}
+
+/* ---- what others are told, and what they say ---- */
+
+struct share {
+    struct wall now;
+    const struct keyset *ks;
+    const char *owner;
+    bool known[KEYSET_MAX]; /* a row of this key is there, and young */
+    char stale[ROWS_MAX][NAME];
+    unsigned n_stale;
+    struct buf jwks;
+    bool any;
+};
+
+static int
+own_index(const struct share *s, const char *kid)
+{
+    for (size_t i = 0; i < s->ks->n; i++)
+        if (s->ks->key[i].is_ours && !s->ks->key[i].is_peer &&
+            strcmp(s->ks->key[i].kid, kid) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool
+see_row(void *arg, const char *key, struct slice value)
+{
+    struct share *s = arg;
+    struct json_error e = {0};
+    json_t *j = json_read(value, &e);
+    int64_t seen =
+        json_get_int(j, "seen_at", JSON_REQUIRED, 0, INT64_MAX, 0, &e);
+    const json_t *jwk = json_get_obj(j, "jwk", JSON_REQUIRED, &e);
+    const char *rest = key + strlen("jwk:");
+    size_t n = strlen(s->owner);
+    bool own = strncmp(rest, s->owner, n) == 0 && rest[n] == ':';
+    int at = own ? own_index(s, rest + n + 1) : -1;
+    bool stale = own ? at < 0 : e.text[0] || seen + PEER_LIFE_MS < s->now.ms;
+
+    if (stale && strlen(key) < NAME) {
+        (void)snprintf(s->stale[s->n_stale++], NAME, "%s", key);
+    } else if (at >= 0) {
+        s->known[at] = !e.text[0] && seen + SEEN_EVERY_MS > s->now.ms;
+    } else if (!stale) {
+        buf_add_str(&s->jwks, s->any ? ", " : "");
+        s->any = json_out_value(&s->jwks, jwk) || s->any;
+    }
+    json_decref(j);
+    return true;
+}
+
+static void
+put_row(struct admin *a, const struct share *s, size_t i)
+{
+    char key[NAME];
+    struct buf b;
+
+    if ((size_t)snprintf(key, sizeof(key), "jwk:%s:%s", s->owner,
+                         s->ks->key[i].kid) >= sizeof(key))
+        return;
+    buf_init(&b, 8 * KIB);
+    buf_printf(&b, "{\"seen_at\": %lld, \"jwk\": ", (long long)s->now.ms);
+    if (keyset_jwk(s->ks, i, &b) && buf_add_str(&b, "}"))
+        (void)a->meta->ops->setting_put(a->meta, key, buf_slice(&b), NULL);
+    buf_release(&b);
+}
+
+/* What fails is tried again the next time; until then what was heard holds. */
+static void
+share(struct admin *a, struct wall now)
+{
+    struct share *s = calloc(1, sizeof(*s));
+    struct keyset *ks = keys_get(a->keys);
+    bool changed;
+
+    if (s) {
+        s->now = now;
+        s->ks = ks;
+        s->owner = keys_owner(a->keys);
+        buf_init(&s->jwks, 128 * KIB);
+        buf_add_str(&s->jwks, "{\"keys\": [");
+    }
+    if (s && a->meta->ops->setting_list(a->meta, "jwk:", ROWS_MAX, see_row, s,
+                                        NULL) == ERR_OK) {
+        for (size_t i = 0; i < ks->n; i++)
+            if (ks->key[i].is_ours && !ks->key[i].is_peer && !s->known[i])
+                put_row(a, s, i);
+        for (unsigned i = 0; i < s->n_stale; i++)
+            (void)a->meta->ops->setting_del(a->meta, s->stale[i], NULL);
+        if (buf_add_str(&s->jwks, "]}"))
+            (void)keys_peers(a->keys, s->any ? buf_slice(&s->jwks) : SLICE_NULL,
+                             &changed, NULL);
+    }
+    if (s)
+        buf_release(&s->jwks);
+    keyset_unref(&ks);
+    free(s);
+}
+
+void
+admin_keys(struct admin *a, struct keys *keys, struct wall now)
+{
+    assert(!a->home);
+    a->keys = keys;
+    if (!keys || !keys_owner(keys)[0])
+        return;
+    a->shared_at = now;
+    share(a, now);
 }
 
 /* What cannot be read stays as it was; SIGHUP says so in the log. */
@@ -58,7 +177,7 @@ void
 admin_keys_turn(struct admin *a, struct wall now)
 {
     struct keyset *before, *after;
-    bool changed;
+    bool changed = false;
 
     before = keys_get(a->keys);
     if (keys_turn(a->keys, now, &changed, NULL) == ERR_OK && changed) {
@@ -67,6 +186,12 @@ admin_keys_turn(struct admin *a, struct wall now)
         keyset_unref(&after);
     }
     keyset_unref(&before);
+    if (keys_owner(a->keys)[0] &&
+        (changed || now.ms < a->shared_at.ms ||
+         now.ms - a->shared_at.ms >= SHARE_EVERY_MS)) {
+        a->shared_at = now;
+        share(a, now);
+    }
 }
 
 void

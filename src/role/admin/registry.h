@@ -50,9 +50,10 @@ enum err admin_attach(struct admin *a, struct blob *blob,
                       const struct admin_source *source,
                       const struct meta_element *like, struct fault *f);
 
-/* Tokens are signed with KEYS, which move on with the tick (sec/keys.h). NULL:
- * there are none. Before admin_start(). */
-void admin_keys(struct admin *a, struct keys *keys);
+/* Blocks; before admin_start(). Tokens are signed with KEYS, which move on with
+ * the tick, and are known to the other Admins as theirs are here. NULL: there
+ * are none. */
+void admin_keys(struct admin *a, struct keys *keys, struct wall now);
 /* Begins and ends the tick on L. Both on L's thread; DONE is called on L when
  * nothing is under way. */
 void admin_start(struct admin *a, struct loop *l);
