@@ -4,14 +4,17 @@
  * repeated as it is (D27).
  *
  * Up to 64 KiB are received into memory of just that size, more into blocks, of
- * which there are up to 32. Only the first is waited for: whoever holds some
- * and finds no more gives them back, so that two puts cannot wait for each
- * other. SPDX-License-Identifier: Apache-2.0 */
+ * which there are up to 32. Only the first is waited for as long as it takes:
+ * whoever holds some and finds no more gives them back after a moment, so that
+ * two puts cannot wait for each other. SPDX-License-Identifier: Apache-2.0 */
 #include "hash/hash.h"
 #include "role/storage/blobs_impl.h"
 #include <stdlib.h>
 
 #define SMALL_MAX ((uint64_t)64 * 1024)
+
+#define BLOCK_RETRY    dur_ms(2)
+#define BLOCK_PATIENCE dur_ms(500)
 
 struct put {
     struct call *call;
@@ -27,6 +30,8 @@ struct put {
     uint8_t *small;
     struct block *block[BLOB_PUT_BLOCKS];
     unsigned n_blocks;
+    struct timer timer; /* for the next block, */
+    struct mono until;  /* and not for longer */
     struct block_wait wait;
     struct file_attr attr;
     struct blob_put req;
@@ -131,6 +136,7 @@ small_read(struct exchange *x, int64_t n)
 }
 
 static void next_block(struct put *q);
+static void block_later(struct put *q);
 
 static void
 block_read(struct exchange *x, int64_t n)
@@ -164,11 +170,35 @@ next_block(struct put *q)
     struct block *k = loop_block_get(q->loop);
 
     if (k == NULL) {
-        put_refuse(q, ERR_AGAIN, NULL);
+        block_later(q);
         return;
     }
+    q->until = (struct mono){0};
     q->block[q->n_blocks++] = k;
     read_block(q);
+}
+
+static void
+block_again(struct loop *l, struct timer *t)
+{
+    (void)l;
+    next_block(container_of(t, struct put, timer));
+}
+
+/* Others wait for their first block, or the budget is used up. The former is
+ * over in a moment; in the latter those that hold some must not wait for more
+ * for ever, or they would wait for each other. */
+static void
+block_later(struct put *q)
+{
+    struct loop *l = q->loop;
+
+    if (q->until.ns == 0)
+        q->until = mono_add(l->now, BLOCK_PATIENCE);
+    q->timer.fire = block_again;
+    if (mono_reached(l->now, q->until) ||
+        !loop_timer(l, &q->timer, mono_add(l->now, BLOCK_RETRY)))
+        put_refuse(q, ERR_AGAIN, NULL);
 }
 
 static void
