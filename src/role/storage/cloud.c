@@ -418,7 +418,8 @@ cloud_new(const struct element_conf *conf, const struct cloud_conf *cc)
     pthread_mutex_init(&c->mu, NULL);
     list_init(&c->order);
     list_init(&c->ready);
-    cloud_memory_init(&c->memory, cc->memory ? cc->memory : MEMORY_DEFAULT);
+    cloud_memory_init(&c->memory, cc->memory ? cc->memory : MEMORY_DEFAULT,
+                      c->cc.part_size);
     c->sb = calloc(1, sizeof(*c->sb));
     c->debt = calloc(CLOUD_DEBTS_MAX, sizeof(*c->debt));
     c->unsettled = calloc(UNSETTLED_MAX, sizeof(*c->unsettled));

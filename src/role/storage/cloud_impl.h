@@ -36,11 +36,17 @@
 struct cloud;
 struct cloud_item;
 
-/* Parts in memory. */
+/* Parts in memory. Buffers of the ordinary size are used again, since a heap
+ * that gets and gives 8 MiB all the time ends up half as large again. */
+#define CLOUD_KEPT_MAX 8
+
 struct cloud_memory {
     pthread_mutex_t mu;
     uint64_t budget, used;
     struct list waiting; /* struct cloud_want */
+    uint64_t size;       /* of those that are kept */
+    void *kept[CLOUD_KEPT_MAX];
+    unsigned n_kept;
 };
 
 struct cloud_want {
@@ -51,8 +57,15 @@ struct cloud_want {
     bool asked;       /* queued, or TASK is on its way */
 };
 
-void cloud_memory_init(struct cloud_memory *m, uint64_t budget);
+/* SIZE: of the parts that are kept for the next. */
+void cloud_memory_init(struct cloud_memory *m, uint64_t budget, uint64_t size);
 void cloud_memory_release(struct cloud_memory *m);
+/* A buffer of SIZE, which has been granted; NULL: no memory. */
+void *cloud_memory_take(struct cloud_memory *m, uint64_t size);
+/* And back; NULL is nothing. The grant is given back on its own. */
+void cloud_memory_drop(struct cloud_memory *m, void *p, uint64_t size);
+/* Frees what is kept while nobody uploads. */
+void cloud_memory_trim(struct cloud_memory *m);
 /* True: granted. Else W->task runs when it is. */
 bool cloud_memory_ask(struct cloud_memory *m, struct cloud_want *w);
 void cloud_memory_give(struct cloud_memory *m, uint64_t size);

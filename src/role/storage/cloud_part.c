@@ -1,6 +1,7 @@
 /* cloud_part.c - how large parts are, and the budget of their memory.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/cloud_impl.h"
+#include <stdlib.h>
 
 #define PARTS_OF_A_SIZE 1000
 
@@ -21,17 +22,64 @@ cloud_part_size(uint64_t least, uint64_t size, unsigned number)
 }
 
 void
-cloud_memory_init(struct cloud_memory *m, uint64_t budget)
+cloud_memory_init(struct cloud_memory *m, uint64_t budget, uint64_t size)
 {
-    *m = (struct cloud_memory){.budget = budget};
+    *m = (struct cloud_memory){.budget = budget, .size = size};
     pthread_mutex_init(&m->mu, NULL);
     list_init(&m->waiting);
+}
+
+/* Larger ones take the place of those that are kept. */
+void *
+cloud_memory_take(struct cloud_memory *m, uint64_t size)
+{
+    void *p = NULL, *gone[CLOUD_KEPT_MAX];
+    unsigned n = 0;
+
+    pthread_mutex_lock(&m->mu);
+    if (size == m->size && m->n_kept)
+        p = m->kept[--m->n_kept];
+    while (size > m->size && m->n_kept)
+        gone[n++] = m->kept[--m->n_kept];
+    pthread_mutex_unlock(&m->mu);
+    while (n)
+        free(gone[--n]);
+    return p ? p : malloc((size_t)size);
+}
+
+/* What is kept and what is used stay within the budget together. */
+void
+cloud_memory_drop(struct cloud_memory *m, void *p, uint64_t size)
+{
+    pthread_mutex_lock(&m->mu);
+    if (p && size == m->size && m->n_kept < CLOUD_KEPT_MAX &&
+        m->used + m->n_kept * size <= m->budget) {
+        m->kept[m->n_kept++] = p;
+        p = NULL;
+    }
+    pthread_mutex_unlock(&m->mu);
+    free(p);
+}
+
+void
+cloud_memory_trim(struct cloud_memory *m)
+{
+    void *gone[CLOUD_KEPT_MAX];
+    unsigned n = 0;
+
+    pthread_mutex_lock(&m->mu);
+    while (m->used == 0 && m->n_kept)
+        gone[n++] = m->kept[--m->n_kept];
+    pthread_mutex_unlock(&m->mu);
+    while (n)
+        free(gone[--n]);
 }
 
 void
 cloud_memory_release(struct cloud_memory *m)
 {
     assert(m->used == 0 && list_empty(&m->waiting));
+    cloud_memory_trim(m);
     pthread_mutex_destroy(&m->mu);
 }
 

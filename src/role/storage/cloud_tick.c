@@ -81,6 +81,7 @@ tick_work(struct work *w)
     struct cloud *c = p->cloud;
 
     p->n_due = 0;
+    cloud_memory_trim(&c->memory);
     if (atomic_load(&c->fenced))
         return;
     if (p->see_owner || atomic_load(&c->away))

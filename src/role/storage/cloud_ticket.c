@@ -112,7 +112,7 @@ is_superseded(struct blob_ticket *t)
 static void
 part_free(struct blob_ticket *t, struct cloud_part *p)
 {
-    free(p->p);
+    cloud_memory_drop(&t->cloud->memory, p->p, p->cap);
     cloud_memory_give(&t->cloud->memory, p->cap);
     free(p);
 }
@@ -181,7 +181,7 @@ granted(struct loop *l, struct task *task)
     } else {
         t->filling = calloc(1, sizeof(*t->filling));
         if (t->filling)
-            t->filling->p = malloc((size_t)t->want.size);
+            t->filling->p = cloud_memory_take(&t->cloud->memory, t->want.size);
         if (!t->filling || !t->filling->p) {
             t->err = fault_set(&t->fault, ERR_NOMEM, "append", "part");
             free(t->filling);
