@@ -666,8 +666,8 @@ check_fates(const enum fate fate[FILES], const char *when, uint64_t n)
 }
 
 /* One call fails, before it is carried out or after; and then all do until the
- * process is killed. Every third call, each time others; EVERY_FAULT=1 is all of
- * them. */
+ * process is killed. Every third call, each time others; EVERY_FAULT=1 is all
+ * of them. */
 static void
 fail_each(bool after, bool on, unsigned forget)
 {
