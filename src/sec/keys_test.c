@@ -308,6 +308,57 @@ test_rotate_torn(void **state)
     assert_int_equal(signer_of(f->k, kid), 1); /* the set of before stays */
 }
 
+/* Keys of another Admin: published and verifying, never signing; and what is no
+ * key, or a private one, does no harm. */
+static void
+test_peers(void **state)
+{
+    static const char *const bad[] = {"", "{\"keys\": []}",
+                                      "{\"keys\": [7, {}]}"};
+    struct fixture *f = *state, other = {.conf = f->conf};
+    char kid[CLAIM_TEXT], mine[CLAIM_TEXT], dir[160];
+    struct keyset *ks;
+    struct buf jwks;
+    bool changed;
+
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    (void)signer_of(f->k, mine);
+    assert_string_not_equal(keys_owner(f->k), "");
+    snprintf(dir, sizeof(dir), "%s-other", f->conf.dir);
+    other.conf.dir = dir;
+    assert_int_equal(keys_open(&other.k, &other.conf, NULL), ERR_OK);
+    assert_string_not_equal(keys_owner(f->k), keys_owner(other.k));
+    (void)signer_of(other.k, kid);
+    buf_init(&jwks, 64 * KIB);
+    ks = keys_get(other.k);
+    assert_true(keyset_jwks(ks, &jwks));
+    keyset_unref(&ks);
+    keys_close(&other.k);
+
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(keys_peers(f->k, buf_slice(&jwks), &changed, NULL),
+                         ERR_OK);
+        assert_int_equal(changed, round == 0);
+    }
+    expect_kid(f->k, kid, true);
+    assert_int_equal(signer_of(f->k, kid), 2);
+    assert_string_equal(kid, mine);
+    ks = keys_get(f->k);
+    assert_true(ks->key[1].is_peer && ks->key[1].is_ours);
+    assert_false(ks->key[0].is_peer || ks->key[1].can_sign);
+    keyset_unref(&ks);
+
+    for (size_t i = 0; i < countof(bad); i++) {
+        assert_int_equal(keys_peers(f->k, slice_str(bad[i]), &changed, NULL),
+                         ERR_OK);
+        assert_int_equal(signer_of(f->k, kid), 1);
+    }
+    assert_int_equal(keys_peers(f->k, SLICE("junk"), &changed, NULL),
+                     ERR_INVAL);
+    assert_int_equal(signer_of(f->k, kid), 1);
+    buf_release(&jwks);
+}
+
 /* ING-188: what changes takes effect, what cannot be read does not. */
 static void
 test_reload(void **state)
@@ -544,6 +595,7 @@ main(void)
         T(test_rotate),
         T(test_rotate_in_time),
         T(test_rotate_torn),
+        T(test_peers),
         T(test_reload),
         cmocka_unit_test(test_jwks),
         cmocka_unit_test(test_pem_refusals),
