@@ -4,9 +4,15 @@
 #include "cli/migrate.h"
 #include "cli/redis_cleanup.h"
 #include "cli/serve.h"
+#include "cli/sim.h"
 #include "cli/storage.h"
 
 const struct cli_command *const cli_tables[] = {
-    server_commands, storage_commands, migrate_commands,
-    redis_commands,  client_commands,  NULL,
+    server_commands,
+    storage_commands,
+    migrate_commands,
+    redis_commands,
+    sim_commands,
+    client_commands,
+    NULL,
 };

@@ -1,0 +1,209 @@
+/* impl.h - between the files of sim.h only.
+ *
+ *   sim.c       the queue, the run
+ *   gateway.c   a gateway: its loop, its clocks, its monitor
+ *   store.c     port/coord over a network, to a store that may be another one
+ *   copy.c      the store as a replica has it
+ *   element.c   port/fetch over a network, to elements
+ *   admin.c     the list: asked for, and written to the store
+ *   faults.c    what goes wrong, and when
+ *   check.c     what must hold
+ *
+ * There is one queue of events; what is in it is all that will ever happen. A
+ * gateway's loop is one of them, at the time of its first timer.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_IMPL_H
+#define SIM_IMPL_H
+
+#include "base/prng.h"
+#include "port/coord_store.h"
+#include "port/loop_mem.h"
+#include "role/ingest/monitor.h"
+#include "sim/sim.h"
+
+#define SIM_WALL ((int64_t)1760000000000) /* at the start, in ms */
+
+struct sim;
+
+struct sim_event {
+    struct heap_item item;
+    void (*run)(struct sim *s, struct sim_event *e);
+};
+
+enum sim_state {
+    SIM_DOWN,
+    SIM_UP,
+    SIM_ENDING, /* stops in order */
+    SIM_GHOST,  /* was killed: nothing of it gets out any more */
+};
+
+struct sim_link {
+    unsigned lose_to, lose_from; /* percent */
+    bool slow;
+    struct mono last_to, last_from; /* messages of a connection keep order */
+};
+
+struct sim_gateway {
+    struct sim *s;
+    unsigned n;
+    struct sim_event wake;
+    struct sim_event start;
+    struct loop_mem lm;
+    struct loop *loops[1];
+    struct coord coord;
+    struct fetch fetch;
+    struct monitor_admin admin;
+    struct monitor *m;
+    enum sim_state state;
+    bool ended; /* its monitor is done */
+    unsigned life;
+    char name[32];
+    struct list subs; /* struct sim_sub */
+    struct mono paused_until;
+    int64_t boot_off; /* of its monotonic clock, ns */
+    int64_t wall_off; /* ms */
+    struct sim_link store;
+    unsigned far; /* percent of the elements that it does not reach */
+    bool leads;
+    struct mono thawed; /* its clocks stood still until then */
+    struct mono judge_at;
+    int64_t judged; /* when the view was made */
+};
+
+struct sim_element {
+    char id[24];
+    unsigned moved; /* where it is */
+    int mode, priority;
+    uint64_t total, used;
+    bool listed, dead, silent;
+    /* Since when it may not be chosen, for this reason; MONO_NEVER: it may. */
+    struct mono full, sick, removed;
+    /* What Admin has been told. */
+    uint64_t known_used;
+    bool known;
+    unsigned seen; /* by check.c */
+};
+
+enum sim_place { /* of the store */
+                 SIM_SERVES,
+                 SIM_REFUSES,
+                 SIM_SILENT,
+};
+
+struct sim {
+    struct sim_conf conf;
+    struct sim_report *out;
+    struct prng random;
+    struct mono now;
+    struct heap queue;
+    struct sim_gateway *g;
+    struct sim_element *e;
+    /* the store */
+    struct coord_store store, replica;
+    bool has_replica;
+    bool copy_at_take; /* the replica is what there is before the next epoch */
+    enum sim_place place;
+    uint64_t store_life;
+    int64_t store_wall_off;
+    uint64_t top_epoch; /* that was seen in an accepted write */
+    char top_owner[32];
+    struct list ops;            /* to be used again */
+    struct sim_event *failover; /* waits for an epoch that will be lost */
+    /* Admin */
+    uint64_t version, written;
+    uint64_t written_life;
+    struct sim_event publish;
+    struct buf list;
+    /* faults */
+    struct sim_event next_fault, next_change;
+    bool ending; /* no new ones */
+    bool stopping;
+    unsigned active;
+    struct mono calm; /* since when none is active; MONO_NEVER: one is */
+    struct list fault_list;
+    /* checks */
+    struct select_verdict *verdict;
+    struct mono leaderless; /* since; MONO_NEVER: there is a leader */
+    unsigned leaders;
+    struct mono left; /* a leader has left, when all was well, in this way */
+    bool left_killed;
+};
+
+/* ---- sim.c ---- */
+
+void sim_at(struct sim *s, struct sim_event *e, struct mono at);
+void sim_bad(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void sim_tell(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool sim_chance(struct sim *s, unsigned percent);
+int64_t sim_between(struct sim *s, int64_t least, int64_t most);
+struct dur sim_between_ms(struct sim *s, int64_t least, int64_t most);
+/* How long a message takes; SLOW: perhaps longer than anybody waits. */
+struct dur sim_latency(struct sim *s, bool slow);
+
+/* ---- gateway.c ---- */
+
+bool sim_gateway_open(struct sim *s, unsigned i);
+void sim_gateway_close(struct sim_gateway *g);
+void sim_gateway_start(struct sim_gateway *g);
+/* In order, or killed; it is SIM_DOWN some time later. */
+void sim_gateway_stop(struct sim_gateway *g, bool kill);
+void sim_gateway_pause(struct sim_gateway *g, struct dur d, bool clocks);
+/* Its loop is given the time; false: it stands still until g->paused_until. */
+bool sim_gateway_enter(struct sim_gateway *g);
+/* All that can be done now is done. After sim_gateway_enter(). */
+void sim_gateway_leave(struct sim_gateway *g);
+struct mono sim_gateway_local(const struct sim_gateway *g);
+
+/* ---- store.c ---- */
+
+void sim_store_open_gateway(struct sim_gateway *g);
+/* What was announced meanwhile may be lost. */
+void sim_store_gap(struct sim_gateway *g);
+/* An operation of Admin's, at once; r->out as it wishes. */
+enum err sim_store_do(struct sim *s, struct coord_request *r);
+void sim_store_announce(struct sim *s, const char *channel, struct slice text);
+void sim_store_release(struct sim *s);
+
+/* ---- copy.c ---- */
+
+/* FROM, at NOW, into TO, which is made. */
+bool sim_store_copy(struct coord_store *to, const struct coord_store *from,
+                    struct mono now);
+bool sim_store_empty(struct coord_store *to);
+
+/* ---- element.c ---- */
+
+void sim_element_open_gateway(struct sim_gateway *g);
+bool sim_elements_open(struct sim *s);
+bool sim_element_full(const struct sim_element *e);
+/* The reasons above, after something has changed. */
+void sim_element_changed(struct sim *s, struct sim_element *e);
+void sim_element_url(const struct sim_element *e, char *out, size_t n);
+struct sim_element *sim_element_find(struct sim *s, const char *id);
+
+/* ---- admin.c ---- */
+
+void sim_admin_open_gateway(struct sim_gateway *g);
+void sim_admin_changed(struct sim *s); /* the list has */
+void sim_admin_begin(struct sim *s);
+
+/* ---- faults.c ---- */
+
+void sim_faults_begin(struct sim *s);
+/* No new ones; all that is wrong is right again, in a moment. */
+void sim_faults_end(struct sim *s);
+void sim_faults_release(struct sim *s);
+
+/* ---- check.c ---- */
+
+/* An accepted write of G's under EPOCH. */
+void sim_check_write(struct sim *s, const struct sim_gateway *g, uint64_t epoch,
+                     const char *owner);
+void sim_check_gateway(struct sim_gateway *g);
+void sim_check_leads(struct sim_gateway *g, bool leads);
+/* G, who leads, is about to leave. */
+void sim_check_leaves(struct sim_gateway *g, bool kill);
+void sim_check_calm(struct sim *s);
+void sim_check_end(struct sim *s);
+
+#endif

@@ -1,0 +1,151 @@
+/* sim_test.c - what the simulator says of the gateways as they are, and that it
+ * would say something else of gateways that lack a safeguard. Longer runs:
+ * tools/suite sim. SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const struct sim_conf small = {
+    .length = {INT64_C(3600) * 1000000000},
+    .quiet = {INT64_C(720) * 1000000000},
+    .ingesters = 4,
+    .elements = 8,
+    .faults = SIM_ALL,
+};
+
+static struct sim_report
+run(struct sim_conf c, uint64_t seed)
+{
+    struct sim_report r;
+
+    c.seed = seed;
+    assert_int_equal(sim_run(&c, &r), ERR_OK);
+    return r;
+}
+
+/* All safeguards, all faults. The numbers keep the runs from being empty. */
+static void
+test_seeds(void **state)
+{
+    uint64_t faults = 0, epochs = 0, refused = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 15; seed++) {
+        struct sim_report r = run(small, seed);
+
+        if (r.bad[0])
+            fail_msg("%s\nartstore sim --seed %llu --hours 1 --ingesters 4 "
+                     "--elements 8",
+                     r.bad, (unsigned long long)seed);
+        faults += r.faults;
+        epochs += r.epochs;
+        refused += r.refused;
+    }
+    assert_true(faults > 15 * 20);
+    assert_true(epochs > 15 * 3);
+    assert_true(refused > 0);
+}
+
+/* Each safeguard is missed when it is not there, and by the check that is there
+ * for it. */
+static void
+test_without(void **state)
+{
+    static const struct {
+        enum sim_break without;
+        const char *says;
+    } row[] = {
+        {SIM_NO_FENCE, "writer:"},   /* D09: stale writes are refused */
+        {SIM_NO_SIT_OUT, "writer:"}, /* D32: epochs after a failover */
+        {SIM_NO_READ, "choice:"},    /* CAP-056: views are made anew */
+        {SIM_NO_LIST, "e"},          /* REL: lists reach everybody */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        struct sim_conf c = small;
+        struct sim_report r = {0};
+
+        c.breaks = row[i].without;
+        if (c.breaks == SIM_NO_SIT_OUT)
+            c.faults = SIM_FAILOVER; /* rare among others */
+        for (uint64_t seed = 1; seed <= 40 && !r.bad[0]; seed++)
+            r = run(c, seed);
+        if (strstr(r.bad, row[i].says) == NULL)
+            fail_msg("without %s nothing was found, but \"%s\"",
+                     sim_break_name((unsigned)i), r.bad);
+    }
+}
+
+/* One seed, one run; another seed, another run. */
+static void
+test_same(void **state)
+{
+    struct sim_report a = run(small, 7), b = run(small, 7), c = run(small, 8);
+
+    (void)state;
+    assert_true(a.hash == b.hash);
+    assert_true(a.events == b.events && a.polls == b.polls);
+    assert_true(a.judged == b.judged && a.writes == b.writes);
+    assert_true(a.hash != c.hash);
+}
+
+/* CAP-006: four gateways poll as often as one; 100 elements for 2 h, every
+ * 30 s: 24,000. (A day: 288,000, in tools/suite sim.) */
+static void
+test_polls(void **state)
+{
+    struct sim_conf c = small;
+    struct sim_report r;
+
+    (void)state;
+    c.elements = 100;
+    c.length.ns *= 2;
+    c.quiet.ns = 0;
+    c.faults = 0;
+    c.refresh.ns = INT64_C(60) * 1000000000;
+    r = run(c, 1);
+    assert_string_equal(r.bad, "");
+    assert_in_range(r.polls, 24000 - 240, 24000 + 240);
+    assert_int_equal(r.epochs, 1);
+    assert_int_equal(r.refused, 0);
+}
+
+/* D42: a leader that dies is followed within 33 s, one that leaves within 1 s;
+ * sim_run() says so when it is otherwise, and here both have happened. */
+static void
+test_follow(void **state)
+{
+    struct sim_conf c = small;
+    int64_t crash = 0, release = 0;
+
+    (void)state;
+    c.faults = SIM_KILL;
+    c.length.ns *= 4;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_report r = run(c, seed);
+
+        assert_string_equal(r.bad, "");
+        crash = r.crash.ns > crash ? r.crash.ns : crash;
+        release = r.release.ns > release ? r.release.ns : release;
+    }
+    assert_in_range(crash, INT64_C(1000000000), INT64_C(33000000000));
+    assert_in_range(release, 1, INT64_C(1000000000));
+}
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seeds),  cmocka_unit_test(test_without),
+        cmocka_unit_test(test_same),   cmocka_unit_test(test_polls),
+        cmocka_unit_test(test_follow),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
