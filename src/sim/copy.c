@@ -12,6 +12,16 @@ sim_store_empty(struct coord_store *to)
     return coord_store_init(to, ITEMS_MAX, 7);
 }
 
+/* As a string: an entry's ends where its memory does. */
+static const char *
+key_of(const struct coord_entry *e, char out[COORD_KEY_MAX + 1])
+{
+    bool fits = slice_copy(slice_of(e->key, e->key_n), out, COORD_KEY_MAX + 1);
+
+    assert(fits);
+    return out;
+}
+
 static struct dur
 life(const struct coord_entry *e, struct mono now)
 {
@@ -31,8 +41,9 @@ static void
 copy_lease(struct coord_store *to, const struct coord_entry *e, struct mono now)
 {
     struct dur left = mono_sub(e->until, now);
+    char key[COORD_KEY_MAX + 1];
     struct coord_request r = {.op = COORD_LEASE_TAKE,
-                              .key = e->key,
+                              .key = key_of(e, key),
                               .owner = e->owner ? e->owner : "nobody",
                               .floor = e->epoch,
                               .ttl = left.ns > 0 ? left : dur_ms(1)};
@@ -49,8 +60,8 @@ copy_members(struct coord_store *to, const struct coord_entry *e,
         struct coord_pair pair = {slice_of(m->bytes, m->name_n),
                                   slice_of(m->bytes + m->name_n, m->value_n),
                                   m->score};
-        char name[COORD_KEY_MAX + 1];
-        struct coord_request r = {.key = e->key, .ttl = life(e, now)};
+        char name[COORD_KEY_MAX + 1], key[COORD_KEY_MAX + 1];
+        struct coord_request r = {.key = key_of(e, key), .ttl = life(e, now)};
 
         if (e->kind == COORD_IS_HASH) {
             r.op = COORD_HASH_PUT;
