@@ -102,9 +102,10 @@ judge(const struct select_request *q, const struct select_element *e, size_t i,
 
     if (v.reason != SELECT_WAITS)
         return v;
-    if (v.have < v.need) {
+    if (v.have < v.need && !q->doubt) {
         v.reason = SELECT_NO_SPACE;
-    } else if (e->inodes_total && e->inodes_available < SELECT_INODES) {
+    } else if (e->inodes_total && e->inodes_available < SELECT_INODES &&
+               !q->doubt) {
         v.reason = SELECT_NO_INODES;
         v.need = SELECT_INODES;
         v.have = e->inodes_available;
@@ -216,6 +217,26 @@ select_pick(const struct select_request *q, const struct select_element *e,
         r.chosen = (int)open[q->turn % n_open];
         if (verdict)
             verdict[r.chosen].reason = SELECT_CHOSEN;
+    }
+    return r;
+}
+
+struct select_result
+select_doubted(const struct select_request *q, const struct select_element *e,
+               size_t n)
+{
+    struct select_request all = *q;
+    struct select_result r = {.chosen = -1, .kind = SELECT_ROOM};
+    uint64_t need = needed(q), most = 0;
+
+    all.doubt = true;
+    for (size_t i = 0; i < n; i++) {
+        struct select_verdict v = judge(&all, &e[i], i, need);
+
+        if (v.reason != SELECT_WAITS || (r.chosen >= 0 && v.have <= most))
+            continue;
+        most = v.have;
+        r = (struct select_result){(int)i, SELECT_YES};
     }
     return r;
 }

@@ -135,6 +135,7 @@ struct select_request {
     const struct breaker_conf *breakers; /* with live */
     const struct select_out *out;
     unsigned n_out;
+    bool doubt; /* take no numbers for granted: select_doubted() */
 };
 
 struct select_verdict {
@@ -164,6 +165,13 @@ void select_order(const struct select_element *e, size_t n,
 struct select_result
 select_pick(const struct select_request *q, const struct select_element *e,
             const uint32_t *order, size_t n, struct select_verdict *verdict);
+
+/* For when select_pick() says that nobody has room: what was polled is seconds
+ * old, and the element's ledger is the account (D28). The element that would do
+ * but for its numbers, with the largest of them; or ROOM: there is none, or
+ * each has refused itself. */
+struct select_result select_doubted(const struct select_request *q,
+                                    const struct select_element *e, size_t n);
 
 /* Both for N elements, SELECT_MAX at most. */
 struct select_result

@@ -183,6 +183,35 @@ test_order(void **state)
     expect(&q, e, 5, "none", "a sum beyond 64 bits does not wrap");
 }
 
+/* D28: numbers are seconds old, so nobody is refused by them alone; but by the
+ * element's own word, and by all that is no number. */
+static void
+test_doubted(void **state)
+{
+    struct select_element e[] = {
+        element("se-01", SELECT_EDIT, 1), element("se-02", SELECT_EDIT, 2),
+        element("se-03", SELECT_EDIT, 3), element("se-04", SELECT_EDIT, 4),
+        element("se-05", SELECT_RW, 5),
+    };
+    struct select_request q = temporary;
+    (void)state;
+
+    q.size = 10 * GB;
+    for (int i = 0; i < 5; i++)
+        e[i].available = (uint64_t)i;
+    e[3].unreachable = true;
+    expect(&q, e, 5, "none", "by the numbers");
+    assert_int_equal(select_doubted(&q, e, 5).chosen, 2); /* has most */
+    e[2].excluded = SELECT_REFUSED;
+    assert_int_equal(select_doubted(&q, e, 5).chosen, 1);
+    e[1].inodes_total = 100;
+    assert_int_equal(select_doubted(&q, e, 5).chosen, 1);
+    e[1].excluded = SELECT_FAILED;
+    e[0].status = SELECT_FULL;
+    assert_int_equal(select_doubted(&q, e, 5).chosen, -1);
+    assert_int_equal(select_doubted(&q, e, 5).kind, SELECT_ROOM);
+}
+
 /* D08: a near element wins over a better priority. */
 static void
 test_datacenter(void **state)
@@ -307,8 +336,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reasons),    cmocka_unit_test(test_order),
-        cmocka_unit_test(test_datacenter), cmocka_unit_test(test_fill_width),
-        cmocka_unit_test(test_kind),       cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_doubted),    cmocka_unit_test(test_datacenter),
+        cmocka_unit_test(test_fill_width), cmocka_unit_test(test_kind),
+        cmocka_unit_test(test_explain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

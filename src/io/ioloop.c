@@ -176,18 +176,21 @@ blocks_arrived(struct loop *loop, struct task *t)
 
         w->ready(loop, w, k);
     }
-    if (!list_empty(&l->waiting_blocks) && !l->hungry) {
+    l->starved = !list_empty(&l->waiting_blocks);
+    if (l->starved && !l->hungry) {
         l->hungry = true;
         blocks_hungry(l->blocks, loop, &l->hungry_task);
     }
 }
 
+/* Nobody passes those who wait because there was nothing. Others only wait for
+ * the next turn: what is there is enough for them. */
 static struct block *
 op_block_get(struct loop *loop)
 {
     struct ioloop *l = ioloop_of(loop);
 
-    return list_empty(&l->waiting_blocks) ? blocks_get(l->blocks) : NULL;
+    return l->starved ? NULL : blocks_get(l->blocks);
 }
 
 static void
@@ -203,6 +206,7 @@ op_block_wait(struct loop *loop, struct block_wait *w)
 
     atomic_fetch_add_explicit(&l->stat.block_waits, 1, memory_order_relaxed);
     list_push(&l->waiting_blocks, &w->item);
+    l->starved |= blocks_used(l->blocks) >= blocks_total(l->blocks);
     if (!l->hungry) {
         l->hungry = true;
         blocks_hungry(l->blocks, loop, &l->hungry_task);
@@ -212,9 +216,11 @@ op_block_wait(struct loop *loop, struct block_wait *w)
 static void
 op_block_cancel(struct loop *loop, struct block_wait *w)
 {
-    (void)loop;
+    struct ioloop *l = ioloop_of(loop);
+
     if (w->item.next)
         list_remove(&w->item);
+    l->starved &= !list_empty(&l->waiting_blocks);
 }
 
 /* ---- files and hooks ---- */

@@ -91,7 +91,8 @@ struct ioloop {
     struct work *finished, **finished_tail;
     struct task *own, **own_tail; /* posted by this thread to itself */
     bool stopping;
-    bool hungry; /* registered with the pool of blocks */
+    bool hungry;  /* registered with the pool of blocks */
+    bool starved; /* somebody waits because there was no block */
     struct task hungry_task;
     struct task stop_task;
     unsigned events;    /* of the last wait */

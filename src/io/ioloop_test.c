@@ -433,11 +433,17 @@ test_blocks(void **state)
     struct block *b[8];
 
     served = 0;
-    for (int i = 0; i < 8; i++) {
+    w[0].wait.ready = waiter_ready;
+    loop_block_wait(l, &w[0].wait); /* for the next turn only */
+    for (int i = 0; i < 7; i++) {
         b[i] = loop_block_get(l);
         assert_non_null(b[i]);
         memset(b[i]->data, i, BLOCK_SIZE);
     }
+    turn_until(t->l, &served, 1);
+    b[7] = w[0].got;
+    w[0] = (struct waiter){0};
+    served = 0;
     assert_null(loop_block_get(l));
     for (int i = 0; i < 4; i++) {
         w[i].wait.ready = waiter_ready;

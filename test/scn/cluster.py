@@ -59,9 +59,9 @@ class Cluster:
     def head(self):
         return {"Authorization": "Bearer " + self.admin.token()}
 
-    def start_element(self, ident, mode="edit", **env):
+    def start_element(self, ident, mode="edit", disk=None, **env):
         """Made and started, but not registered."""
-        disk = os.path.join(self.sub(ident), "disk")
+        disk = disk or os.path.join(self.sub(ident), "disk")
         if not os.path.exists(disk):
             store.run(store.BIN, "storage", "init", "--alone", "--path", disk,
                       "--id", ident, "--mode", mode)

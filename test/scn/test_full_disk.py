@@ -115,7 +115,7 @@ def test_last_byte(small):
             there[r.json()["file_id"]] = sha256(data)
             break
         assert r.status_code == 507
-        assert time.monotonic() < end, "room does not come back"
+        assert time.monotonic() < end, "room does not come back: " + r.text
         time.sleep(0.5)
     s.stop()
     s.start()

@@ -78,6 +78,14 @@ ingest_rig_close(struct ingest_rig *r)
         loop_mem_release(&r->loop[i]);
 }
 
+static bool
+is_due(const struct loop_mem *l, struct dur within)
+{
+    const struct heap_item *it = heap_first(&l->timers);
+
+    return it && mono_reached(mono_add(l->loop.now, within), it->at);
+}
+
 void
 ingest_rig_settle(struct ingest_rig *r)
 {
@@ -88,9 +96,10 @@ ingest_rig_settle(struct ingest_rig *r)
         for (unsigned i = 0; i < RIG_LOOPS; i++) {
             while (loop_mem_turn(&r->loop[i]))
                 did = true;
-            /* A piece may wait for company in the lanes, 1 ms at most. */
-            if (heap_first(&r->loop[i].timers)) {
-                loop_mem_advance(&r->loop[i], dur_ms(1));
+            /* A piece may wait for company in the lanes, 1 ms at most; other
+             * timers are for later. */
+            if (is_due(&r->loop[i], LANES_WAIT)) {
+                loop_mem_advance(&r->loop[i], LANES_WAIT);
                 did = true;
             }
         }

@@ -7,12 +7,17 @@ struct cache {
     struct map map;
     struct list lru; /* oldest first */
     size_t n, max;
+    struct loop *loop;
+    struct timer sweep; /* set while there are entries */
+    bool sweeping;
     struct metrics *metrics; /* NULL: none */
     struct series hits, misses, items, full, stale;
 };
 
+static void cache_sweep(struct loop *l, struct timer *t);
+
 struct cache *
-cache_open(size_t entries_max, uint64_t seed)
+cache_open(size_t entries_max, uint64_t seed, struct loop *l)
 {
     struct cache *c = calloc(1, sizeof(*c));
 
@@ -24,6 +29,8 @@ cache_open(size_t entries_max, uint64_t seed)
     }
     list_init(&c->lru);
     c->max = entries_max;
+    c->loop = l;
+    c->sweep.fire = cache_sweep;
     return c;
 }
 
@@ -67,6 +74,30 @@ cache_clear(struct cache *c)
     LIST_FOREACH_SAFE (it, next, &c->lru) {
         cache_drop(c, container_of(it, struct cache_entry, lru));
     }
+    loop_timer_stop(c->loop, &c->sweep);
+    c->sweeping = false;
+}
+
+static bool
+is_stale(const struct cache_entry *e)
+{
+    return e->info.valid != e->blob->ops->generation(e->blob);
+}
+
+static void
+cache_sweep(struct loop *l, struct timer *t)
+{
+    struct cache *c = container_of(t, struct cache, sweep);
+
+    LIST_FOREACH_SAFE (it, next, &c->lru) {
+        struct cache_entry *e = container_of(it, struct cache_entry, lru);
+
+        if (is_stale(e)) {
+            metric_inc(c->metrics, c->stale);
+            cache_drop(c, e);
+        }
+    }
+    c->sweeping = c->n && loop_timer(l, t, mono_add(l->now, CACHE_SWEEP));
 }
 
 void
@@ -101,7 +132,7 @@ cache_get(struct cache *c, const struct uuid *file_id)
 {
     struct cache_entry *e = cache_find(c, file_id);
 
-    if (e && e->info.valid != e->blob->ops->generation(e->blob)) {
+    if (e && is_stale(e)) {
         metric_inc(c->metrics, c->stale);
         cache_drop(c, e);
         e = NULL;
@@ -142,5 +173,8 @@ cache_put(struct cache *c, const struct uuid *file_id, struct blob *blob,
             map_hash(c->map.seed, file_id, sizeof(*file_id)));
     c->n++;
     metric_move(c->metrics, c->items, 1);
+    if (!c->sweeping)
+        c->sweeping =
+            loop_timer(c->loop, &c->sweep, mono_add(c->loop->now, CACHE_SWEEP));
     return e;
 }

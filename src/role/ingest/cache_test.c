@@ -42,7 +42,7 @@ set_up(void **state)
         w.element.blob.ops->put(&w.element.blob, &r);
         loop_mem_settle(&w.loop);
     }
-    w.cache = cache_open(2, 1);
+    w.cache = cache_open(2, 1, &w.loop.loop);
     assert_non_null(w.cache);
     return 0;
 }
@@ -137,13 +137,37 @@ test_stale(void **state)
     assert_true(has(0));
 }
 
+/* A file that nobody asks for again is closed all the same: deleted, it would
+ * keep its room on the disk. */
+static void
+test_sweep(void **state)
+{
+    struct cache_entry *used;
+    (void)state;
+
+    cache_unref(put(0));
+    used = put(1);
+    loop_mem_advance(&w.loop, dur_ms(2500));
+    assert_int_equal(w.element.readers, 2);
+    w.element.generation++;
+    loop_mem_advance(&w.loop, CACHE_SWEEP);
+    assert_int_equal(w.element.readers, 1); /* who reads it goes on */
+    cache_unref(used);
+    assert_int_equal(w.element.readers, 0);
+    loop_mem_advance(&w.loop, dur_s(3));
+    cache_unref(put(2));
+    w.element.generation++;
+    loop_mem_advance(&w.loop, CACHE_SWEEP);
+    assert_int_equal(w.element.readers, 0);
+}
+
 /* A cache of nothing holds one, not ever more. */
 static void
 test_of_nothing(void **state)
 {
     (void)state;
     cache_close(&w.cache);
-    w.cache = cache_open(0, 1);
+    w.cache = cache_open(0, 1, &w.loop.loop);
     assert_non_null(w.cache);
     for (unsigned i = 0; i < countof(w.attr); i++)
         cache_unref(put(i));
@@ -155,7 +179,11 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_least_recent_goes), T(test_in_use), T(test_twice), T(test_stale),
+        T(test_least_recent_goes),
+        T(test_in_use),
+        T(test_twice),
+        T(test_stale),
+        T(test_sweep),
         T(test_of_nothing),
     };
 

@@ -33,6 +33,7 @@
 #include <stdatomic.h>
 
 #define EXCLUDED_MAX 32
+#define DOUBTS_MAX   3 /* elements asked although they should have no room */
 /* Verdicts on REGISTRY_ELEMENTS_MAX elements, of 2 KiB at most each. */
 #define VERDICTS_MAX ((size_t)512 * KIB)
 
@@ -81,6 +82,7 @@ struct place {
     /* of the last choice */
     enum view_source from; /* VIEW_SOURCES: none */
     bool asked;            /* its breaker waits for place_report() */
+    unsigned doubts;       /* elements asked against what was polled */
     uint32_t period;
 };
 

@@ -75,7 +75,7 @@ ingest_open(struct ingest **out, const struct ingest_conf *c,
 
         il->loop = loops[g->n_loops];
         sec_random(&seed, sizeof(seed));
-        il->cache = cache_open(c->cache_entries, seed);
+        il->cache = cache_open(c->cache_entries, seed, il->loop);
         if (il->cache == NULL) {
             ingest_close(&g);
             return fault_set(f, ERR_NOMEM, "allocate", "cache of files");

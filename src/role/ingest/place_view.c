@@ -120,6 +120,24 @@ far_pick(const struct far *f, struct select_verdict *verdict)
     return r;
 }
 
+/* Before somebody is refused for lack of room, those who should have none are
+ * asked themselves: an upload under way when they were polled may have ended
+ * since. Asking costs no body and no attempt (D06, D28). */
+static struct select_result
+far_doubt(const struct far *f, struct place *p, struct select_result r)
+{
+    const struct snapshot *s = f->part->snap;
+    struct select_result other;
+
+    if (r.chosen >= 0 || r.kind != SELECT_ROOM || p->doubts >= DOUBTS_MAX)
+        return r;
+    other = select_doubted(&f->q, s->e, s->n);
+    if (other.chosen < 0 || f->part->blob[other.chosen] == NULL)
+        return r;
+    p->doubts++;
+    return other;
+}
+
 static struct blob *
 far_take(struct ingest *g, struct ingest_loop *il, struct place *p,
          const struct far *f, int at)
@@ -197,7 +215,7 @@ place_far(struct ingest *g, struct ingest_loop *il, struct place *p,
             count_source_failed(&g->counts, (enum count_source)s);
             continue;
         }
-        res = far_pick(&f, NULL);
+        res = far_doubt(&f, p, far_pick(&f, NULL));
         if (res.chosen >= 0) {
             p->from = (enum view_source)s;
             return far_take(g, il, p, &f, res.chosen);

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NEAR_THE_END ((uint64_t)1024 * MIB)
+#define LOOK_MS      10
+
 struct ledger_conf
 element_ledger_conf(void)
 {
@@ -44,14 +47,50 @@ element_pool_free(struct element_pool **p)
     *p = NULL;
 }
 
-enum err
-account_reserve(struct element *e, struct ledger_room r, struct fault *f)
+static enum err
+reserve(struct element *e, struct ledger_room r)
 {
     enum err err;
 
     pthread_mutex_lock(&e->pool->mu);
     err = ledger_reserve(&e->pool->ledger, &e->account, r);
     pthread_mutex_unlock(&e->pool->mu);
+    return err;
+}
+
+/* Is it some time since the last look, and the end so near that it matters what
+ * other processes do on the file system? Or was somebody REFUSED? */
+static bool
+must_look(struct element *e, bool refused)
+{
+    const struct ledger *l = &e->pool->ledger;
+    int64_t now = element_now(e).ms;
+    bool yes;
+
+    pthread_mutex_lock(&e->pool->mu);
+    yes = (now < e->pool->looked_ms ||
+           now - e->pool->looked_ms >= (refused ? 1 : LOOK_MS)) &&
+          (refused || ledger_available(l, &e->account).bytes < NEAR_THE_END);
+    if (yes)
+        e->pool->looked_ms = now;
+    pthread_mutex_unlock(&e->pool->mu);
+    return yes;
+}
+
+/* The account may be too pessimistic, and others may take or make room: near
+ * the end it is measured anew all the time, and before anybody is refused. That
+ * reads counters, not a disk, and is therefore done here, on a loop. */
+enum err
+account_reserve(struct element *e, struct ledger_room r, struct fault *f)
+{
+    enum err err;
+
+    if (must_look(e, false))
+        (void)account_measure(e, NULL);
+    err = reserve(e, r);
+    if (err != ERR_OK && must_look(e, true) &&
+        account_measure(e, NULL) == ERR_OK)
+        err = reserve(e, r);
     if (err != ERR_OK) {
         atomic_fetch_add(&e->n_refused, 1);
         return fault_set(f, err, "reserve", e->element_id);

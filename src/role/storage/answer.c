@@ -209,6 +209,7 @@ commit_put(struct blob *b, struct blob_put *r)
 
     assert(r->n_blocks <= BLOB_PUT_BLOCKS &&
            r->attr->size <= u64_max(BLOB_PUT_MAX, r->n_blocks * BLOCK_SIZE));
+    element_saw(e, r->loop);
     if ((err = element_may_write(e, &r->fault)) != ERR_OK)
         goto out;
     if ((err = account_reserve(e, room, &r->fault)) != ERR_OK)

@@ -43,6 +43,7 @@
 struct element_pool {
     pthread_mutex_t mu;
     struct ledger ledger;
+    int64_t looked_ms; /* when the file system was last looked at */
 };
 
 enum commit_type {
