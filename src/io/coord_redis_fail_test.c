@@ -75,6 +75,13 @@ connected(void *arg)
 }
 
 static bool
+lost_once(void *arg)
+{
+    (void)arg;
+    return stats().losses == 1;
+}
+
+static bool
 subscribed(void *arg)
 {
     (void)arg;
@@ -272,7 +279,8 @@ test_cut(void **state)
     assert_int_equal(m.by[ERR_OK], countof(m.r));
     redis_world_turn(&w, 1100); /* a steady one is opened again at once */
     redis_do(&redis, "CLIENT KILL TYPE normal");
-    redis_world_turn(&w, 20);
+    wait_for(lost_once, 6000);
+    wait_for(connected, 6000);
     assert_int_equal(try_put("k"), ERR_OK);
     assert_int_equal(stats().losses, 1);
     redis_kill(&redis, SIGSTOP);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RESULT "CompleteMultipartUploadResult"
+
 #define LEAST_BYTES_PER_MS 16 /* of a body, on the whole */
 
 /* ---- what is sent ---- */
@@ -565,6 +567,11 @@ take_answer(struct s3_transfer *t)
             return fail(t, ERR_CORRUPT, "no ETag");
         memcpy(r->etag, t->etag, sizeof(r->etag));
         return ERR_OK;
+    case OBJECT_COMPLETE: /* 200 is sent before the work is done */
+        if (memmem(t->answer.p, t->answer.n, RESULT, strlen(RESULT)))
+            return ERR_OK;
+        r->unsure = true;
+        return fail(t, ERR_IO, "no result of the whole");
     default:
         return ERR_OK;
     }

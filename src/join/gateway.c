@@ -388,6 +388,8 @@ gateway_start(struct gateway *g, struct loop *l)
 
 /* ---- the end ---- */
 
+/* The link stays: an attempt that is being given up at an element may ask for
+ * its token until the loops have stopped. */
 static void
 parts_close(struct gateway *g)
 {
@@ -396,7 +398,7 @@ parts_close(struct gateway *g)
     monitor_close(&g->monitor);
     registry_remote_close(&g->registry);
     audit_remote_close(&g->audit);
-    admin_link_close(&g->link);
+    admin_link_unplug(g->link);
 }
 
 static void
@@ -491,5 +493,6 @@ gateway_close(struct gateway **gp)
     if (g == NULL)
         return;
     parts_close(g);
+    admin_link_close(&g->link);
     free(g);
 }

@@ -365,7 +365,7 @@ change_read(struct api_job *j, struct change *ch)
         return false;
     scope = json_get_str(o, "scope", JSON_OPTIONAL, &j->why);
     name = json_get_str(o, "name", JSON_OPTIONAL, &j->why);
-    ch->has_disabled = json_object_get(o, "disabled") != NULL;
+    ch->has_disabled = json_is_boolean(json_object_get(o, "disabled"));
     ch->disabled = json_get_bool(o, "disabled", JSON_OPTIONAL, false, &j->why);
     ch->has_scope = scope.p != NULL;
     ch->has_name = name.p != NULL;

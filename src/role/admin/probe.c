@@ -97,7 +97,7 @@ live_done(struct ask *a)
     /* Ids need no escapes. */
     (void)snprintf(target, sizeof(target), "/api/v1/capacity?element_id=%s",
                    p->element_id);
-    p->auth = (struct ask_auth){put_token, p};
+    p->auth = (struct ask_auth){.fields = put_token, .arg = p};
     begin(p, l, target, &p->auth, capacity_done);
 }
 

@@ -330,6 +330,12 @@ admin_link_refused(struct admin_link *k)
     (void)pthread_mutex_unlock(&k->lock);
 }
 
+static void
+was_refused(void *arg)
+{
+    admin_link_refused(arg);
+}
+
 /* ---- for others ---- */
 
 static void
@@ -346,7 +352,7 @@ put_fields(void *arg, struct buf *out)
 struct ask_auth
 admin_link_auth(struct admin_link *k)
 {
-    return (struct ask_auth){put_fields, k};
+    return (struct ask_auth){put_fields, was_refused, k};
 }
 
 struct fetch_peer *
@@ -434,6 +440,13 @@ admin_link_stop(struct admin_link *k, void (*done)(void *arg), void *arg)
             ask_cancel(&k->line[i].ask);
     }
     maybe_over(k);
+}
+
+void
+admin_link_unplug(struct admin_link *k)
+{
+    if (k)
+        fetch_peer_close(&k->peer);
 }
 
 void

@@ -43,6 +43,9 @@ void admin_link_stop(struct admin_link *k, void (*done)(void *arg), void *arg);
 /* After the stop, or when it was never started. Sets *K to NULL; accepts NULL.
  * The peer is closed, so loops must go on (fetch_peer_close()). */
 void admin_link_close(struct admin_link **k);
+/* The peer's half of that, while the loops go on: fields and refusals may still
+ * be asked for. K may be NULL. */
+void admin_link_unplug(struct admin_link *k);
 
 /* Requests that want our token: they get none while there is none. K must
  * outlive them. */

@@ -73,7 +73,7 @@ ask_ended(struct fetch_request *r)
 {
     struct ask *a = r->owner;
 
-    if (a->lost && a->again) {
+    if (a->lost && a->again && a->err != ERR_TIMEOUT && a->err != ERR_TOOBIG) {
         a->again = false;
         a->lost = false;
         ask_begin(a);
@@ -138,6 +138,8 @@ answered(struct fetch_request *r)
         return;
     }
     a->status = r->resp->status;
+    if (a->status == 401 && a->auth && a->auth->refused)
+        a->auth->refused(a->auth->arg);
     p = buf_reserve(&a->answer, READ_SIZE);
     if (p == NULL)
         ask_lost(a, ERR_NOMEM, "answer");

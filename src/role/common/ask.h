@@ -6,9 +6,10 @@
  *     ask_send(&a);  ->  a.done(&a): a.err, or a.status and a.answer
  *     ask_release(&a);
  *
- * A transport that fails is tried once more when AGAIN is set, which is for
+ * A transport that breaks is tried once more when AGAIN is set, which is for
  * questions that may be asked twice (D27): reading, and whatever names
- * (file_id, attempt). SPDX-License-Identifier: Apache-2.0 */
+ * (file_id, attempt). Not so a peer that is slow, or an answer that is too
+ * long: that would be the same again. SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_COMMON_ASK_H
 #define ROLE_COMMON_ASK_H
 
@@ -21,6 +22,7 @@
 /* Appends "Authorization: Bearer ...\r\n", for a request that begins now. */
 struct ask_auth {
     void (*fields)(void *arg, struct buf *out);
+    void (*refused)(void *arg); /* or NULL: a peer has answered 401; any loop */
     void *arg;
 };
 

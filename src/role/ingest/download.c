@@ -157,7 +157,7 @@ download_search(struct download *d)
 {
     d->search.file_id = d->file_id;
     d->search.done = search_done;
-    search_elements(&d->search, d->g, d->il->loop);
+    search_elements(&d->search, d->g, &d->lookup);
 }
 
 static void

@@ -97,7 +97,7 @@ metadata_done(struct registry_lookup *r)
     /* An acknowledged file is known to its element first (D25). */
     m->search.file_id = r->file_id;
     m->search.done = metadata_searched;
-    search_elements(&m->search, c->role, c->x->loop);
+    search_elements(&m->search, c->role, r);
 }
 
 void
@@ -528,7 +528,7 @@ deletion_found(struct registry_lookup *r)
     } else {
         d->search.file_id = r->file_id;
         d->search.done = deletion_searched;
-        search_elements(&d->search, d->g, c->x->loop);
+        search_elements(&d->search, d->g, r);
     }
 }
 

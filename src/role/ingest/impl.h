@@ -145,7 +145,10 @@ struct search {
     struct task task;
 };
 
-void search_elements(struct search *s, struct ingest *g, struct loop *l);
+/* LOOKUP: what the registry has answered before. When that was no answer,
+ * "there is none" is not said. */
+void search_elements(struct search *s, struct ingest *g,
+                     const struct registry_lookup *lookup);
 
 /* ---- operate.c ---- */
 

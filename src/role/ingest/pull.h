@@ -24,7 +24,7 @@
 
 #define PULL_EVERY   dur_s(2)
 #define PULL_AT_ONCE 8
-#define PULL_ROWS    500
+#define PULL_ROWS    250
 
 struct pull;
 

@@ -8,6 +8,8 @@
 #include "role/ingest/impl.h"
 #include <stdlib.h>
 
+#define ASKED_MAX 4096
+
 static void
 search_end(struct search *s, enum err e)
 {
@@ -57,29 +59,37 @@ static void
 search_begin(struct loop *l, struct task *t)
 {
     struct search *s = container_of(t, struct search, task);
-    unsigned n = REGISTRY_ELEMENTS_MAX;
+    unsigned n = registry_elements(s->registry, NULL, 0);
 
     (void)l;
-    s->element = malloc(n * sizeof(s->element[0]));
+    n = n > ASKED_MAX ? ASKED_MAX : n;
+    s->element = malloc((n + 1) * sizeof(s->element[0]));
     if (s->element == NULL) {
         search_end(s, fault_set(&s->fault, ERR_NOMEM, "search", "elements"));
         return;
     }
     s->n = registry_elements(s->registry, s->element, n);
-    if (s->n > n)
+    if (s->n > n) {
+        (void)fault_set(&s->fault, ERR_AGAIN, "search", "too many elements");
         s->n = n;
+    }
     search_next(s);
 }
 
 void
-search_elements(struct search *s, struct ingest *g, struct loop *l)
+search_elements(struct search *s, struct ingest *g,
+                const struct registry_lookup *lookup)
 {
     s->registry = g->conf.registry;
     s->fault = (struct fault){0};
+    if (lookup->err != ERR_OK && lookup->err != ERR_NOENT) {
+        s->fault = lookup->fault;
+        s->fault.code = lookup->err;
+    }
     s->at = s->n = 0;
-    s->open.loop = l;
+    s->open.loop = lookup->loop;
     s->open.done = search_opened;
     s->open.file_id = s->file_id;
     s->task.run = search_begin;
-    loop_post(l, &s->task);
+    loop_post(lookup->loop, &s->task);
 }

@@ -180,7 +180,7 @@ pushed(struct registry_push *r)
 
     /* The element has it for good; its log brings it to Admin later. Who reads
      * it before looks there. */
-    if (r->err != ERR_OK)
+    if (r->err != ERR_OK || r->anew)
         exchange_header(u->call->x, SLICE("X-Artstore-Route"),
                         slice_str(u->blob->element_id));
     reply_created(u);

@@ -263,6 +263,7 @@ data_sent(struct cloud_item *it)
 {
     struct object_req *r = &it->obj;
 
+    it->unsure = it->unsure || r->unsure;
     if (r->err == ERR_OK) {
         it->wrote &= ~(unsigned)CLOUD_UPLOAD;
         send_side_or_attr(it);
@@ -280,6 +281,8 @@ static void
 data_seen(struct cloud_item *it)
 {
     struct object_req *r = &it->obj;
+
+    it->unsure = true; /* the complete, whatever is seen now */
 
     if (r->err == ERR_OK && r->size == it->doc.attr.stored_size) {
         it->wrote &= ~(unsigned)CLOUD_UPLOAD;
@@ -390,7 +393,8 @@ remove_next(struct cloud_item *it)
 static void
 removed(struct cloud_item *it, enum cloud_wrote what)
 {
-    if ((it->obj.err != ERR_OK && it->obj.err != ERR_NOENT) || it->unsure)
+    if ((it->obj.err != ERR_OK && it->obj.err != ERR_NOENT) || it->unsure ||
+        it->obj.unsure)
         cloud_owe(it->cloud, &it->file_id, what,
                   what == CLOUD_TOMB ? it->obj.key : it->obj.upload_id);
     it->wrote &= ~(unsigned)what;
