@@ -77,22 +77,6 @@ const struct cli_opt audit_ls_opts[] = {
 };
 
 static int
-query_time(struct buf *path, const char *key, const char *value)
-{
-    char text[TEXT_TIME];
-
-    if (!value)
-        return CLI_OK;
-    if (!text_parse_time(slice_str(value), wall_now(), text))
-        return cli_usage("audit ls",
-                         "--%s %s: must be like 2025-01-02, "
-                         "2025-01-02T15:30:45Z, 2h or 7d",
-                         key, value);
-    query_add(path, key, text);
-    return CLI_OK;
-}
-
-static int
 make_query(struct buf *path, const struct audit_args *a, const char *cursor)
 {
     buf_clear(path);
@@ -102,8 +86,8 @@ make_query(struct buf *path, const struct audit_args *a, const char *cursor)
     query_add(path, "actor", a->actor);
     query_add(path, "action", a->action);
     query_add(path, "object", a->object);
-    if (query_time(path, "since", a->since) != CLI_OK ||
-        query_time(path, "until", a->until) != CLI_OK)
+    if (query_time(path, "audit ls", "since", a->since) != CLI_OK ||
+        query_time(path, "audit ls", "until", a->until) != CLI_OK)
         return CLI_USAGE;
     return path->failed ? cli_usage("audit ls", "the conditions are too long")
                         : CLI_OK;

@@ -90,23 +90,6 @@ query_u64(struct buf *path, const char *key, uint64_t v)
     query_add(path, key, text);
 }
 
-/* --since and --until in the server's form. */
-static int
-query_time(struct buf *path, const char *key, const char *value)
-{
-    char text[TEXT_TIME];
-
-    if (!value)
-        return CLI_OK;
-    if (!text_parse_time(slice_str(value), wall_now(), text))
-        return cli_usage("ls",
-                         "--%s %s: must be like 2025-01-02, "
-                         "2025-01-02T15:30:45Z, 2h or 7d",
-                         key, value);
-    query_add(path, key, text);
-    return CLI_OK;
-}
-
 static int
 make_query(struct buf *path, const struct ls_args *a, const char *cursor)
 {
@@ -124,8 +107,8 @@ make_query(struct buf *path, const struct ls_args *a, const char *cursor)
     if (a->max_size)
         query_u64(path, "max_size", a->max_size);
     query_add(path, "meta", a->meta);
-    if (query_time(path, "since", a->since) != CLI_OK ||
-        query_time(path, "until", a->until) != CLI_OK)
+    if (query_time(path, "ls", "since", a->since) != CLI_OK ||
+        query_time(path, "ls", "until", a->until) != CLI_OK)
         return CLI_USAGE;
     return path->failed ? cli_usage("ls", "the conditions are too long")
                         : CLI_OK;

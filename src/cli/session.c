@@ -97,3 +97,20 @@ print_json(const json_t *o)
     json_dumpf(o, stdout, JSON_COMPACT);
     putchar('\n');
 }
+
+int
+query_time(struct buf *path, const char *command, const char *key,
+           const char *value)
+{
+    char text[TEXT_TIME];
+
+    if (!value)
+        return CLI_OK;
+    if (!text_parse_time(slice_str(value), wall_now(), text))
+        return cli_usage(command,
+                         "--%s %s: must be like 2025-01-02, "
+                         "2025-01-02T15:30:45Z, 2h or 7d",
+                         key, value);
+    query_add(path, key, text);
+    return CLI_OK;
+}

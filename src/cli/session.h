@@ -34,4 +34,9 @@ void print_safe(const char *s);
 /* Prints O on one line of stdout. */
 void print_json(const json_t *o);
 
+/* --KEY VALUE of COMMAND, a time as text.h has it, in the server's form. NULL
+ * is left out. CLI_OK, or CLI_USAGE and said why. */
+int query_time(struct buf *path, const char *command, const char *key,
+               const char *value);
+
 #endif

@@ -17,8 +17,6 @@ answered(struct ask *a)
         list_ask(g);
         return;
     }
-    if (a->status == 401)
-        admin_link_refused(g->link);
     q->err = a->err;
     q->fault = a->fault;
     if (a->err == ERR_OK) {

@@ -401,8 +401,9 @@ removed(struct cloud_item *it, enum cloud_wrote what)
     remove_next(it);
 }
 
+/* An upload in parts that was begun in the store is there to be removed. */
 static void
-begin_upload(struct cloud_item *it)
+note_parts(struct cloud_item *it)
 {
     struct cloud_ticket_facts t;
 
@@ -414,6 +415,12 @@ begin_upload(struct cloud_item *it)
                              sizeof(it->obj.upload_id));
         }
     }
+}
+
+static void
+begin_upload(struct cloud_item *it)
+{
+    note_parts(it);
     if (it->settled || it->err != ERR_OK)
         remove_next(it);
     else
@@ -423,16 +430,7 @@ begin_upload(struct cloud_item *it)
 static void
 begin_abort(struct cloud_item *it)
 {
-    struct cloud_ticket_facts t;
-
-    if (it->ticket) {
-        cloud_ticket_facts(it->ticket, &t);
-        if (t.upload_id[0]) {
-            it->wrote |= CLOUD_UPLOAD;
-            (void)slice_copy(slice_str(t.upload_id), it->obj.upload_id,
-                             sizeof(it->obj.upload_id));
-        }
-    }
+    note_parts(it);
     it->step = STEP_RM_UPLOAD;
     remove_next(it);
 }
