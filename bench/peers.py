@@ -13,10 +13,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from ports import free_port  # noqa: E402,F401
+
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -80,12 +84,6 @@ def rss_of(pid):
         except OSError:
             pass
     return total
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # -- where it is stored -----------------------------------------------------

@@ -1,6 +1,7 @@
 /* coord_redis_fail_test.c - a Redis that stops, dies, comes back, forgets,
  * refuses, is full, or is none at all: requests end, nothing leaks, no secret
  * is told. The argument is the loop. SPDX-License-Identifier: Apache-2.0 */
+#include "io/free_port.h"
 #include "io/redis_world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -492,7 +493,7 @@ test_cluster(void **state)
 
     /* Its usual second port is 10000 higher, which may be none. */
     (void)snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %u\n",
-                   redis_free_port());
+                   free_port());
     redis_start(&cluster, conf);
     coord = redis_world_coord(&w, &cluster, c);
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_IO);

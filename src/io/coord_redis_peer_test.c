@@ -2,6 +2,7 @@
  * keys that others wrote, and peers that only say that they are a Redis. The
  * argument is the loop. SPDX-License-Identifier: Apache-2.0 */
 #include "io/coord_redis_impl.h"
+#include "io/free_port.h"
 #include "io/redis_world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -408,7 +409,7 @@ impostor(const char *says, size_t n, uint16_t *port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     pid_t pid;
 
-    *port = redis_free_port();
+    *port = free_port();
     sa.sin_port = htons(*port);
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);

@@ -1,6 +1,7 @@
 /* coord_redis_sentinel_test.c - a master, a replica and a real Sentinel: found,
  * lost and followed. The argument is the loop.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "io/free_port.h"
 #include "io/redis_world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +68,7 @@ set_up(void **state)
     assert_true(redis_world_until(&w, sentinel_knows, NULL, 20000));
     /* The first of them is not there. */
     (void)snprintf(sentinels, sizeof(sentinels), "127.0.0.1:%u,127.0.0.1:%u",
-                   redis_free_port(), sentinel.port);
+                   free_port(), sentinel.port);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* pg_world.c - see pg_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "io/pg_world.h"
+#include "io/free_port.h"
 #include <arpa/inet.h>
 #include <ftw.h>
 #include <glob.h>
@@ -121,20 +122,6 @@ make_cluster(struct pg_world *w)
         show_log(w, "initdb.log");
         fail_msg("initdb: %d", status);
     }
-}
-
-static int
-free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, n), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* redis_world.c - see redis_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_world.h"
+#include "io/free_port.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -42,20 +43,6 @@ redis_required(void)
     printf("skipped: redis-server and redis-sentinel are not installed (they "
            "are in tools/deps, section test: script/bootstrap)\n");
     exit(required && strcmp(required, "1") == 0 ? 1 : 77);
-}
-
-uint16_t
-redis_free_port(void)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET};
-    socklen_t len = sizeof(sa);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    (void)close(fd);
-    return ntohs(sa.sin_port);
 }
 
 static void
@@ -123,7 +110,7 @@ redis_start(struct redis_proc *p, const char *conf)
         assert_non_null(mkdtemp(p->dir));
     }
     if (p->port == 0)
-        p->port = redis_free_port();
+        p->port = free_port();
     write_conf(p, conf);
     (void)fflush(NULL);
     p->pid = fork();

@@ -31,7 +31,6 @@ void redis_start_clock(struct redis_proc *p, const char *conf);
 void
 redis_kill(struct redis_proc *p, int sig); /* and waits, if it is the end */
 void redis_remove(struct redis_proc *p);   /* SIGKILL, and its directory */
-uint16_t redis_free_port(void);
 
 /* One command, said by itself and waited for, as its own client; NULL: no
  * connection. To be freed by the caller. FMT as of redisCommand(). */

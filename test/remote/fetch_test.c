@@ -2,6 +2,7 @@
  * good answers and bad ones, silence, early refusals, full pools, strangers'
  * certificates. SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
+#include "io/free_port.h"
 #include "remote_world.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -459,7 +460,7 @@ test_nobody(void **state)
     struct get g;
     char url[64];
 
-    snprintf(url, sizeof(url), "http://localhost:%u", remote_free_port());
+    snprintf(url, sizeof(url), "http://localhost:%u", free_port());
     client_start(*state, &c, url);
     get_begin(&g, HTTP_GET, 0);
     turn_until(&g.ended);

@@ -1,5 +1,6 @@
 /* nginx.c - see nginx.h. SPDX-License-Identifier: Apache-2.0 */
 #include "nginx.h"
+#include "io/free_port.h"
 #include "base/base.h"
 #include "remote_world.h"
 #include <arpa/inet.h>
@@ -90,7 +91,7 @@ listens(unsigned port)
 void
 nginx_start(void *arg, unsigned port, char *url, size_t cap)
 {
-    unsigned from = remote_free_port();
+    unsigned from = free_port();
     static unsigned count;
     char dir[320], conf[360];
 

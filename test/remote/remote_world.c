@@ -62,20 +62,6 @@ remote_sleep_ms(int ms)
     }
 }
 
-unsigned
-remote_free_port(void)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET};
-    socklen_t n = sizeof(sa);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &n), 0);
-    (void)close(fd);
-    return ntohs(sa.sin_port);
-}
-
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
 {

@@ -62,6 +62,5 @@ const char *remote_world_cert(struct remote_world *w);
 void remote_cert(const char *cert, const char *key, const char *name);
 
 void remote_sleep_ms(int ms);
-unsigned remote_free_port(void);
 
 #endif

@@ -26,12 +26,15 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "tools"))
+from ports import free_port  # noqa: E402
 
 NEEDED = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin",
           "ceph-authtool", "monmaptool", "ceph"]
@@ -82,12 +85,6 @@ rgw data = {dir}/rgw
 def missing():
     """The first program that is not there, or None."""
     return next((p for p in NEEDED if shutil.which(p) is None), None)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Radosgw:

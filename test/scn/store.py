@@ -20,6 +20,7 @@ import time
 
 import requests
 
+from ports import free_port
 from wire import Wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -65,13 +66,13 @@ class Server:
 
     # -- life
 
-    def start(self, seconds=20, expect_ready=True, port=0):
+    def start(self, seconds=20, expect_ready=True, port=None):
         environ = {k: v for k, v in os.environ.items()
                    if not k.startswith("ARTSTORE_")}
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             [BIN, self.role, "--data-dir", self.data, "--listen",
-             "127.0.0.1:%d" % port, *self.options],
+             "127.0.0.1:%d" % (port or free_port()), *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             env={**environ, **self.env})
         log.close()

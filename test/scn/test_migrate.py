@@ -89,6 +89,18 @@ def counts(pg):
             for t in TABLES}
 
 
+def slow(pg, seconds=0.003):
+    """Each row of files takes so long: the copy is met in its middle
+    however fast the machine is. With 0, as fast as it goes again."""
+    pg.sql("DROP TRIGGER IF EXISTS slow ON file;"
+           "CREATE OR REPLACE FUNCTION slow() RETURNS trigger AS"
+           " 'BEGIN PERFORM pg_sleep(%g); RETURN NULL; END' LANGUAGE plpgsql"
+           % seconds, "artstore")
+    if seconds:
+        pg.sql("CREATE TRIGGER slow BEFORE INSERT ON file FOR EACH STATEMENT"
+               " EXECUTE FUNCTION slow()", "artstore")
+
+
 def test_schema(pg, migrate, make_server):
     dry = migrate("schema", "--dry-run").stdout
     assert "catalogue 1" in dry and "admin 1" in dry and "pending" in dry
@@ -156,6 +168,7 @@ def test_kill(pg, migrate, source):
     """kill -9 in the middle, several times; the same command goes on."""
     fill(source.data, 6000)
     migrate("schema")
+    slow(pg, 0.0002)
     env = {**os.environ, "DATABASE_URL": migrate.url,
            "DATA_DIR": source.data}
     seen, killed = 0, 0
@@ -182,6 +195,7 @@ def test_kill(pg, migrate, source):
             "SELECT rows_done FROM data_migrations WHERE table_name = 'file'",
             "artstore") == [[str(now["file"])]]
     assert killed >= 2
+    slow(pg, 0)
     migrate("data", data=source.data)
     assert counts(pg)["file"] == 6005
     migrate("validate", data=source.data)
@@ -191,6 +205,7 @@ def test_database_dies(pg, migrate, source):
     """The same when it is the database that is killed."""
     fill(source.data, 2000)
     migrate("schema")
+    slow(pg)
     p = subprocess.Popen(
         [BIN, "migrate", "data", "--batch-size", "20"],
         env={**os.environ, "DATABASE_URL": migrate.url,
@@ -205,6 +220,7 @@ def test_database_dies(pg, migrate, source):
     assert p.returncode == 1, said
     assert "127.0.0.1" in said or "nobody can say" in said, said
     assert "secret" not in said
+    slow(pg, 0)
     migrate("data", data=source.data)
     migrate("validate", data=source.data)
 
@@ -245,14 +261,17 @@ def test_restart_of_a_copy(pg, migrate, source):
     """A source that went on after the copy had begun is copied anew."""
     fill(source.data, 1000)
     migrate("schema")
+    slow(pg)
     p = subprocess.Popen(
         [BIN, "migrate", "data", "--batch-size", "10"],
         env={**os.environ, "DATABASE_URL": migrate.url,
              "DATA_DIR": source.data}, stdout=subprocess.DEVNULL)
     while p.poll() is None and counts(pg)["file"] < 100:
         pass
+    assert p.poll() is None
     p.kill()
     p.wait()
+    slow(pg, 0)
     source.start()
     assert source.http("DELETE", "/api/files/" + source.files[0]
                        ).status_code in (204, 403, 409)
