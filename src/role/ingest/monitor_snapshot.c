@@ -51,8 +51,10 @@ fact_of(const struct monitor *m, const struct mon_element *e)
 }
 
 static struct snapshot_fact
-fact_of_admin(const struct monitor *m, const struct element_entry *e)
+fact_of_admin(struct monitor *m, const struct element_entry *e)
 {
+    const struct mon_element *known = mon_element_find(m, e->element_id);
+
     return (struct snapshot_fact){
         .element_id = e->element_id,
         .endpoint = e->endpoint,
@@ -61,7 +63,8 @@ fact_of_admin(const struct monitor *m, const struct element_entry *e)
         .priority = e->priority,
         .set = SNAPSHOT_NO_SET,
         .status = e->status,
-        .unhealthy = e->unhealthy,
+        /* No good address, or one too many: this one is left out. */
+        .unhealthy = e->unhealthy || known == NULL || known->blob == NULL,
         .total = e->total,
         .used = e->used,
         .available = e->available,

@@ -37,9 +37,11 @@ fake_open(struct fetch *f, const char *url, struct fetch_peer **out,
           struct fault *fault)
 {
     struct node *node = container_of(f, struct node, fetch);
-    struct fake_peer *p = calloc(1, sizeof(*p));
+    struct fake_peer *p;
 
-    (void)fault;
+    if (!slice_starts(slice_str(url), SLICE("http://")))
+        return fault_set(fault, ERR_INVAL, "url", url);
+    p = calloc(1, sizeof(*p));
     assert_non_null(p);
     p->peer.fetch = f;
     p->node = node;

@@ -115,8 +115,8 @@ far_pick(const struct far *f, struct select_verdict *verdict)
     const struct snapshot *s = f->part->snap;
     struct select_result r = select_pick(&f->q, s->e, s->order, s->n, verdict);
 
-    if (r.chosen >= 0 && f->part->blob[r.chosen] == NULL)
-        r = (struct select_result){-1, SELECT_LATER}; /* no good address */
+    /* Who has no good address takes no files: monitor_snapshot.c. */
+    assert(r.chosen < 0 || f->part->blob[r.chosen] != NULL);
     return r;
 }
 
@@ -132,8 +132,9 @@ far_doubt(const struct far *f, struct place *p, struct select_result r)
     if (r.chosen >= 0 || r.kind != SELECT_ROOM || p->doubts >= DOUBTS_MAX)
         return r;
     other = select_doubted(&f->q, s->e, s->n);
-    if (other.chosen < 0 || f->part->blob[other.chosen] == NULL)
+    if (other.chosen < 0)
         return r;
+    assert(f->part->blob[other.chosen] != NULL);
     p->doubts++;
     return other;
 }

@@ -213,6 +213,24 @@ test_sources(void **state)
     assert_int_equal(p.from, VIEW_POLLED);
 }
 
+/* The element that comes first has an address that this gateway cannot go to:
+ * the others are chosen from, whoever has told of it. */
+static void
+test_bad_address(void **state)
+{
+    (void)state;
+
+    (void)snprintf(w.e[0].url, sizeof(w.e[0].url), "https://dc1:8443/se-000");
+    world_list(&w, 6);
+    world_run(&w, dur_s(120));
+    assert_string_equal(choose(), "se-002");
+    assert_int_equal(p.from, VIEW_POLLED);
+    w.node[0].store.fail = (struct fail){.at = 1, .on = true};
+    world_run(&w, dur_s(20));
+    assert_string_equal(choose(), "se-002");
+    assert_int_equal(p.from, VIEW_ADMIN);
+}
+
 static void
 test_explain(void **state)
 {
@@ -240,7 +258,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(test_choice),  T(test_excluded),
         T(test_breaker), T(test_breaker_outlives_views),
-        T(test_sources), T(test_explain),
+        T(test_sources), T(test_bad_address),
+        T(test_explain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
