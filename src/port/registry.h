@@ -90,8 +90,9 @@ struct registry_stats {
     uint64_t feed_errors;
     uint64_t feed_behind; /* changes that came ahead of a missing one */
     uint64_t audit_written;
-    uint64_t audit_lost;   /* queue full, or the last flush failed */
-    unsigned audit_queued; /* now */
+    uint64_t audit_lost;    /* queue full, or the last flush failed */
+    unsigned audit_queued;  /* now */
+    uint64_t audit_counted; /* refused token requests in entries of others */
 };
 
 struct registry_ops {

@@ -130,6 +130,21 @@ def test_sums_done_elsewhere(make_server):
         assert r["hash"] == prev.hex()
 
 
+def test_refusals_are_counted(make_server):
+    """Somebody without credentials fills nobody's log."""
+    s = make_server()
+    for i in range(30):
+        requests.post(s.url + "/api/v1/auth/token", timeout=60, data={
+            "grant_type": "client_credentials", "client_id": "mallory",
+            "client_secret": "no-such-secret"})
+    s.stop()  # what was counted is told then, if not before
+    s.start()
+    found = rows(s, action="token.issue")
+    assert sum(int(r["result"].partition(" x")[2] or 1) for r in found) == 30
+    assert len(found) < 12
+    assert verify(s)["rows"] == len(found)
+
+
 class Lite:
     """The rows of a server with SQLite, as its thief sees them."""
 

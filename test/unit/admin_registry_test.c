@@ -11,6 +11,7 @@
 #include "port/index_fail.h"
 #include "port/loop_mem.h"
 #include "port/meta_fail.h"
+#include "role/admin/refusals.h"
 #include "role/admin/registry.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -702,6 +703,41 @@ test_audit(void **state)
     world_release(&w);
 }
 
+/* Strangers who ask for tokens, and the database is away for an hour: what an
+ * administrator does is not lost for them, and they are few. */
+static void
+test_audit_strangers(void **state)
+{
+    struct meta_audit act = {.actor = "root", .action = "element.change"};
+    struct meta_audit a = {.action = "token.issue", .result = "invalid_client"};
+    struct registry_stats s;
+    struct world w;
+    (void)state;
+
+    world_init(&w);
+    admin_start(w.admin, &w.loop.loop);
+    w.meta.fail = (struct fail){.at = 1, .on = true};
+    for (int second = 0; second < 3600; second++) {
+        for (int i = 0; i < 20; i++) {
+            (void)snprintf(a.actor, sizeof(a.actor), "n%d-%d", second, i);
+            admin_audit_token(w.admin, &a, true, "10.0.0.1", w.loop.loop.now);
+        }
+        loop_mem_advance(&w.loop, dur_ms(1000));
+    }
+    for (int i = 0; i < 2000; i++)
+        registry_audit(w.g, &act);
+    registry_stats(w.g, &s);
+    /* Of the strangers those over their share, but not one act. */
+    assert_in_range(s.audit_queued, 2000 + ADMIN_AUDIT_TOKENS,
+                    2000 + 2 * ADMIN_AUDIT_TOKENS);
+    assert_true(s.audit_counted > 60000);
+    w.meta.fail.at = 0;
+    stop(&w);
+    assert_in_range(audits(&w), 2000 + ADMIN_AUDIT_TOKENS,
+                    2000 + 2 * ADMIN_AUDIT_TOKENS + REFUSALS_MAX + 1);
+    world_release(&w);
+}
+
 static void
 test_stop_while_working(void **state)
 {
@@ -741,6 +777,7 @@ main(void)
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_attach_refused),
         cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_audit_strangers),
         cmocka_unit_test(test_stop_while_working),
     };
 

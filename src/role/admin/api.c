@@ -539,6 +539,23 @@ admin_api_routes(struct admin_api *a)
     return (struct route_table){routes, countof(routes), a, "admin"};
 }
 
+/* Read when somebody asks for /metrics. */
+static void
+on_scrape(struct metrics *m, void *arg)
+{
+    const struct admin_api *a = arg;
+    struct registry_stats s;
+
+    registry_stats(admin_registry(a->conf.admin), &s);
+    metric_set(m, metric_series(m, M_AUDIT_ENTRIES, "written"),
+               (int64_t)s.audit_written);
+    metric_set(m, metric_series(m, M_AUDIT_ENTRIES, "lost"),
+               (int64_t)s.audit_lost);
+    metric_set(m, metric_series(m, M_AUDIT_ENTRIES, "counted"),
+               (int64_t)s.audit_counted);
+    metric_set(m, metric_plain(m, M_AUDIT_QUEUED), s.audit_queued);
+}
+
 enum err
 admin_api_open(struct admin_api **out, const struct admin_api_conf *conf,
                struct fault *f)
@@ -566,6 +583,7 @@ admin_api_open(struct admin_api **out, const struct admin_api_conf *conf,
             return fault_set(f, ERR_NOMEM, "allocate", "admin api");
         }
     }
+    (void)metrics_on_scrape(conf->metrics, on_scrape, a);
     *out = a;
     return ERR_OK;
 }

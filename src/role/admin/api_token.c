@@ -55,6 +55,20 @@ token_work(struct work *w)
 }
 
 static void
+token_audit(const struct token_request *r, const struct loop *l)
+{
+    const struct call *c = r->body.call;
+    const struct admin_api *api = c->role;
+    struct meta_audit a;
+
+    api_audit_entry(c, &a, r->grant.client_id, "token.issue",
+                    r->grant.client_id, grant_name(r->reply.why));
+    a.at = l->wall;
+    admin_audit_token(api->conf.admin, &a, r->reply.why != GRANT_OK,
+                      c->x->client, l->now);
+}
+
+static void
 token_done(struct loop *l, struct work *w)
 {
     struct token_request *r = container_of(w, struct token_request, work);
@@ -62,14 +76,12 @@ token_done(struct loop *l, struct work *w)
     struct exchange *x = c->x;
     char seconds[16];
 
-    (void)l;
     if (r->err) {
         reply_fault(c, &r->fault);
         token_free(r);
         return;
     }
-    api_audit(c, r->grant.client_id, "token.issue", r->grant.client_id,
-              grant_name(r->reply.why));
+    token_audit(r, l);
     /* RFC 6749 section 5.1 */
     exchange_header(x, SLICE("Cache-Control"), SLICE("no-store"));
     exchange_header(x, SLICE("Pragma"), SLICE("no-cache"));

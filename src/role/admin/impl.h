@@ -5,6 +5,7 @@
 
 #include "role/admin/element.h"
 #include "role/admin/feed.h"
+#include "role/admin/refusals.h"
 #include "role/admin/registry.h"
 #include <pthread.h>
 
@@ -46,6 +47,7 @@ struct admin {
     unsigned n;
     struct registry_stats stats;
     struct admin_audit_queue queue; /* under the lock */
+    struct refusals refusals;       /* the same */
     struct admin_audit_queue batch; /* under `flushing`; its n also `lock` */
     /* the tick; on the home loop */
     struct loop *home;
@@ -89,7 +91,8 @@ bool admin_keys_due(const struct admin *a);
 void admin_keys_turn(struct admin *a, struct wall now);
 void admin_keys_again(struct admin *a);
 
-/* tick.c */
+/* tick.c. The second before the last flush: what was counted is told. */
 void admin_audit_add(struct registry *g, const struct meta_audit *entry);
+void admin_audit_last(struct admin *a);
 
 #endif

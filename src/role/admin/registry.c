@@ -151,6 +151,7 @@ g_stats(struct registry *g, struct registry_stats *out)
     (void)pthread_mutex_lock(&a->lock);
     *out = a->stats;
     out->audit_queued = a->queue.n + a->batch.n;
+    out->audit_counted = a->refusals.counted;
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -406,6 +407,7 @@ admin_close(struct admin **pa)
         return;
     *pa = NULL;
     assert(!a->working && !a->home);
+    admin_audit_last(a);
     (void)admin_audit_flush(a, NULL);
     while (a->n)
         admin_slot_remove(a, a->slot[a->n - 1]);

@@ -17,7 +17,9 @@
 #include "port/registry.h"
 #include "sec/keys.h"
 
-#define ADMIN_AUDIT_MAX    4096 /* queued; over it an entry is lost, counted */
+#define ADMIN_AUDIT_MAX 4096 /* queued; over it an entry is lost, counted */
+/* Of them for what the token endpoint says: it must not push out the rest. */
+#define ADMIN_AUDIT_TOKENS (ADMIN_AUDIT_MAX / 4)
 #define ADMIN_ELEMENTS_MAX META_ELEMENTS_MAX
 /* What was heard of an element is not believed for longer (ADM-021). */
 #define ADMIN_STALE_MS 60000
@@ -188,6 +190,11 @@ admin_account_del(struct admin *a, const char *client_id, struct fault *f);
 enum err admin_account_list(struct admin *a, const char *after, unsigned max,
                             meta_account_fn *fn, void *arg, struct fault *f);
 
+/* Immediate, on any thread: what the token endpoint has answered to somebody at
+ * ADDRESS. REFUSED: what comes more than once a minute is counted (refusals.h).
+ */
+void admin_audit_token(struct admin *a, const struct meta_audit *entry,
+                       bool refused, const char *address, struct mono now);
 /* Blocks. Writes what audit entries are queued. */
 enum err admin_audit_flush(struct admin *a, struct fault *f);
 /* Blocks. Of a change that must not be acknowledged without its trace: it is on

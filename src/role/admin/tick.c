@@ -46,14 +46,21 @@ name(struct meta_audit *a)
     a->id = uuid_v7(a->at, random);
 }
 
+/* Under the lock. No more than MAX are queued. */
+static void
+queue_put(struct admin *a, const struct meta_audit *entry, unsigned max)
+{
+    if (a->queue.n < max && audit_room(&a->queue))
+        a->queue.a[a->queue.n++] = *entry;
+    else
+        a->stats.audit_lost++;
+}
+
 static void
 enqueue(struct admin *a, const struct meta_audit *entry)
 {
     (void)pthread_mutex_lock(&a->lock);
-    if (audit_room(&a->queue))
-        a->queue.a[a->queue.n++] = *entry;
-    else
-        a->stats.audit_lost++;
+    queue_put(a, entry, ADMIN_AUDIT_MAX);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -64,6 +71,39 @@ admin_audit_add(struct registry *g, const struct meta_audit *entry)
 
     name(&e);
     enqueue(container_of(g, struct admin, registry), &e);
+}
+
+void
+admin_audit_token(struct admin *a, const struct meta_audit *entry, bool refused,
+                  const char *address, struct mono now)
+{
+    struct meta_audit e = *entry;
+
+    name(&e);
+    (void)pthread_mutex_lock(&a->lock);
+    if (!refused || refusals_add(&a->refusals, &e, address, now))
+        queue_put(a, &e, ADMIN_AUDIT_TOKENS);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* Under the lock: what was counted becomes entries. */
+static void
+refusals_queue(struct admin *a, struct mono now, bool all)
+{
+    struct meta_audit e;
+
+    while (refusals_take(&a->refusals, now, all, &e)) {
+        name(&e);
+        queue_put(a, &e, ADMIN_AUDIT_TOKENS);
+    }
+}
+
+void
+admin_audit_last(struct admin *a)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    refusals_queue(a, (struct mono){0}, true);
+    (void)pthread_mutex_unlock(&a->lock);
 }
 
 static void
@@ -244,8 +284,9 @@ tick(struct loop *l, struct timer *t)
     struct admin *a = container_of(t, struct admin, timer);
     bool work;
 
-    (void)l;
     (void)pthread_mutex_lock(&a->lock);
+    if (refusals_due(&a->refusals, l->now))
+        refusals_queue(a, l->now, false);
     work = has_work(a) || admin_keys_due(a);
     (void)pthread_mutex_unlock(&a->lock);
     if (work)
@@ -273,5 +314,6 @@ admin_stop(struct admin *a, void (*done)(void *arg), void *arg)
     if (a->working)
         return; /* what comes after it is written by admin_close() */
     loop_timer_stop(a->home, &a->timer);
+    admin_audit_last(a);
     submit(a);
 }
