@@ -26,11 +26,18 @@ blobs_status(enum err e)
     return 500;
 }
 
+/* "not_found" is what any server says of a path that it does not have. */
+const char *
+blobs_err_name(enum err e)
+{
+    return e == ERR_NOENT ? "file_not_found" : err_name(e);
+}
+
 enum err
 blobs_err(struct slice name)
 {
     for (int e = 0; e < ERR_COUNT; e++)
-        if (slice_eq(name, slice_str(err_name((enum err)e))))
+        if (slice_eq(name, slice_str(blobs_err_name((enum err)e))))
             return (enum err)e;
     return ERR_COUNT;
 }

@@ -21,7 +21,8 @@
  * of a publish cover all. A put's footer covers its JSON head too.
  *
  * Errors are D16's, with the name of an enum err as their code, so that what an
- * element answers arrives at the gateway as what it was.
+ * element answers arrives at the gateway as what it was. Only a file that is
+ * not there has a name of its own.
  *
  * Blocks on their way to a reader: each of up to 256 KiB is followed by 8
  * bytes, "is it good" and the CRC32C of what was sent, words little-endian.
@@ -81,6 +82,7 @@ blobs_length(uint64_t n)
 }
 
 int blobs_status(enum err e); /* 507 for ERR_NOSPC */
+const char *blobs_err_name(enum err e); /* on the wire */
 /* The enum err of that name; ERR_COUNT when there is none. */
 enum err blobs_err(struct slice name);
 

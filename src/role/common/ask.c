@@ -10,8 +10,11 @@
 
 static void ask_begin(struct ask *a);
 
+/* SAID: by the peer itself, who has D16's errors; else by something in front of
+ * it. A proxy's 404 is no answer about a file, and its 502 and 503 say that it
+ * does not reach the peer, not that the peer asks for patience. */
 static enum err
-of_status(int status)
+of_status(int status, bool said)
 {
     switch (status) {
     case 401:
@@ -20,17 +23,19 @@ of_status(int status)
     case 413:
         return ERR_TOOBIG;
     case 429:
-    case 503:
         return ERR_AGAIN;
+    case 503:
+        return said ? ERR_AGAIN : ERR_IO;
     case 504:
         return ERR_TIMEOUT;
-    default: /* 404 of a proxy is no answer about a file */
+    default:
         return ERR_IO;
     }
 }
 
-enum err
-ask_refusal(int status, struct slice body, const char *url, struct fault *f)
+static enum err
+refusal(int status, struct slice body, const char *url, bool *said,
+        struct fault *f)
 {
     struct json_error je = {0};
     json_t *o = json_read(body, &je);
@@ -39,12 +44,21 @@ ask_refusal(int status, struct slice body, const char *url, struct fault *f)
     enum err e = name.p ? blobs_err(name) : ERR_COUNT;
     char what[sizeof(f->what)];
 
+    *said = name.p != NULL;
     if (e == ERR_COUNT || e == ERR_OK)
-        e = of_status(status);
+        e = of_status(status, *said);
     snprintf(what, sizeof(what), "%s: %d %.*s", url, status,
              text.p ? (int)size_min(text.n, 100) : 0, text.p ? text.p : "");
     json_decref(o);
-    return fault_set(f, e, "answer", what);
+    return fault_set(f, e, *said ? "answer" : "answer of a proxy", what);
+}
+
+enum err
+ask_refusal(int status, struct slice body, const char *url, struct fault *f)
+{
+    bool said;
+
+    return refusal(status, body, url, &said, f);
 }
 
 void
@@ -98,6 +112,20 @@ ask_lost(struct ask *a, enum err e, const char *op)
     ask_over(a);
 }
 
+/* A proxy that says 502 or 504 may have handed the question on. */
+static void
+refused(struct ask *a)
+{
+    bool said;
+
+    a->err = refusal(a->status, buf_slice(&a->answer), a->peer->url, &said,
+                     &a->fault);
+    if (!said && a->status >= 500) {
+        a->lost = true;
+        a->again = false; /* it would say so again */
+    }
+}
+
 static void
 answer_got(struct fetch_request *r, int64_t n)
 {
@@ -111,8 +139,7 @@ answer_got(struct fetch_request *r, int64_t n)
     a->answer.n += (size_t)n;
     if (n == 0) {
         if (a->status >= 400)
-            a->err = ask_refusal(a->status, buf_slice(&a->answer), a->peer->url,
-                                 &a->fault);
+            refused(a);
         ask_over(a);
         return;
     }

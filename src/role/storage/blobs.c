@@ -296,12 +296,12 @@ blobs_refuse(struct call *c, enum err e, const struct fault *f)
         log_error(c->router_log, "request failed", F_FAULT(f),
                   F_STR("request_id", c->x->request_id),
                   F_STR("route", c->route->name));
-        reply_error(c, blobs_status(e), err_name(e), "%s", err_text(e));
+        reply_error(c, blobs_status(e), blobs_err_name(e), "%s", err_text(e));
         return;
     }
     if (blobs_status(e) == 503)
         exchange_header(c->x, SLICE("Retry-After"), SLICE("1"));
-    reply_error(c, blobs_status(e), err_name(e), "%s%s%s", err_text(e),
+    reply_error(c, blobs_status(e), blobs_err_name(e), "%s%s%s", err_text(e),
                 said ? ": " : "", said ? f->what : "");
 }
 
