@@ -81,7 +81,7 @@ blobs_length(uint64_t n)
     return n + attr_blocks(n) * BLOBS_TRAILER_SIZE;
 }
 
-int blobs_status(enum err e); /* 507 for ERR_NOSPC */
+int blobs_status(enum err e);           /* 507 for ERR_NOSPC */
 const char *blobs_err_name(enum err e); /* on the wire */
 /* The enum err of that name; ERR_COUNT when there is none. */
 enum err blobs_err(struct slice name);

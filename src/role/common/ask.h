@@ -68,8 +68,8 @@ json_t *ask_json(struct ask *a, const struct json_limits *limits);
 
 /* What an answer with STATUS >= 400 and BODY means: the name of an enum err in
  * "error" when there is one, else what the status says. An answer without
- * "error" is not the peer's but a proxy's: 404, 502 and 503 are then ERR_IO, the
- * peer was not reached. */
+ * "error" is not the peer's but a proxy's: 404, 502 and 503 are then ERR_IO,
+ * since the peer was not reached. */
 enum err
 ask_refusal(int status, struct slice body, const char *url, struct fault *f);
 
