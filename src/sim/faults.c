@@ -290,6 +290,17 @@ go_wrong(struct sim *s, struct sim_event *ev)
 
 /* ---- elements ---- */
 
+/* A list without any is never applied (CNF-037). */
+static bool
+is_last(const struct sim *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->conf.elements && n < 2; i++)
+        n += s->e[i].listed;
+    return n < 2;
+}
+
 static void
 churn(struct sim *s, struct sim_element *e)
 {
@@ -299,7 +310,7 @@ churn(struct sim *s, struct sim_element *e)
     } else {
         switch (prng_below(&s->random, 4)) {
         case 0:
-            e->listed = false;
+            e->listed = is_last(s);
             break;
         case 1:
             e->priority = (int)sim_between(s, 1, 1000);
