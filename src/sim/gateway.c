@@ -75,6 +75,8 @@ woken(struct sim *s, struct sim_event *e)
 void
 sim_gateway_pause(struct sim_gateway *g, struct dur d, bool clocks)
 {
+    if (mono_before(g->s->now, g->paused_until))
+        return; /* it stands still already */
     g->paused_until = mono_add(g->s->now, d);
     if (clocks) {
         g->boot_off -= d.ns;
