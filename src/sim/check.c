@@ -12,7 +12,7 @@
 #define LEADER  dur_s(100) /* after all has become well */
 #define CRASH   dur_s(33)  /* D42 */
 #define RELEASE dur_s(1)
-#define FULL    dur_s(45)
+#define FULL    dur_s(52)
 #define SICK    dur_s(320)
 #define REMOVED dur_s(75)
 #define ADMIN   dur_s(10)

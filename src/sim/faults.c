@@ -6,7 +6,6 @@
  * are no faults and go on all the time.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sim/impl.h"
-#include <math.h>
 #include <stdlib.h>
 
 #define FAULT_EVERY  480 /* s, on average */
@@ -22,13 +21,16 @@ struct sim_wrong {
     bool lasts; /* it is over, and to be set right */
 };
 
+/* MEAN_S on average, any time as likely as the next: steps until a die says
+ * that it is enough. (A logarithm would not be the same on all machines.) */
 static struct dur
-exponential(struct sim *s, unsigned mean_s)
+at_random(struct sim *s, unsigned mean_s)
 {
-    /* In (0, 1]; the logarithm is the same on all machines that we know. */
-    double u = (double)(prng_below(&s->random, 1u << 30) + 1) / (1u << 30);
+    int64_t step = (int64_t)mean_s * 1000 / 16, ms = 0;
 
-    return (struct dur){(int64_t)(-log(u) * mean_s * 1e9)};
+    while (prng_below(&s->random, 16) > 0)
+        ms += step;
+    return sim_between_ms(s, ms, ms + step);
 }
 
 static struct dur
@@ -263,7 +265,7 @@ go_wrong(struct sim *s, struct sim_event *ev)
     /* One in five comes together with another. */
     sim_at(s, ev,
            mono_add(s->now, sim_chance(s, 20) ? sim_between_ms(s, 0, 30000)
-                                              : exponential(s, FAULT_EVERY)));
+                                              : at_random(s, FAULT_EVERY)));
     w = s->active < NO_MORE ? calloc(1, sizeof(*w)) : NULL;
     if (w == NULL)
         return;
@@ -271,8 +273,8 @@ go_wrong(struct sim *s, struct sim_event *ev)
     w->kind = kind(s);
     w->g = victim(s);
     list_push(&s->fault_list, &w->item);
-    if (s->active++)
-        s->left = MONO_NEVER; /* it is not the only one any more */
+    s->active++;
+    s->left = MONO_NEVER; /* the next leader may come later now */
     sim_at(s, &w->ev, mono_add(s->now, d));
     if (!apply(s, w, d)) {
         list_remove(&w->item);
@@ -353,7 +355,7 @@ change(struct sim *s, struct sim_event *ev)
 
     if (s->ending)
         return;
-    sim_at(s, ev, mono_add(s->now, exponential(s, CHANGE_EVERY)));
+    sim_at(s, ev, mono_add(s->now, at_random(s, CHANGE_EVERY)));
     if (!(s->conf.faults >> k & 1))
         return;
     /* Most of them are well at any time. */
@@ -383,9 +385,9 @@ sim_faults_begin(struct sim *s)
     s->next_fault.run = go_wrong;
     s->next_change.run = change;
     if (s->conf.faults & ((1u << SIM_DEATH_BIT) - 1))
-        sim_at(s, &s->next_fault, mono_add(s->now, exponential(s, 120)));
+        sim_at(s, &s->next_fault, mono_add(s->now, at_random(s, 120)));
     if (s->conf.faults >> SIM_DEATH_BIT)
-        sim_at(s, &s->next_change, mono_add(s->now, exponential(s, 60)));
+        sim_at(s, &s->next_change, mono_add(s->now, at_random(s, 60)));
 }
 
 void

@@ -77,6 +77,8 @@ sim_gateway_pause(struct sim_gateway *g, struct dur d, bool clocks)
 {
     if (mono_before(g->s->now, g->paused_until))
         return; /* it stands still already */
+    if (mono_before(g->s->end, mono_add(g->s->now, d)))
+        d = mono_sub(g->s->end, g->s->now); /* then all is well */
     g->paused_until = mono_add(g->s->now, d);
     if (clocks) {
         g->boot_off -= d.ns;

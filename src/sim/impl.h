@@ -94,7 +94,7 @@ struct sim {
     struct sim_conf conf;
     struct sim_report *out;
     struct prng random;
-    struct mono now;
+    struct mono now, end; /* of the faults */
     struct heap queue;
     struct sim_gateway *g;
     struct sim_element *e;

@@ -178,6 +178,7 @@ birth(struct sim *s, const struct sim_conf *c, struct sim_report *out)
     *s = (struct sim){.conf = *c,
                       .out = out,
                       .now = BEGIN,
+                      .end = mono_add(BEGIN, c->length),
                       .calm = BEGIN,
                       .leaderless = BEGIN,
                       .left = MONO_NEVER,
@@ -217,7 +218,6 @@ sim_run(const struct sim_conf *c, struct sim_report *out)
 {
     struct sim s;
     enum err err = ERR_NOMEM;
-    struct mono end = mono_add(BEGIN, c->length);
 
     assert(c->ingesters > 0 && c->ingesters <= SIM_INGESTERS_MAX);
     assert(c->elements > 0 && c->elements <= SIM_ELEMENTS_MAX);
@@ -229,10 +229,10 @@ sim_run(const struct sim_conf *c, struct sim_report *out)
             sim_at(&s, &s.g[i].start,
                    mono_add(s.now, sim_between_ms(&s, 0, 5000)));
         sim_faults_begin(&s);
-        run(&s, end);
+        run(&s, s.end);
         sim_faults_end(&s);
         if (c->quiet.ns) {
-            run(&s, mono_add(end, c->quiet));
+            run(&s, mono_add(s.end, c->quiet));
             sim_check_end(&s);
         }
         out->ran = mono_sub(s.now, BEGIN);
