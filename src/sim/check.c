@@ -1,23 +1,92 @@
 /* check.c - what must hold, seen by one who knows everything.
  *
- * What is allowed follows from the settings (doc/simulator.md has the sums):
- * a leader is there at the latest when a store that was replaced was sat out
- * and a lock of somebody dead has ended; a change at an element is seen by the
- * next poll, and that by the next reading of the store. While something else
- * is wrong none of this can be promised; then only what is too old for anybody
- * must not be used. SPDX-License-Identifier: Apache-2.0 */
+ * How long something may take follows from the settings: sim_check_begin() has
+ * the sums. While something is wrong none of that can be promised; then only
+ * what is too old for anybody must not be used.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "sim/impl.h"
 #include <stdio.h>
 
-#define LEADER  dur_s(100) /* after all has become well */
-#define CRASH   dur_s(33)  /* D42 */
+#define CRASH   dur_s(33) /* D42 */
 #define RELEASE dur_s(1)
-#define FULL    dur_s(52)
-#define SICK    dur_s(320)
-#define REMOVED dur_s(75)
-#define ADMIN   dur_s(10)
 #define OLD     dur_s(1800) /* whatever goes on */
 #define EACH    dur_s(1)
+
+/* ---- what is allowed ---- */
+
+/* Messages take 2 ms at most when all is well, and no step of a chain needs
+ * more than a few: a poll or a write two, a round two for its sets and two for
+ * each MONITOR_READS hashes. That is 0.06 ms for each element, a new view of
+ * one's own writes may wait for 50 ms and another 0.05 ms for each
+ * (monitor_snapshot.c), Admin's list is in the store after 50 ms. */
+static struct dur
+messages(const struct sim *s)
+{
+    return dur_ms(250 + s->conf.elements / 2);
+}
+
+static int64_t
+most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Between two polls that reach an element, at most, when it is not yet found
+ * to be sick (core/poll.c). Polls are on a grid of BASE, each moved by SHIFT at
+ * most. After the poll that comes at once (a new leader, a new address) the
+ * grid begins half an interval to one and a half later. A poll that has failed
+ * is not followed by another before the next point of the grid, and its last
+ * request was perhaps sent TIMEOUT before that was known. */
+static int64_t
+gap(const struct poll_conf *c)
+{
+    return most(c->base.ns / 2 * 3, c->timeout.ns + c->base.ns) + c->shift.ns;
+}
+
+/* From a death to the end of the poll that finds the element to be sick. All
+ * requests of a silent element time out, and one poll takes longer than the
+ * grid's step, so that the next begins at the first point behind its end. */
+static int64_t
+found_sick(const struct poll_conf *c)
+{
+    int64_t poll = (c->retries + 1) * c->timeout.ns +
+                   ((1 << c->retries) - 1) * c->retry_delay.ns;
+    int64_t step = ((poll + c->shift.ns) / c->base.ns + 1) * c->base.ns;
+
+    return gap(c) + (c->threshold - 1) * step + poll;
+}
+
+/*   leader   a store that is another one is sat out for a TTL, the lock of
+ *            somebody dead lasts for another, takes whose answers were lost
+ *            are not repeated within a third, and who follows asks once in a
+ *            renewal interval (core/lease.h)
+ *   lists    Admin's list is read by all gateways every INTERVAL, which is
+ *            only ever made shorter (REL-059)
+ *   full     the next poll, which is written to the store, and the next
+ *            reading of the store by each gateway. A round reads each hash at
+ *            another time; the next begins REFRESH after its end
+ *            (monitor_read.c: or 2 ms for each element)
+ *   sick     three polls that fail, and the same
+ *   removed  every gateway's list, but one that began meanwhile takes from the
+ *            store what its list lacks (CAP-058), until the leader, who may be
+ *            the last to read, has cleaned up and the store is read again
+ *   admin    what Admin has answered is used for ADMIN_TTL */
+void
+sim_check_begin(struct sim *s)
+{
+    struct monitor_conf c = sim_gateway_settings(s);
+    int64_t little = messages(s).ns;
+    int64_t read = most(c.refresh.ns, s->conf.elements * dur_ms(2).ns);
+
+    s->allowed = (struct sim_allowed){
+        .leader = {3 * c.lease.ttl.ns + c.lease.renewal.ns},
+        .lists = {c.reload.interval.ns + little},
+        .full = {gap(&c.poll) + read + little},
+        .sick = {found_sick(&c.poll) + read + little},
+        .removed = {c.reload.interval.ns + read + little},
+        .admin = {c.admin_ttl.ns + little},
+    };
+}
 
 static struct mono
 later(struct mono a, struct mono b)
@@ -26,10 +95,10 @@ later(struct mono a, struct mono b)
 }
 
 static void
-longest(struct dur *most, struct dur d)
+longest(struct dur *yet, struct dur d)
 {
-    if (d.ns > most->ns)
-        *most = d;
+    if (d.ns > yet->ns)
+        *yet = d;
 }
 
 /* ---- writers ---- */
@@ -97,7 +166,7 @@ sim_check_leaves(struct sim_gateway *g, bool kill)
     /* The fault itself is one that is active by now. */
     if (g->leads && s->active == 1 && !s->ending && s->conf.ingesters > 1 &&
         s->calm.ns != MONO_NEVER.ns &&
-        mono_reached(s->now, mono_add(s->calm, LEADER))) {
+        mono_reached(s->now, mono_add(s->calm, s->allowed.leader))) {
         s->left = s->now;
         s->left_killed = kill;
     }
@@ -108,7 +177,8 @@ sim_check_calm(struct sim *s)
 {
     if (s->leaders || s->calm.ns == MONO_NEVER.ns)
         return;
-    if (mono_reached(s->now, mono_add(later(s->leaderless, s->calm), LEADER)))
+    if (mono_reached(
+            s->now, mono_add(later(s->leaderless, s->calm), s->allowed.leader)))
         sim_bad(s,
                 "leader: there is none, and nothing has been wrong for %lld "
                 "s",
@@ -132,7 +202,7 @@ judge(struct sim_gateway *g, const char *what, const struct sim_element *e,
                 (long long)(mono_sub(s->now, from).ns / 1000000000));
     if (s->calm.ns == MONO_NEVER.ns)
         return;
-    from = later(from, mono_add(s->calm, LEADER));
+    from = later(from, mono_add(s->calm, s->allowed.leader));
     d = mono_sub(s->now, from);
     longest(seen, d);
     if (d.ns > allowed.ns)
@@ -142,14 +212,22 @@ judge(struct sim_gateway *g, const char *what, const struct sim_element *e,
                 g->n, e->id, what, (long long)(d.ns / 1000000));
 }
 
+/* Nobody can ask an element whose address is not known. */
+static struct mono
+since(const struct sim_element *e, struct mono at)
+{
+    return at.ns == MONO_NEVER.ns ? at : later(at, e->known_from);
+}
+
 static void
 judge_polled(struct sim_gateway *g, const struct sim_element *e)
 {
+    const struct sim_allowed *may = &g->s->allowed;
     struct sim_report *out = g->s->out;
 
-    judge(g, "full", e, e->full, FULL, &out->full_seen);
-    judge(g, "sick", e, e->sick, SICK, &out->sick_seen);
-    judge(g, "removed", e, e->removed, REMOVED, &out->removed_seen);
+    judge(g, "full", e, since(e, e->full), may->full, &out->full_seen);
+    judge(g, "sick", e, since(e, e->sick), may->sick, &out->sick_seen);
+    judge(g, "removed", e, e->removed, may->removed, &out->removed_seen);
 }
 
 static void
@@ -157,10 +235,10 @@ judge_admin(struct sim_gateway *g, const struct sim_element *e)
 {
     struct sim *s = g->s;
 
-    if (mono_before(s->now, mono_add(g->thawed, ADMIN)) ||
+    if (mono_before(s->now, mono_add(g->thawed, s->allowed.admin)) ||
         e->removed.ns == MONO_NEVER.ns)
         return;
-    if (mono_reached(s->now, mono_add(e->removed, ADMIN)))
+    if (mono_reached(s->now, mono_add(e->removed, s->allowed.admin)))
         sim_bad(s, "choice: gateway %u would use %s by Admin's list, removed",
                 g->n, e->id);
 }

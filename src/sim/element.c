@@ -85,6 +85,7 @@ sim_elements_open(struct sim *s)
         e->used = 100 * GIB + i * GIB % (500 * GIB);
         e->listed = true;
         e->full = e->sick = e->removed = MONO_NEVER;
+        e->known_from = s->now;
     }
     return true;
 }

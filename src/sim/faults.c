@@ -10,8 +10,7 @@
 
 #define FAULT_EVERY  480 /* s, on average */
 #define CHANGE_EVERY 25
-#define KNOWN        dur_s(75) /* a list, to all gateways */
-#define NO_MORE      3         /* at a time */
+#define NO_MORE      3 /* at a time */
 
 struct sim_wrong {
     struct sim_event ev; /* its end */
@@ -306,6 +305,9 @@ is_last(const struct sim *s)
 static void
 churn(struct sim *s, struct sim_element *e)
 {
+    unsigned moved = e->moved;
+    bool was_listed = e->listed;
+
     if (!e->listed) {
         e->listed = true;
         e->known = false;
@@ -326,12 +328,9 @@ churn(struct sim *s, struct sim_element *e)
             e->moved++;
         }
     }
+    if (e->moved != moved || (e->listed && !was_listed))
+        e->known_from = mono_add(s->now, s->allowed.lists);
     sim_element_changed(s, e);
-    /* It is asked anew, at another place perhaps, when the list has come. */
-    if (e->full.ns != MONO_NEVER.ns)
-        e->full = mono_add(s->now, KNOWN);
-    if (e->sick.ns != MONO_NEVER.ns)
-        e->sick = mono_add(s->now, KNOWN);
     sim_tell(s, "%s changes: %s, mode %d", e->id,
              e->listed ? "listed" : "removed", e->mode);
     sim_admin_changed(s);

@@ -117,21 +117,29 @@ polled(void *arg, const char *element_id, const struct blob_capacity *c)
     }
 }
 
+struct monitor_conf
+sim_gateway_settings(const struct sim *s)
+{
+    struct monitor_conf c = monitor_conf_default();
+
+    c.elements_max = s->conf.elements * 2 + 64;
+    if (s->conf.refresh.ns)
+        c.refresh = s->conf.refresh;
+    return c;
+}
+
 static struct monitor_conf
 settings(struct sim_gateway *g)
 {
-    struct monitor_conf c = monitor_conf_default();
+    struct monitor_conf c = sim_gateway_settings(g->s);
 
     c.instance_id = g->name;
     c.coord = &g->coord;
     c.fetch = &g->fetch;
     c.admin = &g->admin;
-    c.elements_max = g->s->conf.elements * 2 + 64;
     c.polled = polled;
     c.elements_arg = g;
     c.seed = prng_next(&g->s->random);
-    if (g->s->conf.refresh.ns)
-        c.refresh = g->s->conf.refresh;
     if (g->s->conf.breaks & SIM_NO_READ)
         c.refresh = dur_s(3600);
     return c;

@@ -78,6 +78,7 @@ struct sim_element {
     bool listed, dead, silent;
     /* Since when it may not be chosen, for this reason; MONO_NEVER: it may. */
     struct mono full, sick, removed;
+    struct mono known_from; /* its address, to all gateways */
     /* What Admin has been told. */
     uint64_t known_used;
     bool known;
@@ -90,8 +91,17 @@ enum sim_place { /* of the store */
                  SIM_SILENT,
 };
 
+/* How long something may take, when nothing else is wrong (check.c). */
+struct sim_allowed {
+    struct dur leader; /* until there is one, after all has become well */
+    struct dur lists;  /* until all gateways have Admin's list */
+    struct dur full, sick, removed; /* may still be chosen */
+    struct dur admin;               /* the same of removed, by Admin's list */
+};
+
 struct sim {
     struct sim_conf conf;
+    struct sim_allowed allowed;
     struct sim_report *out;
     struct prng random;
     struct mono now, end; /* of the faults */
@@ -153,6 +163,8 @@ bool sim_gateway_enter(struct sim_gateway *g);
 /* All that can be done now is done. After sim_gateway_enter(). */
 void sim_gateway_leave(struct sim_gateway *g);
 struct mono sim_gateway_local(const struct sim_gateway *g);
+/* What all have in common, with all safeguards. */
+struct monitor_conf sim_gateway_settings(const struct sim *s);
 
 /* ---- store.c ---- */
 
@@ -196,6 +208,7 @@ void sim_faults_release(struct sim *s);
 
 /* ---- check.c ---- */
 
+void sim_check_begin(struct sim *s);
 /* An accepted write of G's under EPOCH. */
 void sim_check_write(struct sim *s, const struct sim_gateway *g, uint64_t epoch,
                      const char *owner);

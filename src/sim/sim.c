@@ -224,6 +224,7 @@ sim_run(const struct sim_conf *c, struct sim_report *out)
     *out = (struct sim_report){0};
     if (birth(&s, c, out)) {
         err = ERR_OK;
+        sim_check_begin(&s);
         sim_admin_begin(&s);
         for (unsigned i = 0; i < c->ingesters; i++)
             sim_at(&s, &s.g[i].start,
