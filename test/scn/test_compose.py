@@ -21,6 +21,7 @@ from ports import free_port
 
 HERE = os.path.join(store.ROOT, "deploy", "compose")
 ELEMENTS = ("se-dc1-01", "se-dc2-02")  # two of the six tell enough
+PATIENCE_S = 300  # a dozen processes start; 3 s, but not on a busy machine
 yaml = pytest.importorskip("yaml", reason="python3-yaml is not installed")
 
 
@@ -49,7 +50,7 @@ class World:
     def run(self, name, **env):
         """To its end, as the service runs it."""
         p = subprocess.run(["sh", os.path.join(HERE, name)], text=True,
-                           capture_output=True, timeout=120,
+                           capture_output=True, timeout=PATIENCE_S,
                            env=self.environ(env))
         assert p.returncode == 0, (name, p.stdout, p.stderr)
         return p.stdout
@@ -76,7 +77,8 @@ class World:
                     "127.0.0.1:%d" % port],
                    **{k: v for k, v in env.items() if v is not None})
         url = "http://127.0.0.1:%d" % port
-        wait_for(name + " is live", lambda: answers(url + "/health/live"))
+        wait_for(name + " is live", lambda: answers(url + "/health/live"),
+                 PATIENCE_S)
         return url
 
     def close(self):
@@ -85,7 +87,7 @@ class World:
                 p.send_signal(signal.SIGTERM)
         for p in self.processes:
             try:
-                p.wait(60)
+                p.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
@@ -132,7 +134,7 @@ def start_postgres(w):
     ready = os.path.join(postgres.folder_of_programs(), "pg_isready")
     wait_for("PostgreSQL is up: " + w.read("/log"), lambda: subprocess.run(
         [ready, "-q", "-h", "127.0.0.1", "-p", str(port)],
-        check=False).returncode == 0, 90)
+        check=False).returncode == 0, PATIENCE_S)
     return port
 
 
@@ -177,15 +179,15 @@ def test_from_init_to_an_upload(world):
         CAPACITY_MONITOR_LEADER_TTL="4",
         CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL="1")
     ready = gateway + "/health/ready"
-    wait_for("the gateway is ready", lambda: answers(ready), 60)
+    wait_for("the gateway is ready", lambda: answers(ready), PATIENCE_S)
     wait_for("it has logged in to Redis", lambda: requests.get(
-        ready, timeout=10).json()["checks"]["redis"]["status"] == "ok", 60)
+        ready, timeout=10).json()["checks"]["redis"]["status"] == "ok", PATIENCE_S)
     token = subprocess.run(
         [store.BIN, "token", "--data-dir", w.at("/srv/admin/data")],
         capture_output=True, text=True, check=True).stdout.strip()
     head = {"Authorization": "Bearer " + token}
     r = requests.post(gateway + store.UPLOAD + "?filename=a&retention_policy="
-                      "PERMANENT", data=b"hello", timeout=30, headers={
+                      "PERMANENT", data=b"hello", timeout=PATIENCE_S, headers={
                           **head, "Content-Type": "text/plain"})
     assert r.status_code == 201, r.text
     assert r.json()["storage_element_id"] == "se-dc2-02"
