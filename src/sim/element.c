@@ -28,6 +28,7 @@ struct sim_ask {
     struct mono deadline;
     char body[512];
     size_t n, at;
+    bool posted; /* its task waits for its turn */
     bool ending;
 };
 
@@ -234,6 +235,7 @@ turn(struct loop *l, struct task *t)
     size_t n = size_min(r->x.n, q->n - q->at);
 
     (void)l;
+    q->posted = false;
     if (q->ending) {
         fetch_fn *ended = r->x.ended;
 
@@ -246,6 +248,16 @@ turn(struct loop *l, struct task *t)
     r->x.got(r, (int64_t)n);
 }
 
+/* A read that has not had its turn is still posted when the request ends. */
+static void
+post(struct sim_ask *q)
+{
+    q->task.run = turn;
+    if (!q->posted)
+        loop_post(q->r->loop, &q->task);
+    q->posted = true;
+}
+
 static void
 f_read(struct fetch_request *r, void *p, size_t n, bool fill, fetch_got_fn *got)
 {
@@ -255,8 +267,7 @@ f_read(struct fetch_request *r, void *p, size_t n, bool fill, fetch_got_fn *got)
     r->x.p = p;
     r->x.n = n;
     r->x.got = got;
-    q->task.run = turn;
-    loop_post(r->loop, &q->task);
+    post(q);
 }
 
 static void
@@ -269,8 +280,7 @@ f_end(struct fetch_request *r, fetch_fn *ended)
     assert(!q->ending);
     q->ending = true;
     r->x.ended = ended;
-    q->task.run = turn;
-    loop_post(r->loop, &q->task);
+    post(q);
 }
 
 void

@@ -151,6 +151,8 @@ run(struct sim *s, struct mono end)
 static void
 stop_all(struct sim *s)
 {
+    struct mono limit = mono_add(s->now, dur_s(60));
+
     s->ending = s->stopping = true;
     for (unsigned i = 0; i < s->conf.ingesters; i++) {
         struct sim_gateway *g = &s->g[i];
@@ -168,6 +170,7 @@ stop_all(struct sim *s)
             e = container_of(it, struct sim_event, item);
             heap_remove(&s->queue, it);
             s->now = it->at;
+            assert(mono_before(s->now, limit)); /* else it never stops */
             e->run(s, e);
         }
 }

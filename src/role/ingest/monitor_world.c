@@ -23,6 +23,7 @@ struct fake_request {
     struct http_resp resp;
     char body[1024];
     size_t n, at;
+    bool posted; /* its task waits for its turn */
     bool ending;
 };
 
@@ -140,6 +141,7 @@ fake_got(struct loop *l, struct task *t)
     size_t n = size_min(r->x.n, q->n - q->at);
 
     (void)l;
+    q->posted = false;
     if (q->ending) {
         fetch_fn *ended = r->x.ended;
 
@@ -152,6 +154,16 @@ fake_got(struct loop *l, struct task *t)
     r->x.got(r, (int64_t)n);
 }
 
+/* A read that has not had its turn is still posted when the request ends. */
+static void
+fake_post(struct fake_request *q)
+{
+    q->task.run = fake_got;
+    if (!q->posted)
+        loop_post(q->r->loop, &q->task);
+    q->posted = true;
+}
+
 static void
 fake_read(struct fetch_request *r, void *p, size_t n, bool fill,
           fetch_got_fn *got)
@@ -162,8 +174,7 @@ fake_read(struct fetch_request *r, void *p, size_t n, bool fill,
     r->x.p = p;
     r->x.n = n;
     r->x.got = got;
-    q->task.run = fake_got;
-    loop_post(r->loop, &q->task);
+    fake_post(q);
 }
 
 static void
@@ -175,8 +186,7 @@ fake_end(struct fetch_request *r, fetch_fn *ended)
     assert_false(q->ending);
     q->ending = true;
     r->x.ended = ended;
-    q->task.run = fake_got;
-    loop_post(r->loop, &q->task);
+    fake_post(q);
 }
 
 static const struct fetch_ops fake_ops = {
