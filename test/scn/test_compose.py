@@ -180,8 +180,11 @@ def test_from_init_to_an_upload(world):
         CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL="1")
     ready = gateway + "/health/ready"
     wait_for("the gateway is ready", lambda: answers(ready), PATIENCE_S)
-    wait_for("it has logged in to Redis", lambda: requests.get(
-        ready, timeout=10).json()["checks"]["redis"]["status"] == "ok", PATIENCE_S)
+
+    def redis_is(word):
+        checks = requests.get(ready, timeout=10).json()["checks"]
+        return checks["redis"]["status"] == word
+    wait_for("it has logged in to Redis", lambda: redis_is("ok"), PATIENCE_S)
     token = subprocess.run(
         [store.BIN, "token", "--data-dir", w.at("/srv/admin/data")],
         capture_output=True, text=True, check=True).stdout.strip()
