@@ -2,7 +2,8 @@
  * Admin over our HTTP client, and the coordination store.
  *
  *     gateway    elements, Admin, Redis
- *     Admin      elements, to try an address before it is registered
+ *     Admin      elements, to try an address before it is registered; Redis,
+ *                to tell gateways of them
  *
  * Both hang on the loops: what is closed here goes while the loops still run.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -73,8 +74,9 @@ open_redis(struct server *s, struct fault *f)
     struct coord_redis_conf rc = {0};
     enum err e;
 
-    if (!s->conf.capacity_monitor_enabled)
-        return ERR_OK; /* nothing else of a gateway needs one (CAP-017) */
+    /* Nothing else of a gateway needs one (CAP-017). */
+    if (s->roles == JOIN_INGEST && !s->conf.capacity_monitor_enabled)
+        return ERR_OK;
     e = coord_redis_from_conf(&rc, &s->coord_room, &s->conf, f);
     if (e == ERR_NOENT)
         return ERR_OK;
@@ -97,7 +99,7 @@ server_far_open(struct server *s, struct fault *f)
     if (s->roles == JOIN_STORAGE)
         return ERR_OK; /* elements never call out */
     e = open_fetch(s, f);
-    if (e == ERR_OK && s->roles == JOIN_INGEST)
+    if (e == ERR_OK && s->roles != JOIN_ALL)
         e = open_redis(s, f);
     return e;
 }
@@ -109,6 +111,8 @@ server_far_conf(struct server *s, struct join_conf *jc)
     server_conf_far(&s->conf, &jc->far);
     jc->far.fetch = s->fetch;
     jc->far.coord = s->coord;
+    jc->coord = s->coord;
+    jc->channel = s->conf.capacity_monitor_pubsub_channel;
     jc->far.keys = s->conf.auth_enabled ? s->keys : NULL;
 }
 

@@ -439,6 +439,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
         e = admin_load(j->admin, f);
     if (e == ERR_OK && j->admin)
         admin_keys(j->admin, c->auth->keys, c->now);
+    if (e == ERR_OK && j->admin && c->coord)
+        e = admin_tell(j->admin, c->coord, c->channel, c->log, f);
     if (e == ERR_OK)
         e = open_roles(j, f);
     if (e != ERR_OK)

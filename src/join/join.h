@@ -73,6 +73,8 @@ struct join_conf {
     const char *issuer;
     struct dur token_life;
     struct fetch *fetch; /* for Admin, to try addresses; may be NULL */
+    struct coord *coord; /* for Admin alone, to tell gateways of elements, */
+    const char *channel; /* on this channel too; may be NULL */
     /* Of JOIN_INGEST alone: where others are; loops, hash, metrics, health, log
      * and clock are filled in. */
     struct gateway_conf far;

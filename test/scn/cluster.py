@@ -45,8 +45,13 @@ class Cluster:
         self.redis = redis_server.Redis(self.sub("redis"), *conf)
         return self.redis
 
+    def redis_env(self):
+        return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": self.redis.port} \
+            if self.redis else {"REDIS_HOST": ""}
+
     def start_admin(self, **env):
-        self.admin = store.Server(self.sub("admin"), self.loop, **env)
+        self.admin = store.Server(self.sub("admin"), self.loop,
+                                  **{**self.redis_env(), **env})
         self.admin.role = "admin"
         self.admin.start()
         jwks = requests.get(self.admin.url + "/.well-known/jwks.json",
@@ -92,9 +97,7 @@ class Cluster:
                 "SERVICE_ACCOUNT_CLIENT_ID": account["client_id"],
                 "SERVICE_ACCOUNT_CLIENT_SECRET": account["client_secret"],
                 "INGESTER_INSTANCE_ID": "gateway-%d" % n,
-                "REDIS_HOST": "127.0.0.1" if self.redis else "",
-                **({"REDIS_PORT": self.redis.port} if self.redis else {}),
-                **env}
+                **self.redis_env(), **env}
         g = store.Server(self.sub("gateway-%d" % n), self.loop, **conf)
         g.role = "ingester"
         g._token = self.admin._token  # users' tokens are Admin's

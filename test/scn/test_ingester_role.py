@@ -320,6 +320,40 @@ def test_elements_come_and_go(cluster):
     c.stop()
 
 
+def test_told_at_once(cluster):
+    """ADM-005, REL-080...REL-099: over pub/sub gateways use an element that
+    Admin has registered, and leave one that it has removed, with no word of
+    the operator; and what Redis has lost Admin writes again."""
+    c = cluster
+    c.start_redis()
+    c.start_admin()
+    for n in range(2):
+        c.start_element("se-0%d" % n, "edit")
+    c.register("se-01", "edit", 5)
+    gateways = [c.start_gateway(CAPACITY_MONITOR_PUBSUB_ENABLED="on",
+                                CAPACITY_MONITOR_CONFIG_RELOAD_INTERVAL=600,
+                                **QUICK) for _ in range(2)]
+    c.register("se-00", "edit", 1)
+    for g in gateways:
+        wait_for("the new one is used", lambda: explain(g)["choice"] == "se-00")
+    r = requests.delete(c.admin.url + "/api/v1/storage-elements/se-00",
+                        headers=c.head(), timeout=10)
+    assert r.status_code == 204, r.text
+    for g in gateways:
+        wait_for("it is used no more", lambda: explain(g)["choice"] == "se-01")
+        assert metrics(g)["ingester_se_config_pubsub_latency_seconds_count"] \
+            >= 2
+    old = int(c.redis.send("GET", "artstore:storage_elements:version"))
+    c.redis.send("FLUSHALL")
+    wait_for("the list is there again", lambda: int(c.redis.send(
+        "GET", "artstore:storage_elements:version") or 0) > old)
+    listed = json.loads(c.redis.send("GET", "artstore:storage_elements"))
+    assert [e["element_id"] for e in listed["storage_elements"]] == ["se-01"]
+    assert json.loads(c.redis.send("GET", "storage:elements:priorities")) == \
+        {"se-01": 5}
+    c.stop()
+
+
 def test_index_made_anew(cluster):
     """D25, D35: while Admin is away an element loses its index, and with it
     the log of what Admin has missed: all that it holds is told again."""

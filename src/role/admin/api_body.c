@@ -68,14 +68,10 @@ api_reply_err(struct call *c, enum err e, const struct fault *f,
 }
 
 static void
-job_done(struct loop *l, struct work *w)
+job_answer(struct api_job *j)
 {
-    struct api_job *j = container_of(w, struct api_job, work);
     struct call *c = j->call;
 
-    (void)l;
-    if (j->told)
-        j->told(j);
     if (j->secret) {
         exchange_header(c->x, SLICE("Cache-Control"), SLICE("no-store"));
         exchange_header(c->x, SLICE("Pragma"), SLICE("no-cache"));
@@ -89,6 +85,25 @@ job_done(struct loop *l, struct work *w)
     else
         reply_empty(c, 204);
     job_free(j);
+}
+
+static void
+job_waited(struct announce_wait *w)
+{
+    job_answer(container_of(w, struct api_job, wait));
+}
+
+static void
+job_done(struct loop *l, struct work *w)
+{
+    struct api_job *j = container_of(w, struct api_job, work);
+    struct admin_api *api = j->call->role;
+
+    if (j->told)
+        j->told(j);
+    j->wait = (struct announce_wait){.loop = l, .ready = job_waited};
+    if (!j->awaits || j->err || !admin_await_told(api->conf.admin, &j->wait))
+        job_answer(j);
 }
 
 static void

@@ -57,6 +57,8 @@ struct api_job {
     struct fault fault;
     struct json_error why;
     struct work work;
+    bool awaits; /* the answer comes when gateways have been told */
+    struct announce_wait wait;
 };
 
 /* NULL: answered. A path without a parameter has no element. */

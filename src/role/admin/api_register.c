@@ -16,6 +16,7 @@ struct reg {
     struct small_body body;
     struct work work;
     struct probe probe;
+    struct announce_wait told;
     bool add; /* else a change */
     bool force;
     struct admin_view was;      /* of a change */
@@ -125,6 +126,19 @@ reg_work(struct work *w)
 }
 
 static void
+reg_end(struct reg *r)
+{
+    reply_reg(r);
+    free(r);
+}
+
+static void
+reg_told(struct announce_wait *w)
+{
+    reg_end(container_of(w, struct reg, told));
+}
+
+static void
 reg_done(struct loop *l, struct work *w)
 {
     struct reg *r = container_of(w, struct reg, work);
@@ -133,11 +147,11 @@ reg_done(struct loop *l, struct work *w)
                          : r->change.has_mode ? admin_mode_name(r->change.mode)
                                               : "ok";
 
-    (void)l;
     api_audit(c, c->caller.subject, r->add ? "element.add" : "element.change",
               id_of(r), result);
-    reply_reg(r);
-    free(r);
+    r->told = (struct announce_wait){.loop = l, .ready = reg_told};
+    if (r->err || !admin_await_told(api_of(r)->conf.admin, &r->told))
+        reg_end(r);
 }
 
 static void
@@ -395,5 +409,6 @@ api_element_remove(struct call *c)
     if (!j)
         return;
     j->told = remove_told;
+    j->awaits = true;
     api_job_read(j, API_SMALL);
 }

@@ -63,6 +63,13 @@ admin_names(struct admin *a, struct admin_name *out, unsigned max)
 
 /* ---- changing ---- */
 
+static void
+tell(struct admin *a)
+{
+    if (a->announce)
+        announce_changed(a->announce);
+}
+
 /* Whether another element than SELF has ENDPOINT: two names of one element
  * would count its room twice. Those of this process share theirs. */
 static bool
@@ -168,6 +175,8 @@ admin_element_change(struct admin *a, const char *element_id,
     else if (!same_record(&had, changed)) {
         changed->updated_at = now;
         e = change_record(a, s, changed, f);
+        if (!e)
+            tell(a);
     }
 out:
     admin_slot_put(a, s);
@@ -341,6 +350,8 @@ admin_element_add(struct admin *a, const struct meta_element *e,
     else
         admin_slot_put(a, s);
     (void)pthread_mutex_unlock(&a->changing);
+    if (!err)
+        tell(a);
     return err;
 }
 
@@ -408,5 +419,7 @@ admin_element_remove(struct admin *a, const char *element_id, bool force,
     }
     admin_slot_put(a, s);
     (void)pthread_mutex_unlock(&a->changing);
+    if (!e)
+        tell(a);
     return e;
 }

@@ -54,12 +54,14 @@ struct admin {
     struct timer timer;
     struct work work;
     bool working;
-    struct wall work_wall; /* when the work was submitted */
-    struct keys *keys;     /* NULL: none */
-    struct mono keys_at;   /* to be looked at */
-    bool keys_turn;        /* in this work */
-    struct wall shared_at; /* of the work */
-    void (*stopped)(void *arg);
+    struct wall work_wall;      /* when the work was submitted */
+    struct keys *keys;          /* NULL: none */
+    struct mono keys_at;        /* to be looked at */
+    bool keys_turn;             /* in this work */
+    struct wall shared_at;      /* of the work */
+    struct announce *announce;  /* NULL: nobody is told */
+    void (*stopped)(void *arg); /* at the end of the last tick */
+    void (*stopping)(void *arg);
     void *stopped_arg;
 };
 

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/registry.h"
 #include "role/admin/impl.h"
+#include "sec/random.h"
 #include <stdlib.h>
 
 static struct admin *
@@ -398,6 +399,26 @@ admin_open(struct admin **out, struct meta *meta, struct fault *f)
     return ERR_OK;
 }
 
+enum err
+admin_tell(struct admin *a, struct coord *coord, const char *channel,
+           struct log *log, struct fault *f)
+{
+    uint64_t seed;
+
+    sec_random(&seed, sizeof(seed));
+    a->announce = announce_open(a->meta, coord, channel, seed, log);
+    return a->announce ? ERR_OK
+                       : fault_set(f, ERR_NOMEM, "allocate", "announce");
+}
+
+bool
+admin_await_told(struct admin *a, struct announce_wait *w)
+{
+    if (a->announce)
+        announce_await(a->announce, w);
+    return a->announce != NULL;
+}
+
 void
 admin_close(struct admin **pa)
 {
@@ -409,6 +430,7 @@ admin_close(struct admin **pa)
     assert(!a->working && !a->home);
     admin_audit_last(a);
     (void)admin_audit_flush(a, NULL);
+    announce_close(&a->announce);
     while (a->n)
         admin_slot_remove(a, a->slot[a->n - 1]);
     free(a->queue.a);

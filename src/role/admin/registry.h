@@ -15,6 +15,7 @@
 #define ROLE_ADMIN_REGISTRY_H
 
 #include "port/registry.h"
+#include "role/admin/announce.h"
 #include "sec/keys.h"
 
 #define ADMIN_AUDIT_MAX 4096 /* queued; over it an entry is lost, counted */
@@ -56,6 +57,13 @@ enum err admin_attach(struct admin *a, struct blob *blob,
  * the tick, and are known to the other Admins as theirs are here. NULL: there
  * are none. */
 void admin_keys(struct admin *a, struct keys *keys, struct wall now);
+/* Before admin_start(): from it on gateways are told of the elements over
+ * COORD, which must go on until admin_stop() is done; see announce.h. */
+enum err admin_tell(struct admin *a, struct coord *coord, const char *channel,
+                    struct log *log, struct fault *f);
+/* As announce_await(). False: nobody is told, and there is nothing to wait
+ * for. */
+bool admin_await_told(struct admin *a, struct announce_wait *w);
 /* Begins and ends the tick on L. Both on L's thread; DONE is called on L when
  * nothing is under way. */
 void admin_start(struct admin *a, struct loop *l);

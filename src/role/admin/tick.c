@@ -302,18 +302,32 @@ admin_start(struct admin *a, struct loop *l)
     a->home = l;
     a->timer.fire = tick;
     again(a);
+    if (a->announce)
+        announce_start(a->announce, l);
 }
 
 /* The last tick writes what came until now. */
-void
-admin_stop(struct admin *a, void (*done)(void *arg), void *arg)
+static void
+last_tick(void *arg)
 {
-    assert(a->home && !a->stopped);
-    a->stopped = done;
-    a->stopped_arg = arg;
+    struct admin *a = arg;
+
+    a->stopped = a->stopping;
     if (a->working)
         return; /* what comes after it is written by admin_close() */
     loop_timer_stop(a->home, &a->timer);
     admin_audit_last(a);
     submit(a);
+}
+
+void
+admin_stop(struct admin *a, void (*done)(void *arg), void *arg)
+{
+    assert(a->home && !a->stopped);
+    a->stopping = done;
+    a->stopped_arg = arg;
+    if (a->announce)
+        announce_stop(a->announce, last_tick, a);
+    else
+        last_tick(a);
 }
