@@ -97,28 +97,40 @@ meta_account_put(struct meta *m, const struct meta_account *a, struct fault *f)
     return db_write(meta_self(m)->admin, put_fn, &a, f);
 }
 
+struct account_add {
+    const struct meta_account *a;
+    const struct meta_audit *entry;
+    bool added;
+};
+
 static enum err
 add_fn(struct db_tx *t, void *arg, struct fault *f)
 {
-    const struct meta_account *a = *(const struct meta_account **)arg;
+    struct account_add *d = arg;
     enum err e = db_use(t, A_ACCOUNT_COUNT, f);
 
+    d->added = false;
     if (!e)
         e = db_step(t, f);
     if (!e && db_i64(t, 0) >= META_ACCOUNTS_MAX)
         e = fault_set(f, ERR_TOOBIG, "account add", "too many accounts");
-    return e ? e : row_put(t, A_ACCOUNT_ADD, a, f);
+    if (!e)
+        e = row_put(t, A_ACCOUNT_ADD, d->a, f);
+    d->added = !e;
+    return e ? e : meta_audit_with(t, d->entry, f);
 }
 
 enum err
-meta_account_add(struct meta *m, const struct meta_account *a, struct fault *f)
+meta_account_add(struct meta *m, const struct meta_account *a,
+                 const struct meta_audit *entry, struct fault *f)
 {
+    struct account_add d = {a, entry, false};
     enum err e;
 
     if (!a->client_id[0])
         return fault_set(f, ERR_INVAL, "account add", "no client_id");
-    e = db_write(meta_self(m)->admin, add_fn, &a, f);
-    return e == ERR_CONFLICT
+    e = db_write(meta_self(m)->admin, add_fn, &d, f);
+    return e == ERR_CONFLICT && !d.added
                ? fault_set(f, ERR_EXISTS, "account add", a->client_id)
                : e;
 }
@@ -127,6 +139,7 @@ struct account_change {
     const char *client_id;
     meta_account_change_fn *fn;
     void *arg;
+    const struct meta_audit *entry;
 };
 
 static enum err
@@ -141,36 +154,48 @@ change_fn(struct db_tx *t, void *arg, struct fault *f)
     if (e)
         return e;
     assert(strcmp(a.client_id, c->client_id) == 0);
-    return row_put(t, A_ACCOUNT_PUT, &a, f);
+    e = row_put(t, A_ACCOUNT_PUT, &a, f);
+    return e ? e : meta_audit_with(t, c->entry, f);
 }
 
 enum err
 meta_account_change(struct meta *m, const char *client_id,
-                    meta_account_change_fn *fn, void *arg, struct fault *f)
+                    meta_account_change_fn *fn, void *arg,
+                    const struct meta_audit *entry, struct fault *f)
 {
-    struct account_change c = {client_id, fn, arg};
+    struct account_change c = {client_id, fn, arg, entry};
 
     return db_write(meta_self(m)->admin, change_fn, &c, f);
 }
 
+struct account_del {
+    const char *client_id;
+    const struct meta_audit *entry;
+};
+
 static enum err
 del_fn(struct db_tx *t, void *arg, struct fault *f)
 {
+    const struct account_del *d = arg;
     struct db_posted gone = {0};
     enum err e = db_use(t, A_ACCOUNT_DEL, f);
 
     if (e)
         return e;
-    db_bind_text(t, 1, arg);
+    db_bind_text(t, 1, d->client_id);
     e = db_exec(t, &gone, f);
-    return !e && gone.changed == 0 ? ERR_NOENT : e;
+    if (!e && gone.changed == 0)
+        return ERR_NOENT;
+    return e ? e : meta_audit_with(t, d->entry, f);
 }
 
 enum err
-meta_account_del(struct meta *m, const char *client_id, struct fault *f)
+meta_account_del(struct meta *m, const char *client_id,
+                 const struct meta_audit *entry, struct fault *f)
 {
-    return db_write(meta_self(m)->admin, del_fn, (void *)(uintptr_t)client_id,
-                    f);
+    struct account_del d = {client_id, entry};
+
+    return db_write(meta_self(m)->admin, del_fn, &d, f);
 }
 
 /* --- all ------------------------------------------------------------------ */

@@ -54,12 +54,23 @@ static const char *const script5[] = {
     NULL,
 };
 
+/* Rows that were not the chain's but stood where it goes on: kept as they were
+ * found, and never looked at again. */
+static const char *const script6[] = {
+    "CREATE TABLE audit_aside (k {int} PRIMARY KEY, n {int}, at {int}, actor "
+    "{text}, action {text},"
+    " object {text}, result {text}, request_id {text}, id {blob},"
+    " element_id {text}, source {text}, hash {blob})",
+    NULL,
+};
+
 static const struct db_script scripts[] = {
     {"elements, accounts, audit, settings", script1},
     {"elements of other processes", script2},
     {"progress of a copy", script3},
     {"chain of the audit log", script4},
     {"secrets that take over from another", script5},
+    {"foreign rows of the audit log", script6},
 };
 
 #define AUDIT                                                           \
@@ -108,7 +119,18 @@ static const char *const text[A_N] = {
     [A_AUDIT_ADD] = "INSERT INTO audit (" AUDIT
                     ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
     [A_AUDIT_FIND] = "SELECT n FROM audit WHERE id = $1",
-    [A_AUDIT_LAST] = "SELECT coalesce(max(n), 0) FROM audit",
+    /* A number that none of ours ever has cannot bring the numbers to their
+     * end. */
+    [A_AUDIT_LAST] = "SELECT coalesce(max(n), 0) FROM audit"
+                     " WHERE n > 0 AND n < 4611686018427387904",
+    [A_AUDIT_FIRST] = "SELECT coalesce(min(n), 0) FROM audit"
+                      " WHERE n > 0 AND hash IS NOT NULL",
+    [A_AUDIT_HASH] = "SELECT hash FROM audit WHERE n = $1",
+    [A_AUDIT_ASIDE] =
+        "INSERT INTO audit_aside (k, " AUDIT ") SELECT"
+        " (SELECT coalesce(max(k), 0) FROM audit_aside)"
+        " + row_number() OVER (ORDER BY n), " AUDIT " FROM audit WHERE n > $1",
+    [A_AUDIT_DROP] = "DELETE FROM audit WHERE n > $1",
     [A_AUDIT_UP] = "SELECT " AUDIT " FROM audit WHERE n > $1 AND n <= $2"
                    " AND " AUDIT_ANY " ORDER BY n LIMIT $8",
     [A_AUDIT_DOWN] = "SELECT " AUDIT " FROM audit WHERE n > $1 AND n <= $2"

@@ -7,9 +7,13 @@
  * chain is whole at every moment.
  *
  * That an id is there already is the exception, so rows are written without a
- * look first; when one collides all of it is done again with looking.
+ * look first; when one collides all of it is done again with looking. The same
+ * finds rows behind the head, which are not the chain's: were they let stand,
+ * no row could ever be appended again.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/meta_impl.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HEAD "audit_head"
@@ -36,6 +40,23 @@ head_get(struct db_tx *t, unsigned stmt, struct audit_head *h, struct fault *f)
                                                    : db_corrupt(t, HEAD, f);
 }
 
+/* The head for appending: all zero when there is none, or none that can be
+ * read. */
+static enum err
+head_lock(struct db_tx *t, struct audit_head *h, struct fault *f)
+{
+    struct fault why = {0};
+    enum err e = head_get(t, A_SETTING_LOCK, h, &why);
+
+    if (e == ERR_CORRUPT) {
+        *h = (struct audit_head){0};
+        return ERR_OK;
+    }
+    if (e && f)
+        *f = why;
+    return e;
+}
+
 static enum err
 head_put(struct db_tx *t, const struct audit_head *h, struct fault *f)
 {
@@ -50,11 +71,10 @@ head_put(struct db_tx *t, const struct audit_head *h, struct fault *f)
     return db_post(t, NULL, f);
 }
 
-/* The number of the last row, 0 when there is none. */
 static enum err
-last(struct db_tx *t, uint64_t *n, struct fault *f)
+number(struct db_tx *t, unsigned stmt, uint64_t *n, struct fault *f)
 {
-    enum err e = db_use(t, A_AUDIT_LAST, f);
+    enum err e = db_use(t, stmt, f);
 
     if (!e && !(e = db_step(t, f)))
         *n = (uint64_t)db_i64(t, 0);
@@ -154,18 +174,75 @@ append(struct db_tx *t, struct audit_head *h, const struct meta_audit *in,
     return row_put(t, &a, f);
 }
 
+/* The log says something of itself, at the time of what comes next. */
+static enum err
+note(struct db_tx *t, struct audit_head *h, struct wall at, const char *action,
+     const char *object, struct fault *f)
+{
+    struct meta_audit a = {.at = at, .actor = "admin", .result = "ok"};
+
+    (void)snprintf(a.action, sizeof(a.action), "%s", action);
+    (void)snprintf(a.object, sizeof(a.object), "%s", object);
+    return append(t, h, &a, f);
+}
+
+/* There is no head. Rows from before the chain keep their numbers; if the last
+ * row is sealed there was a head, and the chain goes on from that row. */
+static enum err
+head_find(struct db_tx *t, struct audit_head *h, struct wall at,
+          struct fault *f)
+{
+    char object[64];
+    enum err e = number(t, A_AUDIT_LAST, &h->n, f);
+
+    h->first = h->n + 1;
+    if (e || h->n == 0 || (e = db_use(t, A_AUDIT_HASH, f)))
+        return e;
+    db_bind_i64(t, 1, (int64_t)h->n);
+    if ((e = db_step(t, f)))
+        return e == ERR_END ? ERR_OK : e;
+    if (!db_blob(t, 0, h->hash, AUDIT_HASH))
+        return ERR_OK;
+    (void)snprintf(object, sizeof(object), "%" PRIu64, h->n);
+    if ((e = number(t, A_AUDIT_FIRST, &h->first, f)))
+        return e;
+    return note(t, h, at, META_AUDIT_HEAD, object, f);
+}
+
+static enum err
+set_aside(struct db_tx *t, struct audit_head *h, struct wall at,
+          struct fault *f)
+{
+    static const unsigned stmt[] = {A_AUDIT_ASIDE, A_AUDIT_DROP};
+    uint64_t end = 0;
+    char object[64];
+    enum err e = number(t, A_AUDIT_LAST, &end, f);
+
+    if (e || end <= h->n)
+        return e;
+    for (size_t i = 0; i < countof(stmt) && !e; i++) {
+        if ((e = db_use(t, stmt[i], f)))
+            break;
+        db_bind_i64(t, 1, (int64_t)h->n);
+        e = db_exec(t, NULL, f);
+    }
+    (void)snprintf(object, sizeof(object), "%" PRIu64 " to %" PRIu64, h->n + 1,
+                   end);
+    return e ? e : note(t, h, at, META_AUDIT_ASIDE, object, f);
+}
+
 static enum err
 add_fn(struct db_tx *t, void *arg, struct fault *f)
 {
     const struct add *d = arg;
     struct audit_head h;
     bool there = false;
-    enum err e = head_get(t, A_SETTING_LOCK, &h, f);
+    enum err e = head_lock(t, &h, f);
 
-    if (!e && h.n == 0) { /* rows from before the chain keep their numbers */
-        e = last(t, &h.n, f);
-        h.first = h.n + 1;
-    }
+    if (!e && h.n == 0)
+        e = head_find(t, &h, d->a[0].at, f);
+    if (!e && d->look)
+        e = set_aside(t, &h, d->a[0].at, f);
     for (size_t i = 0; i < d->n && !e; i++) {
         if (d->look)
             e = is_there(t, &d->a[i].id, &there, f);
@@ -175,6 +252,14 @@ add_fn(struct db_tx *t, void *arg, struct fault *f)
     if (!e && h.n >= h.first)
         e = head_put(t, &h, f);
     return e ? e : db_flush(t, f);
+}
+
+enum err
+meta_audit_with(struct db_tx *t, const struct meta_audit *a, struct fault *f)
+{
+    struct add d = {a, 1, true};
+
+    return a ? add_fn(t, &d, f) : ERR_OK;
 }
 
 enum err
@@ -234,6 +319,19 @@ rows_ask(struct db_tx *t, const struct meta_audit_query *q, uint64_t low,
     return ERR_OK;
 }
 
+/* The last row of ours: what stands behind the head is not. */
+static enum err
+end_get(struct db_tx *t, uint64_t *end, struct fault *f)
+{
+    struct audit_head h;
+    enum err e = head_get(t, A_SETTING_GET, &h, NULL);
+
+    *end = h.n;
+    if (e && e != ERR_CORRUPT)
+        return fault_set(f, e, "audit list", HEAD);
+    return e || h.n == 0 ? number(t, A_AUDIT_LAST, end, f) : ERR_OK;
+}
+
 /* Numbers have no holes, so that numbers bound how many rows are looked at. */
 static enum err
 list_fn(struct db_tx *t, void *arg, struct fault *f)
@@ -243,7 +341,7 @@ list_fn(struct db_tx *t, void *arg, struct fault *f)
     uint64_t end = 0, low, high;
     struct meta_audit a;
     unsigned n = 0;
-    enum err e = last(t, &end, f);
+    enum err e = end_get(t, &end, f);
 
     if (q->ascending) {
         low = u64_min(q->after, end);

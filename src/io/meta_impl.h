@@ -112,6 +112,10 @@ enum admin_stmt {
     A_AUDIT_ADD,
     A_AUDIT_FIND,
     A_AUDIT_LAST,
+    A_AUDIT_FIRST,
+    A_AUDIT_HASH,
+    A_AUDIT_ASIDE,
+    A_AUDIT_DROP,
     A_AUDIT_UP,
     A_AUDIT_DOWN,
     A_SETTING_GET,
@@ -147,13 +151,13 @@ enum err meta_account_get(struct meta *m, const char *client_id,
                           struct meta_account *out, struct fault *f);
 enum err
 meta_account_put(struct meta *m, const struct meta_account *a, struct fault *f);
-enum err
-meta_account_add(struct meta *m, const struct meta_account *a, struct fault *f);
-enum err
-meta_account_change(struct meta *m, const char *client_id,
-                    meta_account_change_fn *fn, void *arg, struct fault *f);
-enum err
-meta_account_del(struct meta *m, const char *client_id, struct fault *f);
+enum err meta_account_add(struct meta *m, const struct meta_account *a,
+                          const struct meta_audit *entry, struct fault *f);
+enum err meta_account_change(struct meta *m, const char *client_id,
+                             meta_account_change_fn *fn, void *arg,
+                             const struct meta_audit *entry, struct fault *f);
+enum err meta_account_del(struct meta *m, const char *client_id,
+                          const struct meta_audit *entry, struct fault *f);
 enum err meta_account_list(struct meta *m, const char *after, unsigned max,
                            meta_account_fn *fn, void *arg, struct fault *f);
 
@@ -163,6 +167,9 @@ enum err meta_audit_add(struct meta *m, const struct meta_audit *a, size_t n,
 enum err
 meta_audit_list(struct meta *m, const struct meta_audit_query *q,
                 meta_audit_fn *fn, void *arg, uint64_t *next, struct fault *f);
+/* Of a transaction that does more. A NULL: nothing. */
+enum err
+meta_audit_with(struct db_tx *t, const struct meta_audit *a, struct fault *f);
 enum err
 meta_audit_head(struct meta *m, struct audit_head *out, struct fault *f);
 

@@ -49,6 +49,13 @@ reopen(void *arg, struct meta *m)
     return open_url();
 }
 
+static void
+sql(void *arg, const char *text)
+{
+    (void)arg;
+    (void)pg_world_sql(&world, "contract", text);
+}
+
 /* --- how statements are run ----------------------------------------------- */
 
 static bool
@@ -120,7 +127,7 @@ int
 main(void)
 {
     static const struct meta_contract contract = {"postgresql", open_fresh,
-                                                  reopen, NULL};
+                                                  reopen, NULL, sql};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages_cost_pages),
     };

@@ -54,6 +54,20 @@ reopen_files(void *arg, struct meta *m)
     return open_path(folder());
 }
 
+static void
+sql_files(void *arg, const char *text)
+{
+    char path[80];
+    sqlite3 *db;
+    (void)arg;
+
+    (void)snprintf(path, sizeof(path), "%s/admin.db", folder());
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 30000);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static struct meta *
 open_memory(void *arg)
 {
@@ -165,9 +179,9 @@ int
 main(void)
 {
     static const struct meta_contract on[] = {
-        {"sqlite files", open_files, reopen_files, NULL},
-        {"sqlite memory", open_memory, NULL, NULL},
-        {"meta_fail", open_fail, NULL, NULL},
+        {"sqlite files", open_files, reopen_files, NULL, sql_files},
+        {"sqlite memory", open_memory, NULL, NULL, NULL},
+        {"meta_fail", open_fail, NULL, NULL, NULL},
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_private),

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MIGRATE_TABLES 7
+#define MIGRATE_TABLES 8
 
 struct migrate;
 

@@ -14,6 +14,7 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
     {"account", 9, 1, META_ADMIN, false},
     {"audit", 11, 1, META_ADMIN, true},
     {"setting", 2, 1, META_ADMIN, false},
+    {"audit_aside", 12, 1, META_ADMIN, false},
 };
 
 #define FEED  "n, uuid, element_id, position, files, bytes"
@@ -48,7 +49,8 @@ const struct migrate_table migrate_table[MIGRATE_TABLES] = {
 #define MARKS8  MARKS7 ",$8"
 #define MARKS9  MARKS8 ",$9"
 #define MARKS11 MARKS9 ",$10,$11"
-#define MARKS14 MARKS11 ",$12,$13,$14"
+#define MARKS12 MARKS11 ",$12"
+#define MARKS14 MARKS12 ",$13,$14"
 #define ALL     "1 = 1"
 
 static const char *const text[MIG_N] = {
@@ -60,6 +62,7 @@ static const char *const text[MIG_N] = {
     TABLE(5, "audit", AUDIT, "n", "$2", MARKS11, ALL),
     /* Where the source has moved is its own affair. */
     TABLE(6, "setting", SETTING, "key", "$2", MARKS2, "key <> 'moved_to'"),
+    TABLE(7, "audit_aside", "k, " AUDIT, "k", "$2", MARKS12, ALL),
     [MIG_NOTE_GET] = "SELECT source, last_key, rows_done, finished"
                      " FROM data_migrations WHERE table_name = $1",
     [MIG_NOTE_PUT] =

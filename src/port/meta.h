@@ -105,6 +105,11 @@ struct meta_audit {
 
 #define META_AUDIT_PAGE 1000
 
+/* What the log says of itself. The object of the first is "N to M", of the
+ * second the row from which it goes on. */
+#define META_AUDIT_ASIDE "audit.aside"
+#define META_AUDIT_HEAD  "audit.head"
+
 /* Zero, NULL or empty means: any. */
 struct meta_audit_query {
     uint64_t after; /* cursor: the number of the last row seen */
@@ -172,24 +177,30 @@ struct meta_ops {
                             struct meta_account *out, struct fault *f);
     enum err (*account_put)(struct meta *m, const struct meta_account *a,
                             struct fault *f);
+    /* The next three put ENTRY (may be NULL) into the audit log in the same
+     * transaction: what is done is in the log, and what cannot be written there
+     * is not done. */
     /* ERR_EXISTS: the client_id is taken; ERR_TOOBIG: META_ACCOUNTS_MAX. */
     enum err (*account_add)(struct meta *m, const struct meta_account *a,
-                            struct fault *f);
-    /* Reads, changes and puts in one transaction; the client_id stays.
-     * ERR_NOENT is an answer; else what FN answers. */
+                            const struct meta_audit *entry, struct fault *f);
+    /* Reads, changes and puts; the client_id stays. ERR_NOENT is an answer;
+     * else what FN answers. */
     enum err (*account_change)(struct meta *m, const char *client_id,
                                meta_account_change_fn *fn, void *arg,
-                               struct fault *f);
+                               const struct meta_audit *entry, struct fault *f);
     /* ERR_NOENT is an answer. */
     enum err (*account_del)(struct meta *m, const char *client_id,
-                            struct fault *f);
+                            const struct meta_audit *entry, struct fault *f);
     /* In order of client_id, those after AFTER ("": from the first on), MAX at
      * most. */
     enum err (*account_list)(struct meta *m, const char *after, unsigned max,
                              meta_account_fn *fn, void *arg, struct fault *f);
     /* Appends to the chain of wire/audit.h, all or none, in this order; of
      * those that append at once one comes after the other. A row whose id is
-     * there already is left out, so that repetition is harmless. */
+     * there already is left out, so that repetition is harmless. Rows that
+     * somebody else has put where the chain goes on do not stop it: they are
+     * set aside, which an entry says (META_AUDIT_ASIDE); and a head that is
+     * lost is made anew from the last row (META_AUDIT_HEAD). */
     enum err (*audit_add)(struct meta *m, const struct meta_audit *a, size_t n,
                           struct fault *f);
     /* *NEXT is the cursor of the next page, 0 at the end; a page may be short

@@ -11,6 +11,9 @@ struct meta_contract {
     /* Closes M and opens it again with what it held; NULL: cannot. */
     struct meta *(*reopen)(void *arg, struct meta *m);
     void *arg;
+    /* A statement at the database of accounts and audit log, behind the
+     * driver's back; NULL: cannot. */
+    void (*sql)(void *arg, const char *text);
 };
 
 /* Runs all; the number of failures. */

@@ -106,7 +106,7 @@ test_add_list_del(void **state)
     expect_ids(m, "", 10, "");
     for (size_t i = 0; i < countof(id); i++) {
         a = account_of(id[i]);
-        ok(m->ops->account_add(m, &a, &f), &f);
+        ok(m->ops->account_add(m, &a, NULL, &f), &f);
     }
     expect_ids(m, "", 10, "C a a-b a.b b "); /* by bytes, as everywhere */
     expect_ids(m, "", 2, "C a ");
@@ -116,15 +116,15 @@ test_add_list_del(void **state)
     /* Who is there is not replaced. */
     a = account_of("a");
     (void)snprintf(a.scopes, sizeof(a.scopes), "admin");
-    assert_int_equal(m->ops->account_add(m, &a, &f), ERR_EXISTS);
+    assert_int_equal(m->ops->account_add(m, &a, NULL, &f), ERR_EXISTS);
     ok(m->ops->account_get(m, "a", &a, &f), &f);
     assert_string_equal(a.scopes, "read");
 
-    ok(m->ops->account_del(m, "a", &f), &f);
-    assert_int_equal(m->ops->account_del(m, "a", &f), ERR_NOENT);
+    ok(m->ops->account_del(m, "a", NULL, &f), &f);
+    assert_int_equal(m->ops->account_del(m, "a", NULL, &f), ERR_NOENT);
     expect_ids(m, "", 10, "C a-b a.b b ");
     a.client_id[0] = '\0';
-    assert_int_equal(m->ops->account_add(m, &a, &f), ERR_INVAL);
+    assert_int_equal(m->ops->account_add(m, &a, NULL, &f), ERR_INVAL);
     m->ops->close(m);
 }
 
@@ -156,12 +156,12 @@ test_change(void **state)
     struct fault f = {0};
     (void)state;
 
-    assert_int_equal(m->ops->account_change(m, "a", count_up, &s, &f),
+    assert_int_equal(m->ops->account_change(m, "a", count_up, &s, NULL, &f),
                      ERR_NOENT);
     assert_int_equal(s.calls, 0);
-    ok(m->ops->account_add(m, &a, &f), &f);
-    ok(m->ops->account_change(m, "a", count_up, &s, &f), &f);
-    assert_int_equal(m->ops->account_change(m, "a", count_up, &no, &f),
+    ok(m->ops->account_add(m, &a, NULL, &f), &f);
+    ok(m->ops->account_change(m, "a", count_up, &s, NULL, &f), &f);
+    assert_int_equal(m->ops->account_change(m, "a", count_up, &no, NULL, &f),
                      ERR_CONFLICT);
     ok(m->ops->account_get(m, "a", &a, &f), &f);
     assert_string_equal(a.name, "1"); /* the other did nothing */
@@ -176,7 +176,7 @@ change_some(void *arg)
     struct fault f = {0};
 
     for (unsigned i = 0; i < 10; i++)
-        ok(m->ops->account_change(m, "a", count_up, &s, &f), &f);
+        ok(m->ops->account_change(m, "a", count_up, &s, NULL, &f), &f);
     return NULL;
 }
 
@@ -189,7 +189,7 @@ test_change_together(void **state)
     struct fault f = {0};
     (void)state;
 
-    ok(m->ops->account_add(m, &a, &f), &f);
+    ok(m->ops->account_add(m, &a, NULL, &f), &f);
     for (unsigned i = 0; i < countof(thread); i++)
         assert_int_equal(pthread_create(&thread[i], NULL, change_some, m), 0);
     for (unsigned i = 0; i < countof(thread); i++)
@@ -199,14 +199,103 @@ test_change_together(void **state)
     m->ops->close(m);
 }
 
+/* --- with an entry of the audit log --------------------------------------- */
+
+static bool
+see_entry(void *arg, const struct meta_audit *a)
+{
+    char *text = arg;
+
+    (void)strcat(strcat(text, a->action), " ");
+    return true;
+}
+
+static void
+expect_log(struct meta *m, const char *want)
+{
+    const struct meta_audit_query q = {.ascending = true, .limit = 100};
+    char got[256] = "";
+    struct fault f = {0};
+    uint64_t next;
+
+    ok(m->ops->audit_list(m, &q, see_entry, got, &next, &f), &f);
+    assert_string_equal(got, want);
+}
+
+static struct meta_audit
+entry_of(const char *action)
+{
+    static uint8_t n;
+    struct meta_audit a = {.at = {1000}, .actor = "root", .object = "a"};
+
+    a.id.b[0] = ++n;
+    (void)snprintf(a.action, sizeof(a.action), "%s", action);
+    return a;
+}
+
+/* What was done is in the log, what was refused is not. */
+static void
+test_entries(void **state)
+{
+    const struct meta_audit add = entry_of("add"), change = entry_of("change"),
+                            del = entry_of("del");
+    struct meta *m = fresh();
+    struct meta_account a = account_of("a");
+    struct step s = {ERR_OK, 0}, no = {ERR_CONFLICT, 0};
+    struct fault f = {0};
+    (void)state;
+
+    ok(m->ops->account_add(m, &a, &add, &f), &f);
+    assert_int_equal(m->ops->account_add(m, &a, &change, &f), ERR_EXISTS);
+    assert_int_equal(m->ops->account_change(m, "a", count_up, &no, &change, &f),
+                     ERR_CONFLICT);
+    assert_int_equal(m->ops->account_change(m, "b", count_up, &s, &change, &f),
+                     ERR_NOENT);
+    assert_int_equal(m->ops->account_del(m, "b", &del, &f), ERR_NOENT);
+    expect_log(m, "add ");
+    ok(m->ops->account_change(m, "a", count_up, &s, &change, &f), &f);
+    ok(m->ops->account_del(m, "a", &del, &f), &f);
+    expect_log(m, "add change del ");
+    m->ops->close(m);
+}
+
+/* The log cannot be written: then nothing is done. */
+static void
+test_no_entry_no_act(void **state)
+{
+    const struct meta_audit entry = entry_of("act");
+    struct meta_account a = account_of("a"), b = account_of("b");
+    struct step s = {ERR_OK, 0};
+    struct fault f = {0};
+    struct meta *m;
+    (void)state;
+
+    if (!contract->sql)
+        skip();
+    m = fresh();
+    ok(m->ops->account_add(m, &a, NULL, &f), &f);
+    contract->sql(contract->arg, "ALTER TABLE audit RENAME TO audit_away");
+    assert_int_not_equal(m->ops->account_add(m, &b, &entry, &f), ERR_OK);
+    assert_int_not_equal(
+        m->ops->account_change(m, "a", count_up, &s, &entry, &f), ERR_OK);
+    assert_int_not_equal(m->ops->account_del(m, "a", &entry, &f), ERR_OK);
+    contract->sql(contract->arg, "ALTER TABLE audit_away RENAME TO audit");
+    expect_ids(m, "", 10, "a ");
+    ok(m->ops->account_get(m, "a", &a, &f), &f);
+    assert_string_equal(a.name, "");
+    expect_log(m, "");
+    ok(m->ops->account_del(m, "a", &entry, &f), &f);
+    expect_log(m, "act ");
+    m->ops->close(m);
+}
+
 int
 meta_contract_account(const struct meta_contract *c)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_add_list_del),
-        cmocka_unit_test(test_change),
-        cmocka_unit_test(test_change_together),
+        cmocka_unit_test(test_accounts), cmocka_unit_test(test_add_list_del),
+        cmocka_unit_test(test_change),   cmocka_unit_test(test_change_together),
+        cmocka_unit_test(test_entries),  cmocka_unit_test(test_no_entry_no_act),
     };
 
     contract = c;

@@ -304,6 +304,78 @@ test_audit_together(void **state)
     m->ops->close(m);
 }
 
+/* Where the chain goes on there is a row of somebody else, or what could not be
+ * his by any counting: it goes on all the same, and says what it has found. */
+static void
+test_audit_foreign(void **state)
+{
+    static const char foreign[] =
+        "INSERT INTO audit (n, at, actor, action, object, result, request_id)"
+        " VALUES (3, 1, 'mallory', 'x', 'y', 'ok', ''),"
+        " (4, 1, 'mallory', 'x', 'y', 'ok', ''),"
+        " (9223372036854775807, 1, 'mallory', 'x', 'y', 'ok', '')";
+    const struct meta_audit_query all = {.ascending = true, .limit = AUDITS};
+    const struct meta_audit_query newest = {.limit = 2};
+    struct meta *m;
+    struct meta_audit in[4];
+    struct audits got;
+    struct fault f = {0};
+    (void)state;
+
+    if (!contract->sql)
+        skip();
+    m = fresh();
+    for (unsigned i = 0; i < countof(in); i++)
+        in[i] = audit_of(i);
+    ok(m->ops->audit_add(m, in, 2, &f), &f);
+    contract->sql(contract->arg, foreign);
+    list_audit(m, &newest, &got); /* nobody is told that they are ours */
+    assert_int_equal(got.n, 2);
+    assert_int_equal(got.row[0].n, 2);
+    ok(m->ops->audit_add(m, in, 4, &f), &f);
+    list_audit(m, &all, &got);
+    assert_int_equal(got.n, 5);
+    assert_string_equal(got.row[2].action, META_AUDIT_ASIDE);
+    assert_string_equal(got.row[2].object, "3 to 4");
+    audit_same(&got.row[4], &in[3]);
+    audit_sound(m, &got);
+    m->ops->close(m);
+}
+
+/* The head is gone, or is nonsense: it is made anew from the last row. */
+static void
+test_audit_head_lost(void **state)
+{
+    static const char *const loss[] = {
+        "DELETE FROM setting WHERE key = 'audit_head'",
+        "UPDATE setting SET value = substr(value, 3) WHERE key = 'audit_head'",
+    };
+    const struct meta_audit_query all = {.ascending = true, .limit = AUDITS};
+    struct meta_audit in[3];
+    struct fault f = {0};
+    (void)state;
+
+    if (!contract->sql)
+        skip();
+    for (unsigned i = 0; i < countof(in); i++)
+        in[i] = audit_of(i);
+    for (size_t i = 0; i < countof(loss); i++) {
+        struct meta *m = fresh();
+        struct audits got;
+
+        ok(m->ops->audit_add(m, in, 2, &f), &f);
+        contract->sql(contract->arg, loss[i]);
+        ok(m->ops->audit_add(m, in + 2, 1, &f), &f);
+        list_audit(m, &all, &got);
+        assert_int_equal(got.n, 4);
+        assert_string_equal(got.row[2].action, META_AUDIT_HEAD);
+        assert_string_equal(got.row[2].object, "2");
+        audit_same(&got.row[3], &in[2]);
+        audit_sound(m, &got);
+        m->ops->close(m);
+    }
+}
+
 int
 meta_contract_audit(const struct meta_contract *c)
 {
@@ -313,6 +385,8 @@ meta_contract_audit(const struct meta_contract *c)
         cmocka_unit_test(test_audit_odd_bytes),
         cmocka_unit_test(test_audit_pages),
         cmocka_unit_test(test_audit_together),
+        cmocka_unit_test(test_audit_foreign),
+        cmocka_unit_test(test_audit_head_lost),
     };
 
     contract = c;

@@ -116,31 +116,35 @@ f_account_put(struct meta *m, const struct meta_account *a, struct fault *f)
 }
 
 static enum err
-f_account_add(struct meta *m, const struct meta_account *a, struct fault *f)
+f_account_add(struct meta *m, const struct meta_account *a,
+              const struct meta_audit *entry, struct fault *f)
 {
     struct meta_fail *w = self(m);
 
     FAIL_CHANGE(&w->fail, "account add", f,
-                w->inner->ops->account_add(w->inner, a, f));
+                w->inner->ops->account_add(w->inner, a, entry, f));
 }
 
 static enum err
 f_account_change(struct meta *m, const char *client_id,
-                 meta_account_change_fn *fn, void *arg, struct fault *f)
+                 meta_account_change_fn *fn, void *arg,
+                 const struct meta_audit *entry, struct fault *f)
 {
     struct meta_fail *w = self(m);
 
-    FAIL_CHANGE(&w->fail, "account change", f,
-                w->inner->ops->account_change(w->inner, client_id, fn, arg, f));
+    FAIL_CHANGE(
+        &w->fail, "account change", f,
+        w->inner->ops->account_change(w->inner, client_id, fn, arg, entry, f));
 }
 
 static enum err
-f_account_del(struct meta *m, const char *client_id, struct fault *f)
+f_account_del(struct meta *m, const char *client_id,
+              const struct meta_audit *entry, struct fault *f)
 {
     struct meta_fail *w = self(m);
 
     FAIL_CHANGE(&w->fail, "account del", f,
-                w->inner->ops->account_del(w->inner, client_id, f));
+                w->inner->ops->account_del(w->inner, client_id, entry, f));
 }
 
 static enum err

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(
     postgres.folder_of_programs() is None,
     reason="no PostgreSQL server is installed (package postgresql)")
 
-TABLES = ["feed", "file", "copy", "element", "account", "audit", "setting"]
+TABLES = ["feed", "file", "copy", "element", "account", "audit", "setting",
+          "audit_aside"]
 
 
 @pytest.fixture(scope="module")

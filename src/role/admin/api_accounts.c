@@ -2,8 +2,8 @@
  *
  * A secret is made here, leaves in one answer and is kept as a hash: who has
  * lost it gets another. The one before may go on being taken for a while, so
- * that a fleet can change over (PRD-233). What was done is in the audit log
- * before it is acknowledged.
+ * that a fleet can change over (PRD-233). What is done is in the audit log by
+ * the same transaction; what was refused is there too.
  *
  * Tokens that were given already go on until they end: they are checked without
  * asking anybody. SPDX-License-Identifier: Apache-2.0 */
@@ -44,23 +44,29 @@ client_id(struct api_job *j, char id[65])
     return false;
 }
 
-static void
-audit(struct api_job *j, const char *action, const char *id, const char *result)
+/* RESULT: what is said when it was done. */
+static struct meta_audit
+entry_of(struct api_job *j, const char *action, const char *id,
+         const char *result)
 {
     struct meta_audit a;
 
     api_audit_entry(j->call, &a, j->call->caller.subject, action, id, result);
     a.at = j->now;
-    admin_audit_now(admin_of(j), &a);
+    return a;
 }
 
-/* What became of a change, to the client and to the audit log. RESULT: what is
- * said there when it was made. */
+/* What became of a change, to the client, and if it was not made to the audit
+ * log: ENTRY went with the change. */
 static void
-settle(struct api_job *j, enum err e, const char *action, const char *id,
-       const char *result)
+settle(struct api_job *j, enum err e, const char *id,
+       const struct meta_audit *entry)
 {
-    audit(j, action, id, e ? err_name(e) : result);
+    struct meta_audit no = *entry;
+
+    (void)snprintf(no.result, sizeof(no.result), "%s", err_name(e));
+    if (e)
+        admin_audit_now(admin_of(j), &no);
     if (e == ERR_NOENT)
         api_job_refuse(j, 404, "account_not_found", "There is no account %s",
                        id);
@@ -279,15 +285,17 @@ add(struct api_job *j, const char *id, const char *name, unsigned scopes)
 {
     char secret[SECRET_TEXT], said[32], text[SCOPE_TEXT];
     struct meta_account a;
+    struct meta_audit entry;
     enum err e;
 
+    (void)snprintf(said, sizeof(said), "%s", scope_text(scopes, text));
+    entry = entry_of(j, "account.create", id, said);
     account_secret_new(secret);
     e = account_make(&a, id, name, scopes, slice_str(secret), j->now,
                      &j->fault);
     if (!e)
-        e = admin_account_add(admin_of(j), &a, &j->fault);
-    (void)snprintf(said, sizeof(said), "%s", scope_text(scopes, text));
-    settle(j, e, "account.create", id, said);
+        e = admin_account_add(admin_of(j), &a, &entry, &j->fault);
+    settle(j, e, id, &entry);
     if (!e)
         answer(j, 201, &a, secret);
     explicit_bzero(secret, sizeof(secret));
@@ -385,18 +393,21 @@ change_run(struct api_job *j)
     struct change ch = {.now = j->now};
     char id[65], said[32];
     const char *what = "ok";
+    struct meta_audit entry;
     enum err e;
 
     if (!client_id(j, id) || !change_read(j, &ch))
         return;
-    e = admin_account_change(admin_of(j), id, change_fn, &ch, &j->fault);
     if (ch.has_scope)
         what = ch.scope;
     else if (ch.has_disabled)
         what = ch.disabled ? "disabled" : "enabled";
     (void)slice_copy(slice_head(slice_str(what), sizeof(said) - 1), said,
                      sizeof(said));
-    settle(j, e, "account.change", id, said);
+    entry = entry_of(j, "account.change", id, said);
+    e = admin_account_change(admin_of(j), id, change_fn, &ch, &entry,
+                             &j->fault);
+    settle(j, e, id, &entry);
     if (!e)
         answer(j, 200, &ch.result, NULL);
     explicit_bzero(&ch, sizeof(ch));
@@ -435,14 +446,17 @@ rotate(struct api_job *j, const char *id, int64_t keep_s)
 {
     struct rotation r = {.now = j->now,
                          .old_until = {j->now.ms + keep_s * 1000}};
+    const struct meta_audit entry =
+        entry_of(j, "account.rotate", id, keep_s ? "ok" : "at once");
     char secret[SECRET_TEXT];
     enum err e;
 
     account_secret_new(secret);
     e = account_secret_hash(slice_str(secret), r.hash)
-            ? admin_account_change(admin_of(j), id, rotate_fn, &r, &j->fault)
+            ? admin_account_change(admin_of(j), id, rotate_fn, &r, &entry,
+                                   &j->fault)
             : fault_set(&j->fault, ERR_NOMEM, "account", id);
-    settle(j, e, "account.rotate", id, keep_s ? "ok" : "at once");
+    settle(j, e, id, &entry);
     if (!e)
         answer(j, 200, &r.result, secret);
     explicit_bzero(secret, sizeof(secret));
@@ -481,6 +495,7 @@ api_account_rotate(struct call *c)
 static void
 remove_run(struct api_job *j)
 {
+    struct meta_audit entry;
     char id[65];
     enum err e;
 
@@ -493,8 +508,9 @@ remove_run(struct api_job *j)
                        "The next start would make %s again; disable it", id);
         return;
     }
-    e = admin_account_del(admin_of(j), id, &j->fault);
-    settle(j, e, "account.remove", id, "ok");
+    entry = entry_of(j, "account.remove", id, "ok");
+    e = admin_account_del(admin_of(j), id, &entry, &j->fault);
+    settle(j, e, id, &entry);
 }
 
 void

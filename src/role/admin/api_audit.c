@@ -201,7 +201,7 @@ api_audit_list(struct call *c)
 static bool
 action_ok(struct slice s)
 {
-    static const char *const ours[] = {"account.", "element.", "key.",
+    static const char *const ours[] = {"account.", "audit.", "element.", "key.",
                                        "token."};
     char last = '.';
 

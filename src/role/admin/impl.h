@@ -96,5 +96,8 @@ void admin_keys_again(struct admin *a);
 /* tick.c. The second before the last flush: what was counted is told. */
 void admin_audit_add(struct registry *g, const struct meta_audit *entry);
 void admin_audit_last(struct admin *a);
+/* ENTRY with an id; and E, of a change that one entry went with. */
+struct meta_audit admin_audit_named(const struct meta_audit *entry);
+enum err admin_audit_with(struct admin *a, enum err e);
 
 #endif

@@ -339,22 +339,33 @@ admin_account_put(struct admin *a, const struct meta_account *in,
 
 enum err
 admin_account_add(struct admin *a, const struct meta_account *in,
-                  struct fault *f)
+                  const struct meta_audit *entry, struct fault *f)
 {
-    return a->meta->ops->account_add(a->meta, in, f);
+    struct meta_audit named = admin_audit_named(entry);
+
+    return admin_audit_with(a,
+                            a->meta->ops->account_add(a->meta, in, &named, f));
 }
 
 enum err
 admin_account_change(struct admin *a, const char *client_id,
-                     meta_account_change_fn *fn, void *arg, struct fault *f)
+                     meta_account_change_fn *fn, void *arg,
+                     const struct meta_audit *entry, struct fault *f)
 {
-    return a->meta->ops->account_change(a->meta, client_id, fn, arg, f);
+    struct meta_audit named = admin_audit_named(entry);
+
+    return admin_audit_with(a, a->meta->ops->account_change(
+                                   a->meta, client_id, fn, arg, &named, f));
 }
 
 enum err
-admin_account_del(struct admin *a, const char *client_id, struct fault *f)
+admin_account_del(struct admin *a, const char *client_id,
+                  const struct meta_audit *entry, struct fault *f)
 {
-    return a->meta->ops->account_del(a->meta, client_id, f);
+    struct meta_audit named = admin_audit_named(entry);
+
+    return admin_audit_with(
+        a, a->meta->ops->account_del(a->meta, client_id, &named, f));
 }
 
 enum err

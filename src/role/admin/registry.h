@@ -9,7 +9,8 @@
  * A feed that failed is made good by a tick on the home loop, once a second,
  * which also writes the queued audit entries in one transaction. So a crash may
  * lose the last second of them; a stop does not. Changes of accounts and keys
- * do not wait for it: their entry is on disk before they are acknowledged.
+ * do not wait for it: an account changes in the transaction of its entry, of a
+ * key the entry is on disk before it is acknowledged.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_ADMIN_REGISTRY_H
 #define ROLE_ADMIN_REGISTRY_H
@@ -188,13 +189,15 @@ enum err admin_account_get(struct admin *a, const char *client_id,
                            struct meta_account *out, struct fault *f);
 enum err admin_account_put(struct admin *a, const struct meta_account *in,
                            struct fault *f);
+/* ENTRY is in the audit log when it is done, and it is not done when ENTRY
+ * cannot be written there. */
 enum err admin_account_add(struct admin *a, const struct meta_account *in,
-                           struct fault *f);
-enum err
-admin_account_change(struct admin *a, const char *client_id,
-                     meta_account_change_fn *fn, void *arg, struct fault *f);
-enum err
-admin_account_del(struct admin *a, const char *client_id, struct fault *f);
+                           const struct meta_audit *entry, struct fault *f);
+enum err admin_account_change(struct admin *a, const char *client_id,
+                              meta_account_change_fn *fn, void *arg,
+                              const struct meta_audit *entry, struct fault *f);
+enum err admin_account_del(struct admin *a, const char *client_id,
+                           const struct meta_audit *entry, struct fault *f);
 enum err admin_account_list(struct admin *a, const char *after, unsigned max,
                             meta_account_fn *fn, void *arg, struct fault *f);
 

@@ -114,6 +114,23 @@ count_written(struct admin *a, size_t n)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+struct meta_audit
+admin_audit_named(const struct meta_audit *entry)
+{
+    struct meta_audit e = *entry;
+
+    name(&e);
+    return e;
+}
+
+enum err
+admin_audit_with(struct admin *a, enum err e)
+{
+    if (!e)
+        count_written(a, 1);
+    return e;
+}
+
 void
 admin_audit_now(struct admin *a, const struct meta_audit *entry)
 {
