@@ -122,6 +122,7 @@ struct blob_publish {
     struct file_attr *attr;
     enum err err;
     struct fault fault;
+    bool unsure;      /* with ERR: see blob_put */
     struct task task; /* the driver's */
     struct list item;
     void *priv;
@@ -130,7 +131,9 @@ struct blob_publish {
 /* admit + append + publish of a body that lies in memory: at most BLOB_PUT_MAX
  * bytes of DATA, or BLOB_PUT_BLOCKS blocks (of which none may change). DATA is
  * only read, until DONE. If ALIGNED, DATA is aligned to BLOCK_ALIGN and may be
- * read up to the next multiple of it. */
+ * read up to the next multiple of it. UNSURE: an element far away does not
+ * answer, and may have stored it; it is made to take it back when it answers
+ * again, so whoever asked may count it as not stored. */
 struct blob_put {
     struct loop *loop;
     void (*done)(struct blob_put *r);
@@ -142,6 +145,7 @@ struct blob_put {
     unsigned n_blocks;           /* each is full but the last */
     enum err err;
     struct fault fault;
+    bool unsure;
     struct task task; /* the driver's */
     struct list item;
     void *priv;
@@ -202,12 +206,15 @@ struct blob_read {
 
 /* Removes a published file: durable tombstone, attr.json, data (D30).
  * ERR_NOENT, ERR_READONLY (mode is not edit, STO-005), ERR_CONFLICT (EPOCH is
- * not 0 and differs, or the file is held: D23) are answers. */
+ * not 0 and differs, or the file is held: D23) are answers. WITHDRAW: it was
+ * published for nobody, and its attempt is given up too late (D27); that works
+ * in every mode, at an element in this process. */
 struct blob_delete {
     struct loop *loop;
     void (*done)(struct blob_delete *r);
     struct uuid file_id;
     uint64_t epoch;
+    bool withdraw;
     enum err err;
     struct fault fault;
     struct task task; /* the driver's */

@@ -8,8 +8,8 @@
  *                              {"length", "crc32c", "file"} -> {"file"}
  *     PUT    /api/v1/blobs/{file_id}/{attempt}/put?head=
  *                          {"file"}, bytes, footer -> {"file"}
- *     POST   /api/v1/blobs/{file_id}/{attempt}/abort
- *                                  -> {"state": "aborted" or "published"}
+ *     POST   /api/v1/blobs/{file_id}/{attempt}/abort?withdraw=
+ *             -> {"state": "aborted"} or {"state": "published", "file"}
  *     GET    /api/v1/blobs/{file_id}/info                -> {"size", "file"}
  *     GET    /api/v1/blobs/{file_id}/blocks?off=&n=&verify=
  *                                  blocks, each with its trailer (below)
@@ -19,6 +19,10 @@
  * An append is a segment: any number of whole blocks, or of any bytes when it
  * is the last; its footer (footer.h) covers it alone, the `length` and `crc32c`
  * of a publish cover all. A put's footer covers its JSON head too.
+ *
+ * An abort may come too late; then it says so, with what is stored. `withdraw`
+ * is the SHA-256 of a file that nobody was told of: if it is what is stored, it
+ * goes, in every mode, and the answer is "aborted".
  *
  * Errors are D16's, with the name of an enum err as their code, so that what an
  * element answers arrives at the gateway as what it was. Only a file that is

@@ -358,6 +358,46 @@ test_abort(void **state)
     assert_int_equal(remote_world_attempts(world), 0);
 }
 
+/* Published for nobody: it goes in every mode, if it is this content, and does
+ * not come again. */
+static void
+test_withdraw(void **state)
+{
+    static const enum blob_mode modes[] = {BLOB_EDIT, BLOB_RW, BLOB_RO,
+                                           BLOB_AR};
+    struct element *e = remote_world_core(world);
+    (void)state;
+
+    for (unsigned m = 0; m < countof(modes); m++) {
+        char right[100], wrong[100], hex[65];
+        struct file_attr a;
+
+        story_attr(&a, m, 10);
+        (void)snprintf(right, sizeof(right), "abort?withdraw=%s",
+                       hex_encode(a.sha256, sizeof(a.sha256), hex));
+        a.sha256[31] ^= 1;
+        (void)snprintf(wrong, sizeof(wrong), "abort?withdraw=%s",
+                       hex_encode(a.sha256, sizeof(a.sha256), hex));
+        assert_int_equal(admit(m, 1), 200);
+        assert_int_equal(append(m, 1, 0, 10, true), 200);
+        assert_int_equal(publish(m, 1, 10, 0), 200);
+        element_set_mode(e, modes[m]);
+        buf_clear(&body);
+        assert_int_equal(ask("POST", m, 1, "abort?withdraw=12", false), 400);
+        assert_int_equal(ask("POST", m, 1, wrong, false), 200);
+        assert_true(says("\"published\",\"file\":{"));
+        assert_int_equal(there(m, 10), ERR_OK);
+        for (int twice = 0; twice < 2; twice++) {
+            assert_int_equal(ask("POST", m, 1, right, false), 200);
+            assert_true(says("\"aborted\""));
+            assert_int_equal(there(m, 10), ERR_NOENT);
+        }
+        element_set_mode(e, BLOB_EDIT);
+        assert_int_equal(publish(m, 1, 10, 0), 409);
+        assert_int_equal(admit(m, 2), 409); /* it is deleted */
+    }
+}
+
 /* The table has a ceiling; an attempt that nobody speaks for makes room. */
 static void
 test_lease(void **state)
@@ -418,7 +458,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(test_footers), T(test_seams), T(test_again),     T(test_total),
-        T(test_abort),   T(test_lease), T(test_malformed),
+        T(test_abort),   T(test_lease), T(test_malformed), T(test_withdraw),
     };
     int failed;
 

@@ -555,6 +555,12 @@ remote_world_close(struct remote_world **wp)
     free(w);
 }
 
+void
+remote_world_reached(struct remote_world *w)
+{
+    blob_remote_settle(w->remote);
+}
+
 struct blob *
 remote_world_blob(struct remote_world *w)
 {

@@ -49,6 +49,9 @@ void remote_world_close(struct remote_world **w);
  * files would make: nothing lies around. */
 void remote_world_audit(struct remote_world *w);
 
+/* The gateway's side notices that the element answers again. */
+void remote_world_reached(struct remote_world *w);
+
 struct blob *remote_world_blob(struct remote_world *w);    /* the bridge */
 struct blob *remote_world_element(struct remote_world *w); /* the real one */
 struct element *remote_world_core(struct remote_world *w);

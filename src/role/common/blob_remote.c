@@ -105,21 +105,41 @@ put_run(struct loop *l, struct task *t)
 }
 
 static void
+put_over(struct put *q)
+{
+    struct blob_put *r = q->req;
+
+    ask_release(&q->ask);
+    buf_release(&q->head);
+    free(q);
+    r->done(r);
+}
+
+static void
+put_settled(struct ask *a)
+{
+    struct put *q = container_of(a, struct put, ask);
+    struct blob_put *r = q->req;
+
+    r->err = remote_verdict(q->remote, a, r->attr, r->attempt, &r->fault,
+                            &r->unsure);
+    put_over(q);
+}
+
+static void
 put_done(struct ask *a)
 {
     struct put *q = container_of(a, struct put, ask);
     struct blob_put *r = q->req;
-    struct file_attr *attr = r->attr;
 
-    (void)remote_take_file(a, attr);
-    r->err = a->err;
+    r->err = remote_take_file(a, r->attr);
     r->fault = a->fault;
-    if (a->lost)
-        remote_forget(q->remote, r->loop, &attr->file_id, r->attempt);
-    ask_release(a);
-    buf_release(&q->head);
-    free(q);
-    r->done(r);
+    r->fault.code = r->err;
+    if (remote_in_doubt(a))
+        remote_doubt(q->remote, a, r->loop, &r->attr->file_id, r->attempt,
+                     put_settled);
+    else
+        put_over(q);
 }
 
 static void
@@ -154,6 +174,7 @@ op_put(struct blob *b, struct blob_put *r)
 
     assert(r->n_blocks <= BLOB_PUT_BLOCKS);
     r->err = ERR_OK;
+    r->unsure = false;
     r->task.run = put_run;
     if (q == NULL) {
         r->err = fault_set(&r->fault, ERR_NOMEM, "put", m->peer->url);
@@ -386,6 +407,7 @@ blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c)
     pthread_mutex_unlock(&m->mu);
     if (moved) /* something may have been deleted, by whomever */
         atomic_fetch_add(&m->generation, 1);
+    blob_remote_settle(b);
 }
 
 /* ---- life ---- */
@@ -425,6 +447,7 @@ remote_unref(struct remote *m)
 {
     if (atomic_fetch_sub(&m->refs, 1) != 1)
         return;
+    remote_owed_free(m);
     fetch_peer_close(&m->peer);
     pthread_mutex_destroy(&m->mu);
     free(m);
@@ -452,6 +475,7 @@ blob_remote_open(struct blob **out, struct fetch *f,
         m->conf.segment_max = BLOBS_SEGMENT_MAX;
     assert(m->conf.segment_max % BLOCK_SIZE == 0);
     pthread_mutex_init(&m->mu, NULL);
+    list_init(&m->owed);
     atomic_init(&m->refs, 1);
     snprintf(m->blob.element_id, sizeof(m->blob.element_id), "%s",
              conf->element_id);

@@ -7,7 +7,9 @@
  * DONE when the kernel has taken its bytes, the last of a segment when the
  * element has answered that its footer fits; a segment is never repeated. An
  * upload that fails is given up at the element, in the background and once; if
- * that does not reach it, the attempt's lease ends it.
+ * that does not reach it, the attempt's lease ends it. Only where the answer to
+ * a put or publish is lost is the abort waited for, since it tells whether the
+ * file was stored (blob_remote_owed.c).
  *
  * Blocks come with a CRC32C for the way, which is checked here, over bytes that
  * the element has checked against what it stored (D34): so what a proxy or a
@@ -26,6 +28,7 @@
 #include "role/common/ask.h"
 
 struct hash_kernels;
+struct log;
 
 struct blob_remote_conf {
     const char *element_id; /* until a snapshot says otherwise */
@@ -34,6 +37,7 @@ struct blob_remote_conf {
     struct ask_auth auth; /* fields NULL: no token */
     struct dur patience;  /* for a commit to be answered; 0: fetch's */
     uint64_t segment_max; /* 0: BLOBS_SEGMENT_MAX; whole blocks */
+    struct log *log;      /* or NULL; must outlive it */
 };
 
 /* F must outlive it. ERR_INVAL, ERR_UNSUPPORTED as fetch_peer_open(). */
@@ -45,7 +49,12 @@ blob_remote_open(struct blob **out, struct fetch *f,
  * way must hold it. Sets *B to NULL; accepts NULL. */
 void blob_remote_close(struct blob **b);
 
-/* From any thread. */
+/* From any thread. The element was reached, so this does what the next does. */
 void blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c);
+/* From any thread, while the loops of B's callers run: the element may answer
+ * by now, and takes back what it may have of attempts in doubt. */
+void blob_remote_settle(struct blob *b);
+/* What FROM, the same element at another address, is still to take back. */
+void blob_remote_inherit(struct blob *b, struct blob *from);
 
 #endif

@@ -3,6 +3,7 @@
  *   blob_remote.c         opening, capacity, put, delete, list
  *   blob_remote_ticket.c  admit, append, publish, abort
  *   blob_remote_read.c    open, read
+ *   blob_remote_owed.c    what became of an attempt whose answer was lost
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_COMMON_BLOB_REMOTE_IMPL_H
@@ -24,6 +25,9 @@ struct remote {
     _Atomic(uint64_t) generation;
     pthread_mutex_t mu;
     struct blob_capacity capacity;
+    struct list owed; /* attempts in doubt */
+    unsigned n_owed;
+    bool paying; /* one of them is out */
 };
 
 static inline struct remote *
@@ -43,6 +47,17 @@ void remote_ask(struct remote *m, struct ask *a, struct loop *l,
  * (D27): gives it up, once, and nobody waits for it. */
 void remote_forget(struct remote *m, struct loop *l, const struct uuid *id,
                    uint64_t number);
+/* Does A, a put or publish that is over, leave open whether it was done? */
+bool remote_in_doubt(const struct ask *a);
+/* A is asked anew: how the attempt ended. DONE calls remote_verdict(), where F
+ * is what the first answer was: ERR_OK: it is stored, as ATTR; else it is not,
+ * or (UNSURE) nobody knows, and what there may be is owed. */
+void remote_doubt(struct remote *m, struct ask *a, struct loop *l,
+                  const struct uuid *id, uint64_t number,
+                  void (*done)(struct ask *a));
+enum err remote_verdict(struct remote *m, struct ask *a, struct file_attr *attr,
+                        uint64_t number, struct fault *f, bool *unsure);
+void remote_owed_free(struct remote *m);
 /* {"file": ...} of an answer into TO, whose metadata stays the caller's. */
 enum err remote_take_file(struct ask *a, struct file_attr *to);
 

@@ -15,19 +15,77 @@ static struct loop_mem loop;
 static struct fetch_mem fetch;
 static struct blob_story s;
 
-/* What comes next, and what was asked. */
+/* What is answered, and what was asked. */
 static struct {
     int status;
     const char *body;
     unsigned asked;
+    /* of attempts */
+    bool away;             /* gives no answer to an abort */
+    unsigned stored;       /* number of the file that it has; 0: none */
+    unsigned puts, aborts; /* asked for */
+    char withdraw[65];     /* in the last abort */
 } far;
+
+static void
+answer_file(struct fetch_mem_call *c, const char *state, unsigned i)
+{
+    struct json_writer w;
+    struct file_attr a;
+    struct buf b;
+
+    story_attr(&a, i, 100);
+    a.file_id.b[15] = 1; /* whatever it is, it is under this id */
+    a.seq = 7;
+    buf_init(&b, MIB);
+    json_begin(&w, &b);
+    json_put_object(&w, NULL);
+    if (state)
+        json_put_text(&w, "state", state);
+    if (i)
+        blobs_put_attr(&w, "file", &a);
+    json_end_object(&w);
+    fetch_mem_answer(c, 200, buf_slice(&b));
+    buf_release(&b);
+}
+
+static void
+answer_abort(struct fetch_mem_call *c)
+{
+    const char *at = strstr(c->target.p, "?withdraw=");
+
+    far.aborts++;
+    far.withdraw[0] = '\0';
+    if (at)
+        (void)slice_copy(slice_of(at + 10, 64), far.withdraw,
+                         sizeof(far.withdraw));
+    if (far.away) {
+        fetch.lost++;
+        fetch_mem_answer(c, 200, SLICE(""));
+        return;
+    }
+    if (at)
+        far.stored = 0;
+    answer_file(c, far.stored ? "published" : "aborted", far.stored);
+}
 
 static void
 answer(void *arg, struct fetch_mem_call *c)
 {
     (void)arg;
     far.asked++;
-    fetch_mem_answer(c, far.status, slice_str(far.body));
+    if (strstr(c->target.p, "/abort")) {
+        answer_abort(c);
+        return;
+    }
+    far.puts += strstr(c->target.p, "/put?") || strstr(c->target.p, "/publish");
+    if (strstr(c->target.p, "/admit") || strstr(c->target.p, "/append"))
+        fetch_mem_answer(c, 200,
+                         slice_str(strstr(c->target.p, "/admit")
+                                       ? "{\"offset\":0}"
+                                       : "{\"offset\":100}"));
+    else
+        fetch_mem_answer(c, far.status, slice_str(far.body));
 }
 
 static int
@@ -103,12 +161,193 @@ test_refusals(void **state)
     }
 }
 
+/* ---- attempts in doubt ---- */
+
+static void
+put_done(struct blob_put *r)
+{
+    *(bool *)r->priv = true;
+}
+
+/* File 1, of 100 bytes; what came of it is in A and *UNSURE. */
+static enum err
+put(struct file_attr *a, bool *unsure)
+{
+    bool done = false;
+    char bytes[100];
+    struct blob_put r = {.loop = &loop.loop,
+                         .done = put_done,
+                         .attempt = 3,
+                         .attr = a,
+                         .data = bytes,
+                         .priv = &done};
+
+    story_attr(a, 1, sizeof(bytes));
+    a->file_id.b[15] = 1;
+    story_fill(1, 0, bytes, sizeof(bytes));
+    s.blob->ops->put(s.blob, &r);
+    loop_mem_settle(&loop);
+    assert_true(done);
+    *unsure = r.unsure;
+    return r.err;
+}
+
+/* The last answer does not come, or comes from somebody else. */
+static void
+test_doubt(void **state)
+{
+    static const struct {
+        unsigned lost; /* answers to puts */
+        int status;
+        const char *body;
+        unsigned stored;
+        enum err err;
+        uint64_t seq;
+        const char *why;
+    } row[] = {
+        {2, 200, "", 1, ERR_OK, 7, "it was stored: that is the answer"},
+        {2, 200, "", 0, ERR_IO, 0, "it was not"},
+        {2, 200, "", 2, ERR_CONFLICT, 0, "something else is"},
+        {0, 502, "<html>", 1, ERR_OK, 7, "a proxy has lost the answer"},
+        {0, 504, "", 1, ERR_OK, 7, "a proxy has not waited"},
+        {0, 504, "", 0, ERR_TIMEOUT, 0, "and it was not stored"},
+        {0, 200, "<html>", 1, ERR_OK, 7, "another answer than an element's"},
+    };
+    (void)state;
+
+    for (unsigned i = 0; i < countof(row); i++) {
+        struct file_attr a;
+        bool unsure;
+        enum err e;
+
+        far.aborts = 0;
+        far.stored = row[i].stored;
+        far.status = row[i].status;
+        far.body = row[i].body;
+        fetch.lost = row[i].lost;
+        e = put(&a, &unsure);
+        if (e != row[i].err || unsure || far.aborts != 1 ||
+            a.seq != row[i].seq || far.withdraw[0])
+            fail_msg("%s: %s, %u aborts", row[i].why, err_name(e), far.aborts);
+    }
+}
+
+/* What an element says itself is no doubt: nothing more is asked. */
+static void
+test_no_doubt(void **state)
+{
+    struct file_attr a;
+    bool unsure;
+    (void)state;
+
+    far.status = 507;
+    far.body = "{\"error\":\"no_space\",\"message\":\"\"}";
+    assert_int_equal(put(&a, &unsure), ERR_NOSPC);
+    assert_false(unsure);
+    assert_int_equal(far.asked, 1);
+}
+
+static void
+poll(void)
+{
+    struct blob_capacity c = {.seq = 1};
+
+    blob_remote_set_capacity(s.blob, &c);
+    loop_mem_settle(&loop);
+}
+
+/* The element does not answer at all: then it is owed, for as long as it takes,
+ * and paid once. */
+static void
+test_owed(void **state)
+{
+    struct file_attr a;
+    bool unsure;
+    (void)state;
+
+    poll();
+    assert_int_equal(far.asked, 0);
+    far.away = true;
+    far.stored = 1;
+    fetch.lost = 2;
+    far.status = 200;
+    far.body = "";
+    assert_int_equal(put(&a, &unsure), ERR_IO);
+    assert_true(unsure);
+    assert_int_equal(far.puts, 2);
+    far.aborts = 0;
+    for (unsigned i = 1; i <= 5; i++) { /* and once more each, as asks are */
+        poll();
+        assert_int_equal(far.aborts, 2 * i);
+    }
+    assert_int_equal(far.stored, 1);
+    far.away = false;
+    far.aborts = 0;
+    poll();
+    assert_int_equal(far.stored, 0);
+    assert_int_equal(far.aborts, 1);
+    assert_int_equal(strlen(far.withdraw), 64);
+    poll();
+    assert_int_equal(far.aborts, 1);
+}
+
+/* Many: all of them when it answers; the element moves meanwhile. */
+static void
+test_owed_moves(void **state)
+{
+    const struct blob_remote_conf conf = {.element_id = "se-01",
+                                          .url = "http://other.test"};
+    struct blob *was = s.blob;
+    struct file_attr a;
+    struct fault f;
+    bool unsure;
+    (void)state;
+
+    far.away = true;
+    far.status = 200;
+    far.body = "";
+    for (unsigned i = 0; i < 300; i++) { /* more than are remembered */
+        fetch.lost = 2;
+        assert_int_equal(put(&a, &unsure), ERR_IO);
+    }
+    assert_int_equal(blob_remote_open(&s.blob, &fetch.fetch, &conf, &f),
+                     ERR_OK);
+    blob_remote_inherit(s.blob, was);
+    blob_remote_close(&was);
+    far.away = false;
+    far.aborts = 0;
+    poll();
+    assert_int_equal(far.aborts, 256);
+}
+
+/* The same for a body in blocks. */
+static void
+test_publish(void **state)
+{
+    struct file_attr a;
+    (void)state;
+
+    far.status = 200;
+    far.body = "";
+    far.stored = 0;
+    assert_int_equal(story_upload(&s, 1, 100, true, &a), ERR_IO);
+    assert_int_equal(far.aborts, 1);
+    far.status = 504;
+    assert_int_equal(story_upload(&s, 1, 100, true, &a), ERR_TIMEOUT);
+    far.stored = 1;
+    assert_int_equal(story_upload(&s, 1, 100, true, &a), ERR_OK);
+    assert_int_equal(a.seq, 7);
+    assert_int_equal(far.puts, 3);
+    assert_int_equal(far.aborts, 3);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_refusals),
+        T(test_refusals), T(test_doubt),      T(test_no_doubt),
+        T(test_owed),     T(test_owed_moves), T(test_publish),
     };
 
     return cmocka_run_group_tests_name("blob_remote", tests, NULL, NULL);

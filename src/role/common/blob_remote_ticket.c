@@ -438,11 +438,16 @@ publish_over(struct blob_ticket *t)
 {
     struct blob_publish *r = t->publish;
 
-    /* Whatever it is that went wrong: nothing may come of it later. */
-    if (r->err != ERR_OK)
-        remote_forget(t->remote, t->loop, &t->file_id, t->attempt);
     ticket_free(t);
     r->done(r);
+}
+
+/* Whatever it is that went wrong: nothing may come of it later. */
+static void
+publish_failed(struct blob_ticket *t)
+{
+    remote_forget(t->remote, t->loop, &t->file_id, t->attempt);
+    publish_over(t);
 }
 
 static void
@@ -451,7 +456,19 @@ publish_run(struct loop *l, struct task *task)
     struct blob_publish *r = container_of(task, struct blob_publish, task);
 
     (void)l;
-    publish_over(r->ticket);
+    publish_failed(r->ticket);
+}
+
+static void
+publish_settled(struct ask *a)
+{
+    struct blob_ticket *t = container_of(a, struct blob_ticket, ask);
+    struct blob_publish *r = t->publish;
+
+    r->err = remote_verdict(t->remote, a, r->attr, t->attempt, &r->fault,
+                            &r->unsure);
+    ask_release(a);
+    publish_over(t);
 }
 
 static void
@@ -462,8 +479,17 @@ publish_done(struct ask *a)
 
     r->err = remote_take_file(a, r->attr);
     r->fault = a->fault;
+    r->fault.code = r->err;
+    if (remote_in_doubt(a)) {
+        remote_doubt(t->remote, a, t->loop, &t->file_id, t->attempt,
+                     publish_settled);
+        return;
+    }
     ask_release(a);
-    publish_over(t);
+    if (r->err == ERR_OK)
+        publish_over(t);
+    else
+        publish_failed(t);
 }
 
 static void
@@ -474,6 +500,7 @@ publish_now(struct blob_ticket *t)
     char crc[9];
 
     t->asking = true;
+    r->unsure = false;
     r->err = t->err;
     r->fault = t->fault;
     snprintf(crc, sizeof(crc), "%08x", t->crc);

@@ -55,7 +55,8 @@ open_address(struct monitor *m, struct mon_element *e)
     const struct blob_remote_conf c = {.element_id = e->id,
                                        .url = e->endpoint,
                                        .hash = m->conf.hash,
-                                       .auth = m->conf.auth};
+                                       .auth = m->conf.auth,
+                                       .log = m->conf.log};
     struct fault f = {0};
 
     open_peer(m, e, &f);
@@ -70,6 +71,18 @@ close_address(struct mon_element *e)
 {
     mon_peer_drop(&e->peer);
     blob_drop(&e->blob);
+}
+
+static void
+move_address(struct monitor *m, struct mon_element *e)
+{
+    struct blob *before = blob_hold(e->blob);
+
+    close_address(e);
+    open_address(m, e);
+    if (before && e->blob)
+        blob_remote_inherit(e->blob, before);
+    blob_drop(&before);
 }
 
 void
@@ -187,8 +200,7 @@ mon_element_put(struct monitor *m, const char *id, const char *endpoint)
     }
     free(e->endpoint);
     e->endpoint = copy;
-    close_address(e);
-    open_address(m, e);
+    move_address(m, e);
     m->elements_told = false;
     return e;
 }

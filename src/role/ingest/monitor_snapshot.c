@@ -4,6 +4,7 @@
  * than MIN_GAP and a time for each element, so that many polls that end
  * together cost one. Admin's part is made from each of its answers.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/blob_remote.h"
 #include "role/ingest/monitor_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,8 +156,11 @@ mark_by_admin(struct monitor *m, const struct elements *el)
 
         if (e == NULL || !e->listed) /* else our list has the address */
             e = mon_element_put(m, el->e[i].element_id, el->e[i].endpoint);
-        if (e)
-            e->by_admin = true;
+        if (e == NULL)
+            continue;
+        e->by_admin = true;
+        if (e->blob) /* where nobody polls, this is the occasion */
+            blob_remote_settle(e->blob);
     }
     for (uint32_t i = 0; i < n; i++)
         mon_element_settle(m, copy[i]);

@@ -107,7 +107,10 @@ refuse_element(struct upload *u, enum err e, const struct fault *f)
         break;
     default:
         refuse(r, 503, "storage_error",
-               "Storage element %s could not store the file; nothing was kept",
+               u->unsure ? "Storage element %s could not store the file; what "
+                           "may have been kept is removed when that is known"
+                         : "Storage element %s could not store the file; "
+                           "nothing was kept",
                id);
         log_error(u->g->conf.log, "upload failed", F_STR("se_id", id),
                   F_FAULT(f), F_STR("request_id", u->call->x->request_id));
@@ -269,6 +272,7 @@ put_done(struct blob_put *r)
     struct upload *u = container_of(r, struct upload, put);
 
     u->place.size = u->intake.size; /* by now it is known */
+    u->unsure |= r->unsure;
     if (r->err == ERR_OK)
         upload_stored(u);
     else if (upload_elsewhere(u, r->err, &r->fault))
@@ -287,6 +291,7 @@ publish_done(struct blob_publish *r)
         upload_stored(u);
         return;
     }
+    u->unsure |= r->unsure;
     refuse_element(u, r->err, &r->fault);
     judge_element(u, r->err);
     upload_refuse(u);
@@ -329,6 +334,7 @@ upload_commit(struct upload *u)
         u->put.attempt = u->attempt;
         u->put.attr = &u->attr;
         u->put.err = ERR_OK;
+        u->put.unsure = false;
         u->blob->ops->put(u->blob, &u->put);
         return;
     }
@@ -337,6 +343,7 @@ upload_commit(struct upload *u)
     u->publish.ticket = u->intake.ticket;
     u->publish.attr = &u->attr;
     u->publish.err = ERR_OK;
+    u->publish.unsure = false;
     u->blob->ops->publish(u->blob, &u->publish);
 }
 

@@ -55,6 +55,7 @@ struct upload {
     struct blob *blob; /* held */
     unsigned attempt;  /* number of it; each element asked is one */
     unsigned failures; /* of them, refusals apart (D28) */
+    bool unsure;       /* an element may have it, and gives it back */
     struct intake intake;
     struct form *form; /* NULL: the raw body is the file */
     struct blob_put put;

@@ -247,7 +247,7 @@ commit_delete(struct blob *b, struct blob_delete *r)
         err = fault_set(&r->fault, ERR_READONLY, "delete", e->trouble);
         goto out;
     }
-    if (atomic_load(&e->mode) != BLOB_EDIT) {
+    if (!r->withdraw && atomic_load(&e->mode) != BLOB_EDIT) {
         err = fault_set(&r->fault, ERR_READONLY, "delete",
                         "the element's mode is not edit");
         goto out;

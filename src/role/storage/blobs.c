@@ -394,7 +394,9 @@ static const struct route_doc put_docs[] = {
     ANSWERS,
 };
 static const struct route_doc abort_docs[] = {
-    {"200", NULL, "Object", "state: aborted, or published: it came too late"},
+    {"withdraw", "query", "string", "SHA-256 of what goes if it is published"},
+    {"200", NULL, "Object",
+     "state: aborted; or published, it came too late, and file"},
     ANSWERS,
 };
 static const struct route_doc info_docs[] = {

@@ -2,6 +2,7 @@
  * are answered. SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "role/storage/blobs_impl.h"
+#include "wire/query.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,9 @@ struct req {
     uint64_t length; /* of all bytes, as the gateway has counted them */
     uint32_t crc;
     struct blob_abort abort;
+    struct blob_delete del;
+    bool withdraw; /* what has this SHA-256 */
+    uint8_t sha256[32];
     struct attempt_wait wait;
     struct look look;
 };
@@ -299,16 +303,34 @@ blobs_publish(struct call *c)
 
 /* ---- abort ---- */
 
+/* STORED: NULL when nothing is. */
 static void
-reply_state(struct req *q, const char *state)
+reply_state(struct req *q, const struct file_attr *stored)
 {
+    struct json_writer w;
     struct buf b;
 
-    buf_init(&b, 256);
-    buf_printf(&b, "{\"state\":\"%s\"}", state);
+    buf_init(&b, BLOBS_HEAD_MAX);
+    json_begin(&w, &b);
+    json_put_object(&w, NULL);
+    json_put_text(&w, "state", stored ? "published" : "aborted");
+    if (stored)
+        blobs_put_attr(&w, "file", stored);
+    json_end_object(&w);
     reply_json(q->call, 200, &b);
     buf_release(&b);
     req_free(q);
+}
+
+static void
+withdrawn(struct blob_delete *r)
+{
+    struct req *q = container_of(r, struct req, del);
+
+    if (r->err == ERR_OK || r->err == ERR_NOENT)
+        reply_state(q, NULL);
+    else
+        refuse(q, r->err, &r->fault);
 }
 
 static void
@@ -316,13 +338,19 @@ abort_looked(struct look *k, enum err e, const struct file_attr *stored)
 {
     struct req *q = container_of(k, struct req, look);
 
-    (void)stored;
-    if (e == ERR_OK)
-        reply_state(q, "published");
-    else if (e == ERR_NOENT)
-        reply_state(q, "aborted");
-    else
+    if (e == ERR_OK && q->withdraw &&
+        memcmp(stored->sha256, q->sha256, sizeof(q->sha256)) == 0) {
+        q->del = (struct blob_delete){.loop = loop_of(q),
+                                      .done = withdrawn,
+                                      .file_id = q->file_id,
+                                      .epoch = stored->epoch,
+                                      .withdraw = true};
+        q->api->blob->ops->del(q->api->blob, &q->del);
+    } else if (e == ERR_OK || e == ERR_NOENT) {
+        reply_state(q, stored);
+    } else {
         refuse(q, e, &k->open.fault);
+    }
 }
 
 /* The tombstone stands: whoever is still at work for the attempt will find that
@@ -344,7 +372,28 @@ abort_done(struct blob_abort *r)
     struct req *q = container_of(r, struct req, abort);
 
     attempt_remove(q->attempt);
-    reply_state(q, "aborted");
+    reply_state(q, NULL);
+}
+
+/* False: answered. */
+static bool
+withdraw_of(struct req *q)
+{
+    char text[2 * 32 + 1];
+    size_t n;
+    enum query_result r = query_get(q->call->x->head->query, SLICE("withdraw"),
+                                    text, sizeof(text), &n);
+
+    if (r == QUERY_END)
+        return true;
+    q->withdraw = r == QUERY_OK &&
+                  hex_decode(slice_of(text, n), q->sha256, sizeof(q->sha256));
+    if (q->withdraw)
+        return true;
+    reply_error(q->call, 400, err_name(ERR_INVAL),
+                "withdraw is a SHA-256 as 64 hexadecimal digits");
+    req_free(q);
+    return false;
 }
 
 void
@@ -352,7 +401,7 @@ blobs_abort(struct call *c)
 {
     struct req *q = req_new(c);
 
-    if (q == NULL)
+    if (q == NULL || !withdraw_of(q))
         return;
     q->abort = (struct blob_abort){.loop = loop_of(q)};
     (void)attempt_doom(q->api, &q->file_id, q->number, &q->attempt);

@@ -225,7 +225,7 @@ cloud_del_blob(struct blob *b, struct blob_delete *r)
 
     if (atomic_load(&c->fenced)) {
         err = fault_set(&r->fault, ERR_READONLY, "delete", c->trouble);
-    } else if (atomic_load(&c->mode) != BLOB_EDIT) {
+    } else if (!r->withdraw && atomic_load(&c->mode) != BLOB_EDIT) {
         err = fault_set(&r->fault, ERR_READONLY, "delete",
                         "the element's mode is not edit");
     } else if (!(it = cloud_item_new(c, r->loop, COMMIT_DELETE, &r->file_id))) {
