@@ -433,11 +433,11 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
                 .replay_window = c->upload_replay_window,
                 .replay_budget = c->replay_budget,
                 .block_budget = c->block_budget_mb * MIB,
-                .relaxed = c->durability == CONF_RELAXED,
                 .gather_max = 32,
                 .cache_entries = cache_entries(s),
                 .hash = hash,
             },
+        .relaxed = c->durability == CONF_RELAXED,
         .system = {.name = c->app_name,
                    .version = ARTSTORE_VERSION,
                    .durability =

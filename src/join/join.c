@@ -234,7 +234,7 @@ element_join(struct join *j, const struct join_element *s,
         .mode = s->mode,
         .priority = s->priority,
         .quota = s->quota,
-        .relaxed = j->conf.ingest.relaxed,
+        .relaxed = j->conf.relaxed,
         .installation_id = *installation,
         .registry = j->admin ? admin_registry(j->admin) : NULL,
         .hash = j->conf.ingest.hash,
@@ -337,6 +337,8 @@ open_storage_api(struct join *j, struct fault *f)
     struct element *elements[ELEMENTS_MAX];
     struct blobs_conf bc = {.hash = j->conf.ingest.hash};
 
+    /* A bucket's service has it for good when it says so. */
+    bc.relaxed = j->conf.relaxed && j->n && !j->el[0].in_bucket;
     elements_of(j, elements);
     j->storage = storage_api_open(elements, j->n);
     if (j->storage == NULL)

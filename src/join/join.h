@@ -61,6 +61,7 @@ struct join_conf {
     struct meta *meta; /* of Admin; else NULL */
     const struct auth_conf *auth;
     size_t token_cache;
+    bool relaxed; /* DURABILITY of the elements here, buckets apart (D10) */
     struct ingest_conf ingest; /* registry, metrics and log are filled in */
     struct ledger_conf ledger;
     uint64_t bucket_limit; /* of elements in buckets: for join_adjust() */

@@ -123,6 +123,7 @@ struct blob_publish {
     enum err err;
     struct fault fault;
     bool unsure;      /* with ERR: see blob_put */
+    bool relaxed;     /* result: it is not synced yet (DURABILITY, D10) */
     struct task task; /* the driver's */
     struct list item;
     void *priv;
@@ -146,6 +147,7 @@ struct blob_put {
     enum err err;
     struct fault fault;
     bool unsure;
+    bool relaxed;
     struct task task; /* the driver's */
     struct list item;
     void *priv;

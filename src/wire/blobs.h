@@ -24,6 +24,9 @@
  * is the SHA-256 of a file that nobody was told of: if it is what is stored, it
  * goes, in every mode, and the answer is "aborted".
  *
+ * What stands beside a "file" that was stored: "durability": "relaxed" where
+ * the element does not sync before it answers (D10).
+ *
  * Errors are D16's, with the name of an enum err as their code, so that what an
  * element answers arrives at the gateway as what it was. Only a file that is
  * not there has a name of its own.

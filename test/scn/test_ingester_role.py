@@ -32,9 +32,14 @@ def test_files_go_in_and_out(cluster, loop):
     c.start_redis()
     c.start_admin()
     for ident, mode in (("se-01", "edit"), ("se-02", "rw")):
-        c.start_element(ident, mode)
+        c.start_element(ident, mode, DURABILITY="relaxed" if mode == "rw"
+                        else "strict")
         c.register(ident, mode)  # Admin asks the element itself, no force
     g = c.start_gateway()
+    for policy, durable in (("TEMPORARY", "strict"), ("PERMANENT", "relaxed")):
+        r = g.http("POST", store.UPLOAD + "?filename=d&retention_policy=" +
+                   policy, data=b"d")  # D10: what the element does is told
+        assert r.headers["X-Artstore-Durability"] == durable, policy
     for size in (20, 300 * store.KIB, 9 * store.MIB):
         body = store.pattern(size)
         up = g.put(body, "report-%d.pdf" % size)

@@ -31,7 +31,7 @@ remote_ask(struct remote *m, struct ask *a, struct loop *l,
 }
 
 enum err
-remote_take_file(struct ask *a, struct file_attr *to)
+remote_take_file(struct ask *a, struct file_attr *to, bool *relaxed)
 {
     const char *metadata = to->metadata;
     struct json_error je = {0};
@@ -45,6 +45,8 @@ remote_take_file(struct ask *a, struct file_attr *to)
         free((void *)(uintptr_t)got.metadata);
         *to = got;
         to->metadata = metadata;
+        *relaxed = slice_eq(json_get_str(o, "durability", JSON_OPTIONAL, &je),
+                            SLICE("relaxed"));
     } else {
         a->err = fault_set(&a->fault, ERR_IO, "answer", je.text);
     }
@@ -122,7 +124,7 @@ put_settled(struct ask *a)
     struct blob_put *r = q->req;
 
     r->err = remote_verdict(q->remote, a, r->attr, r->attempt, &r->fault,
-                            &r->unsure);
+                            &r->unsure, &r->relaxed);
     put_over(q);
 }
 
@@ -132,7 +134,7 @@ put_done(struct ask *a)
     struct put *q = container_of(a, struct put, ask);
     struct blob_put *r = q->req;
 
-    r->err = remote_take_file(a, r->attr);
+    r->err = remote_take_file(a, r->attr, &r->relaxed);
     r->fault = a->fault;
     r->fault.code = r->err;
     if (remote_in_doubt(a))
@@ -174,7 +176,7 @@ op_put(struct blob *b, struct blob_put *r)
 
     assert(r->n_blocks <= BLOB_PUT_BLOCKS);
     r->err = ERR_OK;
-    r->unsure = false;
+    r->unsure = r->relaxed = false;
     r->task.run = put_run;
     if (q == NULL) {
         r->err = fault_set(&r->fault, ERR_NOMEM, "put", m->peer->url);

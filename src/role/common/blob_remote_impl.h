@@ -55,11 +55,12 @@ bool remote_in_doubt(const struct ask *a);
 void remote_doubt(struct remote *m, struct ask *a, struct loop *l,
                   const struct uuid *id, uint64_t number,
                   void (*done)(struct ask *a));
-enum err remote_verdict(struct remote *m, struct ask *a, struct file_attr *attr,
-                        uint64_t number, struct fault *f, bool *unsure);
+enum err
+remote_verdict(struct remote *m, struct ask *a, struct file_attr *attr,
+               uint64_t number, struct fault *f, bool *unsure, bool *relaxed);
 void remote_owed_free(struct remote *m);
 /* {"file": ...} of an answer into TO, whose metadata stays the caller's. */
-enum err remote_take_file(struct ask *a, struct file_attr *to);
+enum err remote_take_file(struct ask *a, struct file_attr *to, bool *relaxed);
 
 void remote_admit(struct blob *b, struct blob_admit *r);
 void remote_append(struct blob *b, struct blob_append *r);

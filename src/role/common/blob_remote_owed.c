@@ -101,7 +101,8 @@ owe(struct remote *m, struct loop *l, const struct file_attr *attr,
 /* What the element has of it, as it answered A, into GOT. False: it has not
  * said. */
 static bool
-answer_read(struct ask *a, struct file_attr *got, bool *published)
+answer_read(struct ask *a, struct file_attr *got, bool *relaxed,
+            bool *published)
 {
     struct json_error je = {0};
     json_t *o = ask_json(a, &JSON_LIMITS_DEFAULT);
@@ -110,19 +111,20 @@ answer_read(struct ask *a, struct file_attr *got, bool *published)
 
     *published = slice_eq(state, SLICE("published"));
     json_decref(o);
-    return aborted || (*published && remote_take_file(a, got) == ERR_OK);
+    return aborted ||
+           (*published && remote_take_file(a, got, relaxed) == ERR_OK);
 }
 
 enum err
 remote_verdict(struct remote *m, struct ask *a, struct file_attr *attr,
-               uint64_t number, struct fault *f, bool *unsure)
+               uint64_t number, struct fault *f, bool *unsure, bool *relaxed)
 {
     struct file_attr got = *attr;
     enum err was = f->code;
     bool published;
 
     assert(was != ERR_OK);
-    *unsure = !answer_read(a, &got, &published);
+    *unsure = !answer_read(a, &got, relaxed, &published);
     if (*unsure) {
         owe(m, a->loop, attr, number);
         return was;
@@ -165,7 +167,8 @@ owed_asked(struct ask *a)
     struct owed *o = container_of(a, struct owed, ask), *next = NULL;
     struct remote *m = o->remote;
     struct file_attr got = {0};
-    bool published, settled = answer_read(a, &got, &published) && !published;
+    bool published, relaxed;
+    bool settled = answer_read(a, &got, &relaxed, &published) && !published;
 
     ask_release(a);
     (void)pthread_mutex_lock(&m->mu);

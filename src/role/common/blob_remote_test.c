@@ -232,6 +232,43 @@ test_doubt(void **state)
     }
 }
 
+/* D10: the element's word, not the gateway's setting, is what clients hear. */
+static void
+test_durability(void **state)
+{
+    static const char *const says[] = {"", ",\"durability\":\"relaxed\"",
+                                       ",\"durability\":\"strict\""};
+    bool done;
+    (void)state;
+
+    for (unsigned i = 0; i < countof(says); i++) {
+        struct json_writer w;
+        struct file_attr a;
+        struct blob_put r = {.loop = &loop.loop,
+                             .done = put_done,
+                             .attempt = 1,
+                             .attr = &a,
+                             .data = "",
+                             .relaxed = i != 1,
+                             .priv = &done};
+        struct buf b;
+
+        story_attr(&a, 1, 0);
+        buf_init(&b, MIB);
+        json_begin(&w, &b);
+        json_put_object(&w, NULL);
+        blobs_put_attr(&w, "file", &a);
+        buf_printf(&b, "%s}", says[i]);
+        far.status = 200;
+        far.body = buf_str(&b);
+        s.blob->ops->put(s.blob, &r);
+        loop_mem_settle(&loop);
+        assert_int_equal(r.err, ERR_OK);
+        assert_int_equal(r.relaxed, i == 1);
+        buf_release(&b);
+    }
+}
+
 /* What an element says itself is no doubt: nothing more is asked. */
 static void
 test_no_doubt(void **state)
@@ -346,8 +383,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_refusals), T(test_doubt),      T(test_no_doubt),
-        T(test_owed),     T(test_owed_moves), T(test_publish),
+        T(test_refusals),   T(test_doubt),   T(test_no_doubt),   T(test_owed),
+        T(test_owed_moves), T(test_publish), T(test_durability),
     };
 
     return cmocka_run_group_tests_name("blob_remote", tests, NULL, NULL);

@@ -466,7 +466,7 @@ publish_settled(struct ask *a)
     struct blob_publish *r = t->publish;
 
     r->err = remote_verdict(t->remote, a, r->attr, t->attempt, &r->fault,
-                            &r->unsure);
+                            &r->unsure, &r->relaxed);
     ask_release(a);
     publish_over(t);
 }
@@ -477,7 +477,7 @@ publish_done(struct ask *a)
     struct blob_ticket *t = container_of(a, struct blob_ticket, ask);
     struct blob_publish *r = t->publish;
 
-    r->err = remote_take_file(a, r->attr);
+    r->err = remote_take_file(a, r->attr, &r->relaxed);
     r->fault = a->fault;
     r->fault.code = r->err;
     if (remote_in_doubt(a)) {
@@ -500,7 +500,7 @@ publish_now(struct blob_ticket *t)
     char crc[9];
 
     t->asking = true;
-    r->unsure = false;
+    r->unsure = r->relaxed = false;
     r->err = t->err;
     r->fault = t->fault;
     snprintf(crc, sizeof(crc), "%08x", t->crc);

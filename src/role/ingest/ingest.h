@@ -36,7 +36,6 @@ struct ingest_conf {
     unsigned fill_width;      /* D08 */
     const char *datacenter;   /* preferred; "" none; copied */
     bool verify_reads;        /* D34 */
-    bool relaxed;             /* named in every answer to an upload (D10) */
     unsigned gather_max; /* large uploads that one loop takes before the next */
     size_t cache_entries; /* open files kept per loop */
     const struct hash_kernels *hash;

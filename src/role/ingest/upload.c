@@ -169,7 +169,7 @@ reply_created(struct upload *u)
              uuid_text(&u->attr.file_id, id));
     exchange_header(x, SLICE("Location"), slice_str(location));
     exchange_header(x, SLICE("X-Artstore-Durability"),
-                    u->g->conf.relaxed ? SLICE("relaxed") : SLICE("strict"));
+                    u->relaxed ? SLICE("relaxed") : SLICE("strict"));
     count_upload(&u->g->counts, u->attr.size, mono_sub(x->loop->now, x->began));
     upload_free(u);
     reply_json(c, 201, &b);
@@ -273,6 +273,7 @@ put_done(struct blob_put *r)
 
     u->place.size = u->intake.size; /* by now it is known */
     u->unsure |= r->unsure;
+    u->relaxed = r->relaxed;
     if (r->err == ERR_OK)
         upload_stored(u);
     else if (upload_elsewhere(u, r->err, &r->fault))
@@ -287,6 +288,7 @@ publish_done(struct blob_publish *r)
     struct upload *u = container_of(r, struct upload, publish);
 
     u->intake.ticket = NULL; /* used up in any case */
+    u->relaxed = r->relaxed;
     if (r->err == ERR_OK) {
         upload_stored(u);
         return;
@@ -334,7 +336,7 @@ upload_commit(struct upload *u)
         u->put.attempt = u->attempt;
         u->put.attr = &u->attr;
         u->put.err = ERR_OK;
-        u->put.unsure = false;
+        u->put.unsure = u->put.relaxed = false;
         u->blob->ops->put(u->blob, &u->put);
         return;
     }
@@ -343,7 +345,7 @@ upload_commit(struct upload *u)
     u->publish.ticket = u->intake.ticket;
     u->publish.attr = &u->attr;
     u->publish.err = ERR_OK;
-    u->publish.unsure = false;
+    u->publish.unsure = u->publish.relaxed = false;
     u->blob->ops->publish(u->blob, &u->publish);
 }
 

@@ -56,6 +56,7 @@ struct upload {
     unsigned attempt;  /* number of it; each element asked is one */
     unsigned failures; /* of them, refusals apart (D28) */
     bool unsure;       /* an element may have it, and gives it back */
+    bool relaxed;      /* the element has not synced it (D10) */
     struct intake intake;
     struct form *form; /* NULL: the raw body is the file */
     struct blob_put put;

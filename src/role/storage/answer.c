@@ -119,7 +119,7 @@ count_deleted(struct element *e, const struct commit_item *it)
 /* Puts and publishes: the account, the counters, the result. */
 static void
 finish_upload(struct element *e, struct commit_item *it, enum err err,
-              struct file_attr *result)
+              struct file_attr *result, bool *relaxed)
 {
     struct ledger_room none = {0};
     bool stored = err == ERR_OK && !it->settled;
@@ -128,6 +128,7 @@ finish_upload(struct element *e, struct commit_item *it, enum err err,
                    stored ? ledger_file(it->doc.attr.stored_size) : none);
     if (stored)
         count_stored(e, it);
+    *relaxed = e->conf.relaxed;
     if (err == ERR_OK)
         give_attr(result, &it->doc.attr);
 }
@@ -153,9 +154,9 @@ answer_item(struct element *e, struct commit_item *it, enum err err)
     enum commit_type type = it->type;
 
     if (type == COMMIT_PUT)
-        finish_upload(e, it, err, req.put->attr);
+        finish_upload(e, it, err, req.put->attr, &req.put->relaxed);
     else if (type == COMMIT_PUBLISH)
-        finish_upload(e, it, err, req.publish->attr);
+        finish_upload(e, it, err, req.publish->attr, &req.publish->relaxed);
     else if (type != COMMIT_ABORT && err == ERR_OK)
         count_deleted(e, it);
     if (err != ERR_OK && !it->settled) {

@@ -312,6 +312,15 @@ blobs_no_memory(struct call *c)
 }
 
 void
+blobs_put_stored(const struct blobs_api *a, struct json_writer *w,
+                 const struct file_attr *attr)
+{
+    blobs_put_attr(w, "file", attr);
+    if (a->conf.relaxed)
+        json_put_text(w, "durability", "relaxed");
+}
+
+void
 blobs_reply_file(struct call *c, const struct file_attr *a)
 {
     struct json_writer w;
@@ -320,7 +329,7 @@ blobs_reply_file(struct call *c, const struct file_attr *a)
     buf_init(&b, BLOBS_HEAD_MAX);
     json_begin(&w, &b);
     json_put_object(&w, NULL);
-    blobs_put_attr(&w, "file", a);
+    blobs_put_stored(c->role, &w, a);
     json_end_object(&w);
     reply_json(c, 200, &b);
     buf_release(&b);

@@ -27,6 +27,7 @@ struct blobs_conf {
     unsigned attempts_max; /* 0: 1,024 */
     struct dur lease;      /* 0: 60 s */
     uint64_t seed;
+    bool relaxed; /* what E acknowledges is not synced yet: it is told (D10) */
 };
 
 /* E must outlive it; it must outlive the router that has its table. NULL: no

@@ -315,7 +315,7 @@ reply_state(struct req *q, const struct file_attr *stored)
     json_put_object(&w, NULL);
     json_put_text(&w, "state", stored ? "published" : "aborted");
     if (stored)
-        blobs_put_attr(&w, "file", stored);
+        blobs_put_stored(q->api, &w, stored);
     json_end_object(&w);
     reply_json(q->call, 200, &b);
     buf_release(&b);

@@ -83,7 +83,10 @@ bool blobs_number(struct call *c, struct slice name, uint64_t max,
                   uint64_t otherwise, uint64_t *out);
 /* The answer to an enum err: an answer's words, or a fault that is logged. */
 void blobs_refuse(struct call *c, enum err e, const struct fault *f);
-/* 200 {"file": A}. */
+/* {"file": A}, without the braces, and how durable it is. */
+void blobs_put_stored(const struct blobs_api *a, struct json_writer *w,
+                      const struct file_attr *attr);
+/* 200 with that. */
 void blobs_reply_file(struct call *c, const struct file_attr *a);
 void blobs_no_memory(struct call *c);
 
