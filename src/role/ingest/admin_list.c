@@ -58,9 +58,21 @@ list(struct monitor_admin *m, struct monitor_admin_ask *q)
     list_ask(g);
 }
 
+/* Not inside the call that has ended the question (ask_cancel()). */
+static void
+cancel(struct monitor_admin *m)
+{
+    struct admin_list *g = container_of(m, struct admin_list, admin);
+
+    g->second = true; /* and not at the other path either */
+    if (g->q)
+        ask_cancel(&g->ask);
+}
+
 void
 admin_list_init(struct admin_list *a, struct admin_link *link)
 {
-    *a = (struct admin_list){
-        .admin.list = list, .link = link, .auth = admin_link_auth(link)};
+    *a = (struct admin_list){.admin = {.list = list, .cancel = cancel},
+                             .link = link,
+                             .auth = admin_link_auth(link)};
 }

@@ -319,6 +319,7 @@ monitor_stop(struct monitor *m, void (*done)(void *arg), void *arg)
     lease_end(m);
     count_leads(m, false); /* CAP-074 */
     polls_cancel(m);
+    admin_cancel(m);
     m->waits_over = true;
     m->turning = false;
     monitor_turn(m);

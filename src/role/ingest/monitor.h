@@ -53,6 +53,8 @@ struct monitor_admin_ask {
 
 struct monitor_admin {
     void (*list)(struct monitor_admin *a, struct monitor_admin_ask *q);
+    /* No answer is waited for any more: DONE comes soon. May be NULL. */
+    void (*cancel)(struct monitor_admin *a);
 };
 
 /* An element that is known, with an address. Valid during the call; BLOB is to

@@ -8,10 +8,15 @@
  *   - the store works, but nothing that was polled can be chosen: for as long
  *     as that goes on, and the first who find it wait for the answer
  *
+ * Choices that fail ask at most once in PACE: who comes sooner would hear what
+ * was just heard. So refusals by the thousand, for want of room or because
+ * Admin is away, cost Admin one question a second.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_impl.h"
 
 #define RETRY  dur_s(1)
+#define PACE   dur_s(1)
 #define LINGER dur_s(30) /* asked ahead, after the last choice that needed it */
 
 /* ---- who waits ---- */
@@ -130,7 +135,11 @@ is_due(const struct monitor *m)
 {
     if (m->admin_busy || m->conf.admin == NULL || m->stopping)
         return false;
-    if (m->admin_ticket || !list_empty(&m->waits))
+    if (m->admin_ticket)
+        return true;
+    if (!mono_reached(m->loop->now, m->admin_pace))
+        return false;
+    if (!list_empty(&m->waits))
         return true;
     return (stands_in(m) || !mono_reached(m->loop->now, m->admin_wanted)) &&
            mono_reached(m->loop->now, m->admin_next);
@@ -148,6 +157,7 @@ ask(struct monitor *m)
     buf_init(&q->out, 16 * MIB);
     m->admin_busy = true;
     m->admin_asked = monitor_now(m);
+    m->admin_pace = mono_add(m->loop->now, PACE);
     m->admin_limit = mono_add(m->loop->now, m->conf.admin_patience);
     monitor_began(m);
     m->conf.admin->list(m->conf.admin, q);
@@ -162,6 +172,8 @@ admin_drive(struct monitor *m)
             m->waits_over = true;
         else if (m->admin_busy && mono_reached(m->loop->now, m->admin_limit))
             m->waits_over = true; /* nobody waits longer for a choice */
+        else if (!m->admin_busy && !mono_reached(m->loop->now, m->admin_pace))
+            m->waits_over = true;
     }
     if (!m->waits_over && is_due(m))
         ask(m);
@@ -175,8 +187,16 @@ admin_due(const struct monitor *m)
     if (m->admin_busy)
         return list_empty(&m->waits) ? MONO_NEVER : m->admin_limit;
     if (stands_in(m) || !mono_reached(m->loop->now, m->admin_wanted))
-        return m->admin_next;
+        return mono_before(m->admin_next, m->admin_pace) ? m->admin_pace
+                                                         : m->admin_next;
     return MONO_NEVER;
+}
+
+void
+admin_cancel(struct monitor *m)
+{
+    if (m->admin_busy && m->conf.admin->cancel)
+        m->conf.admin->cancel(m->conf.admin);
 }
 
 void

@@ -204,6 +204,7 @@ struct monitor {
     struct monitor_admin_ask admin_ask;
     bool admin_busy, admin_ok;
     struct mono admin_next, admin_asked, admin_limit;
+    struct mono admin_pace;   /* not before, whoever wants it */
     struct mono admin_wanted; /* until then it is asked ahead */
     uint64_t admin_ticket;    /* reload waits for this answer; 0: it does not */
     struct fault admin_fault;
@@ -356,6 +357,7 @@ void admin_drive(struct monitor *m);
 struct mono admin_due(const struct monitor *m);
 void admin_got(struct monitor *m, struct mon_parse *p);
 void admin_forget(struct monitor *m); /* its answer is not used any more */
+void admin_cancel(struct monitor *m); /* nor is the next one waited for */
 void waits_release(struct monitor *m);
 
 /* ---- monitor_lazy.c ---- */

@@ -635,6 +635,45 @@ test_wait(void **state)
     world_run(&w, dur_s(5));
 }
 
+/* Refused for want of room again and again, and each time Admin's answer is
+ * forgotten: one question a second, whoever waits is let go meanwhile. */
+static void
+test_wait_paced(void **state)
+{
+    struct waiter x = {.wait = {.loop = &w.node[1].lm.loop, .ready = ready}};
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    for (int down = 0; down < 2; down++) {
+        w.admin_down = down;
+        w.admin_asked = 0;
+        for (int i = 0; i < 500; i++) {
+            monitor_trouble(w.node[1].m, "se-000", RELOAD_NO_ROOM);
+            x.ready = false;
+            monitor_ask_admin(w.node[1].m, &x.wait);
+            world_run(&w, dur_ms(20));
+            assert_true(x.ready);
+        }
+        assert_in_range(w.admin_asked, 9, 12); /* in ten seconds */
+    }
+}
+
+/* Admin takes the question and says nothing: that does not hold up the end. */
+static void
+test_stop_admin_hangs(void **state)
+{
+    (void)state;
+
+    w.node[0].conf.coord = NULL;
+    w.admin_takes = dur_s(3600);
+    world_start(&w, 0);
+    world_run(&w, dur_s(1));
+    assert_int_equal(w.admin_asked, 1);
+    world_stop(&w, 0); /* within three seconds */
+    assert_int_equal(w.admin_canceled, 1);
+}
+
 /* ---- lazy ---- */
 
 /* REL-153, REL-154: 507 at one gateway; all of them see it in a second. */
@@ -682,16 +721,27 @@ main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_store),       T(test_choice),
-        T(test_paused),      T(test_stopped),
-        T(test_cut_off),     T(test_stolen),
-        T(test_day),         T(test_backoff),
-        T(test_errors),      T(test_added_and_removed),
-        T(test_late_answer), T(test_priority),
-        T(test_pair),        T(test_message),
-        T(test_lost),        T(test_admin_only),
-        T(test_stale),       T(test_wait),
+        T(test_store),
+        T(test_choice),
+        T(test_paused),
+        T(test_stopped),
+        T(test_cut_off),
+        T(test_stolen),
+        T(test_day),
+        T(test_backoff),
+        T(test_errors),
+        T(test_added_and_removed),
+        T(test_late_answer),
+        T(test_priority),
+        T(test_pair),
+        T(test_message),
+        T(test_lost),
+        T(test_admin_only),
+        T(test_stale),
+        T(test_wait),
         T(test_lazy),
+        T(test_wait_paced),
+        T(test_stop_admin_hangs),
     };
 
     if (argc > 1)

@@ -257,6 +257,17 @@ admin_answer(struct loop *l, struct timer *t)
 }
 
 static void
+admin_cancel(struct monitor_admin *a)
+{
+    struct node *node = container_of(a, struct node, admin);
+    struct admin_call *c = node->call;
+
+    node->w->admin_canceled++;
+    loop_timer_stop(c->q->loop, &c->timer);
+    assert_true(loop_timer(c->q->loop, &c->timer, c->q->loop->now));
+}
+
+static void
 admin_list(struct monitor_admin *a, struct monitor_admin_ask *q)
 {
     struct node *node = container_of(a, struct node, admin);
@@ -264,6 +275,7 @@ admin_list(struct monitor_admin *a, struct monitor_admin_ask *q)
 
     assert_non_null(c);
     node->w->admin_asked++;
+    node->call = c;
     c->q = q;
     c->node = node;
     c->timer.fire = admin_answer;
@@ -488,7 +500,7 @@ node_init(struct world *w, unsigned i)
     node->loops[0] = &node->lm.loop;
     coord_fail_init(&node->store, w->store);
     node->fetch.ops = &fake_ops;
-    node->admin.list = admin_list;
+    node->admin = (struct monitor_admin){admin_list, admin_cancel};
     node->metrics = metrics_open(1, METRIC_GROUP_ALL, 1);
     (void)snprintf(node->name, sizeof(node->name), "ingester-%u", i);
     node->conf = monitor_conf_default();

@@ -34,9 +34,11 @@ struct fake_element {
 };
 
 struct world;
+struct admin_call;
 
 struct node {
     struct world *w;
+    struct admin_call *call; /* the last question to Admin */
     unsigned n;
     struct loop_mem lm;
     struct loop *loops[1];
@@ -65,7 +67,7 @@ struct world {
     /* Admin */
     bool admin_down;
     struct dur admin_takes;
-    unsigned admin_asked;
+    unsigned admin_asked, admin_canceled;
     uint64_t admin_used_percent; /* what it says of all */
     uint64_t version;            /* of the list in the store */
 };
