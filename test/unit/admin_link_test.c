@@ -366,13 +366,55 @@ test_audit(void **state)
     json_decref(o);
 }
 
+static struct fetch_mem_call *held;
+
+static void
+hold(void *arg, struct fetch_mem_call *c)
+{
+    (void)arg;
+    assert_null(held);
+    held = c;
+}
+
+/* Admin takes the entries and never answers: the end comes all the same. */
+static void
+test_audit_hangs(void **state)
+{
+    struct ask_auth none = {0};
+    struct fetch_peer *peer;
+    struct audit_remote *q;
+    struct meta_audit a = entry("hangs");
+    struct fault f;
+    (void)state;
+
+    link_open(SECRET);
+    held = NULL;
+    w.elsewhere = hold;
+    admin_world_ok(
+        fetch_peer_open(&w.fetch.fetch, "http://hangs.test", &peer, &f), &f);
+    q = audit_remote_open(peer, &none, dur_s(2), NULL);
+    audit_remote_start(q, &w.loop.loop);
+    audit_remote_put(q, &a);
+    loop_mem_advance(&w.loop, dur_s(2));
+    assert_non_null(held);
+    audit_remote_stop(q, stopped, NULL);
+    loop_mem_advance(&w.loop, AUDIT_STOP);
+    assert_int_equal(ended, 1);
+    ended = 0;
+    audit_remote_close(&q);
+    fetch_peer_close(&peer);
+    fetch_mem_answer(held, 200, SLICE("{}"));
+    loop_mem_settle(&w.loop);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_token), T(test_refused),  T(test_wrong_secret), T(test_away),
-        T(test_list),  T(test_rotation), T(test_inform),       T(test_audit),
+        T(test_token),  T(test_refused), T(test_wrong_secret),
+        T(test_away),   T(test_list),    T(test_rotation),
+        T(test_inform), T(test_audit),   T(test_audit_hangs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

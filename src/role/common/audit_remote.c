@@ -26,6 +26,7 @@ struct audit_remote {
     struct list batch; /* being sent */
     unsigned n_batch;
     bool started, busy, stopping;
+    bool late; /* the time of the stop is over */
     bool told;
     void (*done)(void *arg);
     void *done_arg;
@@ -103,6 +104,7 @@ maybe_over(struct audit_remote *q)
     if (!q->stopping || q->busy || !q->started)
         return;
     q->started = false;
+    loop_timer_stop(q->loop, &q->timer);
     q->done(q->done_arg);
 }
 
@@ -137,7 +139,7 @@ answered(struct ask *a)
         batch_free(q);
     else
         batch_back(q);
-    if (good)
+    if (good && !q->late)
         send(q); /* what has gathered meanwhile */
     maybe_over(q);
 }
@@ -237,6 +239,17 @@ audit_remote_start(struct audit_remote *q, struct loop *l)
     tick(l, &q->timer);
 }
 
+static void
+stop_late(struct loop *l, struct timer *t)
+{
+    struct audit_remote *q = container_of(t, struct audit_remote, timer);
+
+    (void)l;
+    q->late = true;
+    if (q->busy)
+        ask_cancel(&q->ask);
+}
+
 void
 audit_remote_stop(struct audit_remote *q, void (*done)(void *arg), void *arg)
 {
@@ -244,7 +257,11 @@ audit_remote_stop(struct audit_remote *q, void (*done)(void *arg), void *arg)
     q->done_arg = arg;
     q->stopping = true;
     loop_timer_stop(q->loop, &q->timer);
-    send(q);
+    q->timer.fire = stop_late;
+    q->late =
+        !loop_timer(q->loop, &q->timer, mono_add(q->loop->now, AUDIT_STOP));
+    if (!q->late)
+        send(q);
     maybe_over(q);
 }
 

@@ -16,6 +16,7 @@
 
 #define AUDIT_MAX   4096
 #define AUDIT_BATCH 100
+#define AUDIT_STOP  dur_s(3)
 
 struct audit_remote;
 struct log;
@@ -26,7 +27,8 @@ audit_remote_open(struct fetch_peer *peer, const struct ask_auth *auth,
                   struct dur patience, struct log *log);
 /* From any thread. Copied; its id is set here when it has none. */
 void audit_remote_put(struct audit_remote *q, const struct meta_audit *a);
-/* Both on L's thread. Stop sends what waits, once; DONE there. */
+/* Both on L's thread. Stop sends what waits, for AUDIT_STOP at most, whatever
+ * Admin does; DONE there. */
 void audit_remote_start(struct audit_remote *q, struct loop *l);
 void
 audit_remote_stop(struct audit_remote *q, void (*done)(void *arg), void *arg);
