@@ -1,15 +1,20 @@
 /* audit.c - `artstore audit ls` and `audit verify`.
  *
  * Verifying does not ask the server whether its log is sound: the rows are
- * fetched, and the sums of wire/audit.h are done here. What a server's owner
- * could still do is to write the whole chain anew; --anchor is against that.
+ * fetched, and the sums of wire/audit.h are done here. The last row that Admin
+ * has signed (sec/seal.h) must be among them, so that who may write to the
+ * database cannot write the whole chain anew. Who has Admin's key could still
+ * do that; --anchor is against him.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "sec/keys.h"
+#include "sec/seal.h"
 #include "wire/audit_json.h"
+#include "wire/date.h"
 #include <inttypes.h>
 
 #define PAGE_MAX 200
@@ -183,6 +188,7 @@ cmd_audit_ls(int argc, char **argv)
 struct verify_args {
     struct cli_common c;
     const char *anchor;
+    const char *keys;
 };
 
 const struct cli_opt audit_verify_opts[] = {
@@ -192,15 +198,31 @@ const struct cli_opt audit_verify_opts[] = {
      .value = "N:HASH",
      .help = "What an earlier verify said of its last row: row N must still "
              "have this hash."},
+    {.name = "keys",
+     .kind = OPT_TEXT,
+     .at = offsetof(struct verify_args, keys),
+     .value = "FILE",
+     .help = "The public keys that its signature must be of, PEM or JWKS: "
+             "without it those of the data folder, or what the server says. "
+             "With it a log that nobody has signed is refused."},
     {0},
+};
+
+/* Row N must have this hash. */
+struct anchor {
+    uint64_t n; /* 0: none */
+    uint8_t hash[AUDIT_HASH];
+    bool seen;
 };
 
 struct verify {
     struct audit_chain chain;
     enum audit_verdict verdict;
-    uint64_t anchor_n; /* 0: none */
-    uint8_t anchor[AUDIT_HASH];
-    bool anchored; /* row N was seen, and has the hash */
+    struct anchor noted;  /* --anchor */
+    struct anchor sealed; /* what was signed */
+    struct wall sealed_at;
+    const struct keyset *keys;
+    bool must; /* be signed */
     bool begun;
 };
 
@@ -209,8 +231,46 @@ anchor_parse(struct verify *v, const char *text)
 {
     struct slice s = slice_str(text), n;
 
-    return !text || (slice_cut(&s, ':', &n) && slice_u64(n, &v->anchor_n) &&
-                     v->anchor_n && hex_decode(s, v->anchor, AUDIT_HASH));
+    return !text || (slice_cut(&s, ':', &n) && slice_u64(n, &v->noted.n) &&
+                     v->noted.n && hex_decode(s, v->noted.hash, AUDIT_HASH));
+}
+
+static void
+anchor_see(struct verify *v, struct anchor *a, uint64_t n, const uint8_t *hash)
+{
+    if (v->verdict != AUDIT_SOUND || n != a->n)
+        return;
+    a->seen = hash && memcmp(hash, a->hash, AUDIT_HASH) == 0;
+    if (!a->seen) {
+        v->verdict = AUDIT_CHANGED;
+        v->chain.at = n;
+    }
+}
+
+static void
+anchor_end(struct verify *v, const struct anchor *a)
+{
+    if (v->verdict == AUDIT_SOUND && a->n && !a->seen) {
+        v->verdict = AUDIT_MISSING;
+        v->chain.at = a->n;
+    }
+}
+
+/* What the first page says was signed. */
+static void
+seal_take(struct verify *v, const json_t *page)
+{
+    const char *text = member_text(page, "seal");
+    struct seal seal;
+
+    if (text ? seal_read(v->keys, slice_str(text), &seal) != TOKEN_OK
+             : v->must) {
+        v->verdict = AUDIT_UNSIGNED;
+    } else if (text) {
+        v->sealed.n = seal.head.n;
+        memcpy(v->sealed.hash, seal.head.hash, AUDIT_HASH);
+        v->sealed_at = seal.at;
+    }
 }
 
 static bool
@@ -223,13 +283,8 @@ verify_row(struct verify *v, const json_t *o, struct json_error *e)
     if (!audit_get_row(o, &row, hash, &sealed, e))
         return false;
     v->verdict = audit_chain_next(&v->chain, &row, sealed ? hash : NULL);
-    if (v->verdict == AUDIT_SOUND && row.n == v->anchor_n) {
-        v->anchored = sealed && memcmp(hash, v->anchor, AUDIT_HASH) == 0;
-        if (!v->anchored) {
-            v->verdict = AUDIT_CHANGED;
-            v->chain.at = row.n;
-        }
-    }
+    anchor_see(v, &v->sealed, row.n, sealed ? hash : NULL);
+    anchor_see(v, &v->noted, row.n, sealed ? hash : NULL);
     return true;
 }
 
@@ -244,9 +299,13 @@ verify_page(struct verify *v, const json_t *page, struct json_error *e)
 
     if (!audit_get_head(page, &head, e))
         return false;
-    if (!v->begun)
+    if (!v->begun) {
         audit_chain_init(&v->chain, &head);
+        seal_take(v, page);
+    }
     v->begun = true;
+    if (v->verdict != AUDIT_SOUND)
+        return true;
     json_array_foreach((json_t *)(uintptr_t)list, i, o)
     {
         if (!verify_row(v, o, e))
@@ -282,10 +341,8 @@ verify_pages(struct verify *v, struct http *h, struct failure *f)
     } while (v->verdict == AUDIT_SOUND && next[0]);
     if (v->verdict == AUDIT_SOUND)
         v->verdict = audit_chain_end(&v->chain);
-    if (v->verdict == AUDIT_SOUND && v->anchor_n && !v->anchored) {
-        v->verdict = AUDIT_MISSING;
-        v->chain.at = v->anchor_n;
-    }
+    anchor_end(v, &v->sealed);
+    anchor_end(v, &v->noted);
     return CLI_OK;
 }
 
@@ -293,9 +350,21 @@ static const char *
 verdict_name(enum audit_verdict v)
 {
     static const char *const name[] = {"sound", "changed", "missing",
-                                       "unsealed"};
+                                       "unsealed", "unsigned"};
 
     return name[v];
+}
+
+static void
+print_signed(const struct verify *v)
+{
+    char date[DATE_TEXT];
+
+    if (v->sealed.n)
+        printf("It is signed up to row %" PRIu64 ", at %s.\n", v->sealed.n,
+               date_rfc3339_ms(v->sealed_at, date));
+    else
+        puts("Nobody has signed it.");
 }
 
 static void
@@ -312,14 +381,19 @@ verify_print(const struct verify *v, bool json)
     hex_encode(c->hash, AUDIT_HASH, hex);
     if (json) {
         printf("{\"verdict\":\"%s\",\"rows\":%" PRIu64 ",\"older\":%" PRIu64
-               ",\"at\":%" PRIu64 ",\"last\":\"%" PRIu64 ":%s\"}\n",
-               verdict_name(v->verdict), rows, c->older, c->at, c->n, hex);
+               ",\"at\":%" PRIu64 ",\"last\":\"%" PRIu64
+               ":%s\",\"signed\":%" PRIu64 "}\n",
+               verdict_name(v->verdict), rows, c->older, c->at, c->n, hex,
+               v->sealed.n);
+    } else if (v->verdict == AUDIT_UNSIGNED) {
+        puts("The audit log is not signed by a key that is known here.");
     } else if (v->verdict != AUDIT_SOUND) {
         printf("The audit log is not whole: row %" PRIu64 " %s.\n", c->at,
                text[v->verdict]);
     } else if (c->head.n == 0) {
         puts("There is nothing in the audit log.");
     } else {
+        print_signed(v);
         printf("The audit log is whole: rows %" PRIu64 " to %" PRIu64
                ". The last is\n%" PRIu64 ":%s\n",
                c->head.first, c->head.n, c->n, hex);
@@ -331,12 +405,57 @@ verify_print(const struct verify *v, bool json)
     }
 }
 
+/* Of FILE; NULL: of the data folder; else what the server says. */
+static struct keyset *
+keys_find(struct session *s, const char *file, struct failure *f)
+{
+    struct keyset *ks = NULL;
+    struct keys *keys = NULL;
+    struct fault why = {0};
+    char path[600], text[256];
+    enum err e = ERR_NOENT;
+    json_t *j = NULL;
+    char *jwks = NULL;
+
+    if (!file && s->place.data_dir[0])
+        snprintf(path, sizeof(path), "%s/keys/public_key.pem",
+                 s->place.data_dir);
+    else
+        snprintf(path, sizeof(path), "%s", file ? file : "");
+    if (path[0])
+        e = keys_open(
+            &keys,
+            &(struct keys_conf){.public_path = path, .public_required = true},
+            &why);
+    if (e == ERR_OK) {
+        ks = keys_get(keys);
+        keys_close(&keys);
+        return ks;
+    }
+    if (file || e != ERR_NOENT) {
+        failure_set(f, CLI_FAILED, "keys", "%s",
+                    fault_text(&why, text, sizeof(text)));
+        return NULL;
+    }
+    /* A server without keys has signed nothing. */
+    if ((j = http_get_json(&s->http, "/.well-known/jwks.json", f)) != NULL)
+        jwks = json_dumps(j, JSON_COMPACT);
+    if ((ks = keyset_new(1)) == NULL)
+        failure_set(f, CLI_FAILED, "memory", "there is none");
+    else if (jwks)
+        (void)keyset_add_jwks(ks, slice_str(jwks), &why);
+    free(jwks);
+    json_decref(j);
+    return ks;
+}
+
 int
 cmd_audit_verify(int argc, char **argv)
 {
     struct verify_args a = {.c = CLI_COMMON_DEFAULT};
     struct verify v = {.verdict = AUDIT_SOUND};
     struct opt_words words;
+    struct keyset *ks = NULL;
     struct session s;
     struct failure f;
     int r = cli_parse("audit verify", argc, argv, &a, 0, 0, &words);
@@ -349,13 +468,19 @@ cmd_audit_verify(int argc, char **argv)
                          "prints it",
                          a.anchor);
     r = (int)session_open(&s, &a.c, "audit verify", true);
-    if (r == CLI_OK && verify_pages(&v, &s.http, &f) != CLI_OK)
-        r = (int)session_fail("audit verify", NULL, &f);
+    if (r == CLI_OK) {
+        v.must = a.keys != NULL;
+        v.keys = ks = keys_find(&s, a.keys, &f);
+        if (!ks || verify_pages(&v, &s.http, &f) != CLI_OK)
+            r = (int)session_fail("audit verify", NULL, &f);
+    }
     if (r == CLI_OK) {
         verify_print(&v, a.c.json);
         if (v.verdict != AUDIT_SOUND)
             r = CLI_MISMATCH;
     }
+    if (ks)
+        keyset_unref(&ks);
     session_close(&s);
     return r;
 }

@@ -440,7 +440,7 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
     if (e == ERR_OK && j->admin)
         e = admin_load(j->admin, f);
     if (e == ERR_OK && j->admin)
-        admin_keys(j->admin, c->auth->keys, c->now);
+        admin_keys(j->admin, c->auth->keys, c->log, c->now);
     if (e == ERR_OK && j->admin && c->coord)
         e = admin_tell(j->admin, c->coord, c->channel, c->log, f);
     if (e == ERR_OK)

@@ -92,6 +92,9 @@ struct registry_stats {
     uint64_t audit_written;
     uint64_t audit_lost;    /* queue full, or the last flush failed */
     unsigned audit_queued;  /* now */
+    uint64_t audit_sealed;  /* the last row that was signed */
+    uint64_t audit_repairs; /* rows set aside, heads made anew, as seen */
+    bool audit_broken;      /* it is not the log that was signed */
     uint64_t audit_counted; /* refused token requests in entries of others */
 };
 

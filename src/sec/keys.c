@@ -516,6 +516,25 @@ keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f)
     return e;
 }
 
+enum err
+keys_keep(struct keys *k, const char *name, struct slice text, struct fault *f)
+{
+    if (!k->dir[0] || !k->creates)
+        return fault_set(f, ERR_UNSUPPORTED, "keep", name);
+    return sec_file_write(k->dir, name, text, 0600, true, f);
+}
+
+enum err
+keys_kept(struct keys *k, const char *name, struct buf *out, struct fault *f)
+{
+    char path[PATH_MAX];
+
+    if (!k->dir[0] || !k->creates)
+        return fault_set(f, ERR_UNSUPPORTED, "read", name);
+    snprintf(path, sizeof(path), "%s/%s", k->dir, name);
+    return sec_file_read(path, true, out, f);
+}
+
 static enum err
 owner_read(struct keys *k, struct fault *f)
 {

@@ -76,6 +76,14 @@ const char *keys_owner(const struct keys *k);
 enum err
 keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
+/* A small file of ours beside the keys, NAME, mode 0600: of those who may read
+ * the keys, and nobody else's. Both block. ERR_UNSUPPORTED: there is no folder
+ * of our own; ERR_NOENT is an answer. */
+enum err
+keys_keep(struct keys *k, const char *name, struct slice text, struct fault *f);
+enum err
+keys_kept(struct keys *k, const char *name, struct buf *out, struct fault *f);
+
 struct keys_rotation {
     struct wall now;
     struct dur lead; /* published for so long before it signs */

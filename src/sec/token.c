@@ -57,21 +57,34 @@ signature_check(const struct keyset *ks, const struct token_header *h,
 }
 
 enum token_why
-token_verify(const struct keyset *ks, const struct token_conf *conf,
-             struct slice token, struct wall now, struct claims *out)
+token_signed(const struct keyset *ks, struct slice token, struct slice *payload)
 {
-    struct jwt p;
     struct token_header h;
     enum token_why why;
+    struct jwt p;
 
-    *out = (struct claims){0};
+    *payload = SLICE_NULL;
     if (token.n == 0)
         return TOKEN_MISSING;
     if (!jwt_split(token, &p))
         return TOKEN_MALFORMED;
     if ((why = token_header_read(p.header, &h)) != TOKEN_OK ||
-        (why = signature_check(ks, &h, &p)) != TOKEN_OK ||
-        (why = claims_read(p.payload, conf, out)) != TOKEN_OK ||
+        (why = signature_check(ks, &h, &p)) != TOKEN_OK)
+        return why;
+    *payload = p.payload;
+    return TOKEN_OK;
+}
+
+enum token_why
+token_verify(const struct keyset *ks, const struct token_conf *conf,
+             struct slice token, struct wall now, struct claims *out)
+{
+    struct slice payload;
+    enum token_why why;
+
+    *out = (struct claims){0};
+    if ((why = token_signed(ks, token, &payload)) != TOKEN_OK ||
+        (why = claims_read(payload, conf, out)) != TOKEN_OK ||
         (why = claims_time(out, conf->leeway, now)) != TOKEN_OK)
         *out = (struct claims){0};
     return why;
@@ -160,15 +173,14 @@ signature_add(struct buf *out, const struct key *k, size_t from)
 }
 
 enum err
-token_issue(const struct keyset *ks, const struct token_spec *spec,
-            struct buf *out, struct fault *f)
+token_sign(const struct keyset *ks, json_t *payload, struct buf *out,
+           struct fault *f)
 {
     size_t from = out->n;
-    json_t *header = NULL, *claims = NULL;
+    json_t *header = NULL;
     const struct key *k;
     enum err e = ERR_OK;
 
-    assert(spec->life.ns >= 1000000000);
     if (ks->signer < 0)
         return fault_set(f, ERR_UNSUPPORTED, "issue a token",
                          "there is no private key here");
@@ -177,14 +189,25 @@ token_issue(const struct keyset *ks, const struct token_spec *spec,
     text_set(header, "alg", "RS256");
     text_set(header, "typ", "JWT");
     text_set(header, "kid", k->kid);
-    claims = claims_make(spec);
-    if (!header || !claims || !part_add(out, header) ||
-        !buf_add_char(out, '.') || !part_add(out, claims) ||
+    if (!header || !payload || !part_add(out, header) ||
+        !buf_add_char(out, '.') || !part_add(out, payload) ||
         !signature_add(out, k, from)) {
         out->n = from;
         e = fault_set(f, ERR_NOMEM, "issue a token", k->kid);
     }
     json_decref(header);
+    return e;
+}
+
+enum err
+token_issue(const struct keyset *ks, const struct token_spec *spec,
+            struct buf *out, struct fault *f)
+{
+    json_t *claims = claims_make(spec);
+    enum err e;
+
+    assert(spec->life.ns >= 1000000000);
+    e = token_sign(ks, claims, out, f);
     json_decref(claims);
     return e;
 }

@@ -21,6 +21,11 @@ enum token_why
 token_verify(const struct keyset *ks, const struct token_conf *conf,
              struct slice token, struct wall now, struct claims *out);
 
+/* The first half of it: shape, algorithm, key and signature. *PAYLOAD is still
+ * base64url, and in TOKEN. For what is signed but is no token (seal.h). */
+enum token_why token_signed(const struct keyset *ks, struct slice token,
+                            struct slice *payload);
+
 struct token_spec { /* NULL or "": the claim is left out */
     const char *sub;
     const char *username;
@@ -38,5 +43,10 @@ struct token_spec { /* NULL or "": the claim is left out */
  * has none. */
 enum err token_issue(const struct keyset *ks, const struct token_spec *spec,
                      struct buf *out, struct fault *f);
+/* The same of any PAYLOAD, a JSON object, which stays the caller's. What has no
+ * `exp` is nobody's token. */
+struct json_t;
+enum err token_sign(const struct keyset *ks, struct json_t *payload,
+                    struct buf *out, struct fault *f);
 
 #endif

@@ -112,6 +112,14 @@ audit_chain_init(struct audit_chain *c, const struct audit_head *head)
     *c = (struct audit_chain){.head = *head};
 }
 
+void
+audit_chain_from(struct audit_chain *c, const struct audit_head *head,
+                 const struct audit_head *from)
+{
+    *c = (struct audit_chain){.head = *head, .n = from->n};
+    memcpy(c->hash, from->hash, AUDIT_HASH);
+}
+
 static enum audit_verdict
 found(struct audit_chain *c, enum audit_verdict v, uint64_t at)
 {

@@ -59,6 +59,7 @@ enum audit_verdict {
     AUDIT_CHANGED,  /* `at`: the row whose hash is not that of its content */
     AUDIT_MISSING,  /* `at`: the number of a row that is not there */
     AUDIT_UNSEALED, /* `at`: a row without a hash where one must be */
+    AUDIT_UNSIGNED, /* nobody with the right key has signed it (sec/seal.h) */
 };
 
 struct audit_chain {
@@ -70,6 +71,9 @@ struct audit_chain {
 };
 
 void audit_chain_init(struct audit_chain *c, const struct audit_head *head);
+/* From the row behind FROM, an earlier head of this log, on. */
+void audit_chain_from(struct audit_chain *c, const struct audit_head *head,
+                      const struct audit_head *from);
 /* The next row, in rising order from the first on; HASH is what is kept with
  * it, NULL: nothing. After another answer than AUDIT_SOUND the chain is done
  * with. Rows after the head are no concern of this chain, unless there is no

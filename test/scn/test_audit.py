@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import struct
+import subprocess
 import threading
 import time
 import uuid
@@ -145,8 +146,14 @@ def test_refusals_are_counted(make_server):
     assert verify(s)["rows"] == len(found)
 
 
+def signed(s, n):
+    """When the end of the log is signed up to row N."""
+    until(lambda: verify(s)["signed"] >= n)
+
+
 class Lite:
     """The rows of a server with SQLite, as its thief sees them."""
+    blob = "X'%s'"
 
     def __init__(self, s):
         self.path = os.path.join(s.data, "admin.db")
@@ -159,11 +166,31 @@ class Lite:
 
 
 class Pg:
+    blob = "'\\x%s'"
+
     def __init__(self, pg, name="artstore"):
         self.pg, self.name = pg, name
 
     def sql(self, text):
         self.pg.sql(text, self.name)
+
+
+def head_to(db, r):
+    text = "1 %d %s" % (r["n"], r["hash"])
+    return "UPDATE setting SET value = %s WHERE key = 'audit_head'" % (
+        db.blob % text.encode().hex())
+
+
+def forged(db, found):
+    """What makes the log say that mallory never did row 5."""
+    text, prev = [], bytes(32)
+    for r in found:
+        r = {**r, "actor": "alice"} if r["n"] == 5 else dict(r)
+        prev = seal(prev, r)
+        r["hash"] = prev.hex()
+        text.append("UPDATE audit SET actor = '%s', hash = %s WHERE n = %d" % (
+            r["actor"], db.blob % r["hash"], r["n"]))
+    return text + [head_to(db, r)]
 
 
 def tampering(s, db):
@@ -174,6 +201,8 @@ def tampering(s, db):
     v = verify(s)
     assert v["verdict"] == "sound" and v["rows"] == 12, v
     anchor = v["last"]
+    signed(s, 12)
+    found = rows(s)
     db.sql("CREATE TABLE kept AS SELECT * FROM audit")
     db.sql("CREATE TABLE kept_head AS SELECT * FROM setting"
            " WHERE key = 'audit_head'")
@@ -197,6 +226,17 @@ def tampering(s, db):
          5),
         ("the head is gone", ["DELETE FROM setting WHERE key = 'audit_head'"],
          "changed", 1),
+        # Who does all the sums anew has no key to sign them with.
+        ("as if there had never been a chain",
+         ["UPDATE audit SET hash = NULL",
+          "DELETE FROM setting WHERE key = 'audit_head'"], "changed", 12),
+        ("nothing at all",
+         ["DELETE FROM audit",
+          "DELETE FROM setting WHERE key = 'audit_head'"], "missing", 12),
+        ("its end cut off",
+         ["DELETE FROM audit WHERE n > 10", head_to(db, found[9])],
+         "missing", 12),
+        ("all of it written anew", forged(db, found), "changed", 12),
     ]
     for why, statements, verdict, at in cases:
         for text in statements:
@@ -235,6 +275,55 @@ def test_tampering(make_server):
     tampering(s, Lite(s))
 
 
+def metric(s, name):
+    text = requests.get(s.url + "/metrics", timeout=60).text
+    return float([x.split()[-1] for x in text.splitlines()
+                  if x.startswith(name + " ")][0])
+
+
+def test_signed(make_server, tmp_path):
+    """Admin signs only what goes on from where it has signed, also when it
+    was stopped meanwhile; and a signature of somebody else is none."""
+    s = make_server()
+    for i in range(4):
+        refused_token(s, "client-%d" % i)
+    said(s, "token.issue", 4)
+    s.stop()  # the last tick signs
+    db = Lite(s)
+    kept = sqlite3.connect(db.path).execute(
+        "SELECT hash FROM audit WHERE n = 2").fetchone()[0].hex()
+    db.sql("CREATE TABLE kept AS SELECT * FROM audit")
+    db.sql("CREATE TABLE kept_head AS SELECT * FROM setting"
+           " WHERE key = 'audit_head'")
+    db.sql("DELETE FROM audit WHERE n > 2")
+    db.sql(head_to(db, {"n": 2, "hash": kept}))
+    s.start()
+    until(lambda: metric(s, "artstore_audit_broken") == 1)
+    for i in range(5):  # it goes on, and is longer than it was
+        refused_token(s, "later-%d" % i)
+    said(s, "token.issue", 7)
+    v = verify(s, code=6)
+    assert (v["verdict"], v["at"]) == ("changed", 4)
+    # The rows are put back.
+    db.sql("DELETE FROM audit")
+    db.sql("INSERT INTO audit SELECT * FROM kept")
+    db.sql("DELETE FROM setting WHERE key = 'audit_head'")
+    db.sql("INSERT INTO setting SELECT * FROM kept_head")
+    assert verify(s)["signed"] == 4
+    until(lambda: metric(s, "artstore_audit_broken") == 0)
+    refused_token(s, "at-last")
+    signed(s, 5)
+
+    good, bad = str(tmp_path / "good.json"), str(tmp_path / "bad.pem")
+    with open(good, "w", encoding="ascii") as f:
+        f.write(requests.get(s.url + "/.well-known/jwks.json",
+                             timeout=60).text)
+    assert verify(s, "--keys", good)["verdict"] == "sound"
+    subprocess.run(["sh", "-c", "openssl genpkey -algorithm RSA 2> /dev/null"
+                    " | openssl pkey -pubout -out '%s'" % bad], check=True)
+    assert verify(s, "--keys", bad, code=6)["verdict"] == "unsigned"
+
+
 def test_older_rows(make_server):
     """What was written before there was a chain stays, and is told apart."""
     s = make_server()
@@ -243,6 +332,7 @@ def test_older_rows(make_server):
     said(s, "token.issue", 3)
     s.stop()
     db = Lite(s)
+    os.unlink(os.path.join(s.data, "keys", "audit.seal"))
     db.sql("UPDATE audit SET id = NULL, hash = NULL")
     db.sql("DELETE FROM setting WHERE key = 'audit_head'")
     s.start()

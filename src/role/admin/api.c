@@ -554,6 +554,9 @@ on_scrape(struct metrics *m, void *arg)
     metric_set(m, metric_series(m, M_AUDIT_ENTRIES, "counted"),
                (int64_t)s.audit_counted);
     metric_set(m, metric_plain(m, M_AUDIT_QUEUED), s.audit_queued);
+    metric_set(m, metric_plain(m, M_AUDIT_BROKEN), s.audit_broken);
+    metric_set(m, metric_plain(m, M_AUDIT_SEALED), (int64_t)s.audit_sealed);
+    metric_set(m, metric_plain(m, M_AUDIT_REPAIRS), (int64_t)s.audit_repairs);
 }
 
 enum err

@@ -162,13 +162,14 @@ list_run(struct api_job *j)
     struct query_texts x;
     struct audit_head head = {0};
     struct json_writer w;
-    char cursor[24];
+    char cursor[24], seal[ADMIN_SEAL_TEXT];
     uint64_t next;
 
     if (!query_read(&x, j->call->x->head->query, &j->why)) {
         j->err = ERR_INVAL;
         return;
     }
+    admin_seal_text(api->conf.admin, seal); /* before: it is not ahead then */
     json_begin(&w, &j->out);
     json_put_object(&w, NULL);
     json_put_list(&w, "entries");
@@ -182,6 +183,10 @@ list_run(struct api_job *j)
         json_put_null(&w, "next_cursor");
     }
     audit_put_head(&w, &head);
+    if (seal[0])
+        json_put_text(&w, "seal", seal);
+    else
+        json_put_null(&w, "seal");
     json_end_object(&w);
 }
 

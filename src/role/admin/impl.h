@@ -7,6 +7,7 @@
 #include "role/admin/feed.h"
 #include "role/admin/refusals.h"
 #include "role/admin/registry.h"
+#include "sec/seal.h"
 #include <pthread.h>
 
 /* Of an element in this process: lives until the end, and its blob, uuid and
@@ -37,6 +38,24 @@ struct admin_audit_queue {
     unsigned cap;
 };
 
+/* seal.c */
+struct admin_seal {
+    struct seal last;           /* what was signed last; all zero: nothing */
+    char kid[CLAIM_TEXT];       /* by which key; "": before the start */
+    char text[ADMIN_SEAL_TEXT]; /* under the lock */
+    struct audit_chain chain;   /* from there to the head, while walking */
+    enum audit_verdict verdict;
+    uint64_t cursor;
+    uint64_t repairs;
+    bool walking;
+    bool met; /* the row that was signed last is there */
+    bool told, failed;
+    bool blocked; /* the last is not known */
+    bool in_turn; /* in this work */
+    struct mono due;
+    struct log *log;
+};
+
 struct admin {
     struct registry registry;
     struct meta *meta;
@@ -54,11 +73,12 @@ struct admin {
     struct timer timer;
     struct work work;
     bool working;
-    struct wall work_wall;      /* when the work was submitted */
-    struct keys *keys;          /* NULL: none */
-    struct mono keys_at;        /* to be looked at */
-    bool keys_turn;             /* in this work */
-    struct wall shared_at;      /* of the work */
+    struct wall work_wall; /* when the work was submitted */
+    struct keys *keys;     /* NULL: none */
+    struct mono keys_at;   /* to be looked at */
+    bool keys_turn;        /* in this work */
+    struct wall shared_at; /* of the work */
+    struct admin_seal seal;
     struct announce *announce;  /* NULL: nobody is told */
     void (*stopped)(void *arg); /* at the end of the last tick */
     void (*stopping)(void *arg);
@@ -92,6 +112,12 @@ enum err admin_drop_gone(struct admin_slot *s, struct index_change *c, size_t n,
 bool admin_keys_due(const struct admin *a);
 void admin_keys_turn(struct admin *a, struct wall now);
 void admin_keys_again(struct admin *a);
+
+/* seal.c. As those of keys.c. */
+bool admin_seal_due(const struct admin *a);
+void admin_seal_turn(struct admin *a, struct wall now);
+void admin_seal_again(struct admin *a);
+void admin_seal_open(struct admin *a, struct log *log);
 
 /* tick.c. The second before the last flush: what was counted is told. */
 void admin_audit_add(struct registry *g, const struct meta_audit *entry);

@@ -162,12 +162,13 @@ share(struct admin *a, struct wall now)
 }
 
 void
-admin_keys(struct admin *a, struct keys *keys, struct wall now)
+admin_keys(struct admin *a, struct keys *keys, struct log *log, struct wall now)
 {
     assert(!a->home);
     a->keys = keys;
     if (!keys || !keys_owner(keys)[0])
         return;
+    admin_seal_open(a, log);
     a->shared_at = now;
     share(a, now);
 }

@@ -27,6 +27,7 @@
 #define ADMIN_STALE_MS 60000
 
 struct admin;
+struct log;
 
 /* What Admin asks of an element in this process besides its blob. */
 struct admin_source {
@@ -56,8 +57,10 @@ enum err admin_attach(struct admin *a, struct blob *blob,
 
 /* Blocks; before admin_start(). Tokens are signed with KEYS, which move on with
  * the tick, and are known to the other Admins as theirs are here. NULL: there
- * are none. */
-void admin_keys(struct admin *a, struct keys *keys, struct wall now);
+ * are none. They sign the end of the audit log too; LOG is told when it is not
+ * the one that they have signed. */
+void admin_keys(struct admin *a, struct keys *keys, struct log *log,
+                struct wall now);
 /* Before admin_start(): from it on gateways are told of the elements over
  * COORD, which must go on until admin_stop() is done; see announce.h. */
 enum err admin_tell(struct admin *a, struct coord *coord, const char *channel,
@@ -211,6 +214,10 @@ enum err admin_audit_flush(struct admin *a, struct fault *f);
 /* Blocks. Of a change that must not be acknowledged without its trace: it is on
  * disk afterwards, or queued if that failed. */
 void admin_audit_now(struct admin *a, const struct meta_audit *entry);
+/* Immediate: the end of the log as it was signed last (sec/seal.h); "": it was
+ * not. What is listed afterwards must have it. */
+#define ADMIN_SEAL_TEXT 2048
+void admin_seal_text(struct admin *a, char out[ADMIN_SEAL_TEXT]);
 /* Blocks: entries that a gateway has brought, each with its id. */
 enum err admin_audit_take(struct admin *a, const struct meta_audit *entries,
                           size_t n, struct fault *f);

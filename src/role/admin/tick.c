@@ -219,6 +219,8 @@ tick_work(struct work *w)
     if (a->keys_turn)
         admin_keys_turn(a, a->work_wall);
     (void)admin_audit_flush(a, NULL);
+    if (a->seal.in_turn)
+        admin_seal_turn(a, a->work_wall);
     /* The table may change meanwhile: then one is seen twice or the next time.
      * What NEED is true of lives until the end. */
     for (unsigned i = 0;; i++) {
@@ -290,6 +292,9 @@ submit(struct admin *a)
     a->keys_turn = admin_keys_due(a);
     if (a->keys_turn)
         admin_keys_again(a);
+    a->seal.in_turn = admin_seal_due(a) || (a->stopped && a->keys);
+    if (a->seal.in_turn)
+        admin_seal_again(a);
     a->work.work = tick_work;
     a->work.done = tick_done;
     loop_work(a->home, &a->work);
@@ -304,7 +309,7 @@ tick(struct loop *l, struct timer *t)
     (void)pthread_mutex_lock(&a->lock);
     if (refusals_due(&a->refusals, l->now))
         refusals_queue(a, l->now, false);
-    work = has_work(a) || admin_keys_due(a);
+    work = has_work(a) || admin_keys_due(a) || admin_seal_due(a);
     (void)pthread_mutex_unlock(&a->lock);
     if (work)
         submit(a);

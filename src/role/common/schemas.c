@@ -67,6 +67,7 @@ static const struct member members[] = {
     {"AuditPage", "entries", "[AuditEntry]", true},
     {"AuditPage", "next_cursor", "string?", true},
     {"AuditPage", "head", "object?", true},
+    {"AuditPage", "seal", "string?", true},
 
     {"Key", "kid", "string", true},
     {"Key", "state", "string", true},
