@@ -6,6 +6,7 @@
  * at a time where a sandbox or an old kernel refuses openat2.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/disk_linux.h"
+#include "io/disk_gate.h"
 #include "io/disk_sync.h"
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 struct disk_linux {
     struct disk disk;
     int root;
+    int gate; /* -1: there is none */
     bool no_tmpfile;
     struct disk_sync *sync;
 };
@@ -351,6 +353,21 @@ do_statfs(struct disk_linux *l, struct disk_op *op, struct fault *f)
 }
 
 static enum err
+do_gate(struct disk_linux *l, struct disk_op *op, struct fault *f)
+{
+    int sys;
+
+    if (l->gate == -1)
+        return fault_set(f, ERR_UNSUPPORTED, "gate", "");
+    if (!(op->flags & DISK_ENTER)) {
+        disk_gate_out(l->gate);
+        return ERR_OK;
+    }
+    sys = disk_gate_in(l->gate);
+    return sys ? fault_sys(f, sys, "gate", "") : ERR_OK;
+}
+
+static enum err
 do_sync(struct disk_linux *l, struct disk_op *op, struct fault *f)
 {
     int sys = disk_sync_run(l->sync, op->set, op->n_set, l->root);
@@ -433,6 +450,8 @@ linux_exec(struct disk *d, struct disk_op *op, struct fault *f)
         return do_stat(l, op, f);
     case DISK_STATFS:
         return do_statfs(l, op, f);
+    case DISK_GATE:
+        return do_gate(l, op, f);
     default:
         return do_simple(l, op, f);
     }
@@ -451,6 +470,8 @@ linux_close(struct disk *d)
     struct disk_linux *l = linux_of(d);
 
     disk_sync_close(&l->sync);
+    if (l->gate != -1)
+        (void)close(l->gate);
     if (l->root != -1)
         (void)close(l->root);
     free(l);
@@ -477,7 +498,7 @@ disk_linux_open(struct disk **out, const char *path,
         conf = &none;
     l->disk = (struct disk){.ops = &linux_ops, .real_fd = true};
     l->no_tmpfile = conf->no_tmpfile;
-    l->root = -1;
+    l->root = l->gate = -1;
     if (conf->create && mkdir(path, DIR_MODE) == -1 && errno != EEXIST) {
         e = fault_sys(f, errno, "mkdir", path);
         goto out;
@@ -487,6 +508,7 @@ disk_linux_open(struct disk **out, const char *path,
         e = fault_sys(f, errno, "open", path);
         goto out;
     }
+    l->gate = disk_gate_find(l->root);
     e = disk_sync_open(&l->sync, conf->sync_threads ? conf->sync_threads : 8,
                        f);
 out:

@@ -1,5 +1,6 @@
 /* disk_linux_test.c - port/disk.h on a real folder, below the one that
  * ARTSTORE_TEST_DIR or TMPDIR names. SPDX-License-Identifier: Apache-2.0 */
+#include "io/disk_gate.h"
 #include "io/disk_linux.h"
 #include "port/disk_contract.h"
 #include <fcntl.h>
@@ -88,6 +89,55 @@ test_modes(void **state)
     d->ops->close(d);
 }
 
+static ino_t
+gate_of(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY), gate;
+
+    assert_true(fd >= 0);
+    gate = disk_gate_find(fd);
+    assert_true(gate >= 0);
+    assert_int_equal(fstat(gate, &st), 0);
+    close(gate);
+    close(fd);
+    return st.st_ino;
+}
+
+/* Others on this machine go through the same gate: they are not in for long. */
+static void
+enter(struct disk *d)
+{
+    struct fault f;
+    enum err e;
+
+    while ((e = disk_gate_enter(d, &f)) == ERR_BUSY)
+        ;
+    assert_int_equal(e, ERR_OK);
+}
+
+static void
+test_gate(void **state)
+{
+    struct disk_linux_conf conf = {.create = true};
+    struct disk *one = open_fresh(&conf), *two = open_fresh(&conf);
+    struct fault f;
+    char path[300];
+    (void)state;
+
+    snprintf(path, sizeof(path), "%s/%u", base, count);
+    assert_true(gate_of(path) == gate_of(base));
+    enter(one);
+    assert_int_equal(disk_gate_enter(two, &f), ERR_BUSY);
+    disk_gate_leave(one);
+    enter(two);
+    assert_int_equal(disk_gate_enter(one, &f), ERR_BUSY);
+    two->ops->close(two); /* who dies lets go */
+    enter(one);
+    disk_gate_leave(one);
+    one->ops->close(one);
+}
+
 int
 main(void)
 {
@@ -106,6 +156,7 @@ main(void)
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_gate),
     };
     char cmd[300];
     int failed = 0;

@@ -14,7 +14,7 @@ static const char *const names[DISK_DO_COUNT] = {
     [DISK_RMDIR] = "rmdir",       [DISK_WRITEBACK] = "writeback",
     [DISK_SYNC] = "sync",         [DISK_LIST] = "list",
     [DISK_STAT] = "stat",         [DISK_STATFS] = "statfs",
-    [DISK_LOCK] = "lock",
+    [DISK_LOCK] = "lock",         [DISK_GATE] = "gate",
 };
 
 const char *
@@ -220,6 +220,22 @@ disk_lock(struct disk *d, int fd, struct fault *f)
     struct disk_op op = {.what = DISK_LOCK, .fd = fd};
 
     return exec(d, &op, f);
+}
+
+enum err
+disk_gate_enter(struct disk *d, struct fault *f)
+{
+    struct disk_op op = {.what = DISK_GATE, .flags = DISK_ENTER};
+
+    return exec(d, &op, f);
+}
+
+void
+disk_gate_leave(struct disk *d)
+{
+    struct disk_op op = {.what = DISK_GATE};
+
+    (void)exec(d, &op, NULL);
 }
 
 enum err

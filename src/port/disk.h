@@ -52,6 +52,7 @@ enum disk_do {
     DISK_STAT,
     DISK_STATFS,
     DISK_LOCK,
+    DISK_GATE,
     DISK_DO_COUNT
 };
 
@@ -62,6 +63,7 @@ enum disk_flag {
                         cleared in the operation when it was not */
     DISK_FRESH = 8,  /* OPEN: forget what the page cache holds of the file, so
                         that what is read next is what the device has */
+    DISK_ENTER = 16, /* GATE: in, not out */
 };
 
 struct disk_stat {
@@ -177,6 +179,13 @@ enum err disk_statfs(struct disk *d, struct disk_space *sp, struct fault *f);
 /* Holds FD's file for this process until it is closed. ERR_BUSY is an
  * answer. */
 enum err disk_lock(struct disk *d, int fd, struct fault *f);
+/* The gate of the file system: of all processes with a folder there that can
+ * find it, one at a time is in. Whoever takes room goes in first, so that the
+ * others do not count what is given back in a moment. It is a courtesy: enter
+ * waits 100 ms at most, and ERR_BUSY and ERR_UNSUPPORTED (there is no gate) are
+ * answers. The caller serialises its own threads. */
+enum err disk_gate_enter(struct disk *d, struct fault *f);
+void disk_gate_leave(struct disk *d);
 
 /* Reads a whole small file into BUF (appends; its ceiling is the limit:
  * ERR_TOOBIG). NAME may be a path. */

@@ -13,7 +13,10 @@ fail_exec(struct disk *d, struct disk_op *op, struct fault *f)
 {
     struct disk_fail *w = container_of(d, struct disk_fail, disk);
 
-    if (op->what == DISK_CLOSE || !fail_now(&w->fail))
+    bool gives_back = op->what == DISK_CLOSE ||
+                      (op->what == DISK_GATE && !(op->flags & DISK_ENTER));
+
+    if (gives_back || !fail_now(&w->fail))
         return w->inner->ops->exec(w->inner, op, f);
     w->last = op->what;
     return fault_sys(f, sys_of(w), disk_do_name(op->what), "made to fail");
