@@ -82,20 +82,27 @@ free_now(const struct ledger *l)
     };
 }
 
+static struct ledger_room
+headroom(const struct ledger *l)
+{
+    return (struct ledger_room){
+        .bytes = u64_min(l->conf.headroom.bytes, l->total.bytes / 8),
+        .inodes = u64_min(l->conf.headroom.inodes, l->total.inodes / 8),
+    };
+}
+
 struct ledger_room
 ledger_available(const struct ledger *l, const struct ledger_member *m)
 {
-    uint64_t head = u64_min(l->conf.headroom.bytes, l->total.bytes / 8);
-    uint64_t ihead = u64_min(l->conf.headroom.inodes, l->total.inodes / 8);
-    struct ledger_room r = free_now(l);
+    struct ledger_room r = free_now(l), head = headroom(l);
 
     r.bytes = less(r.bytes, l->reserved.bytes);
-    r.bytes = less(r.bytes, head);
+    r.bytes = less(r.bytes, head.bytes);
     if (l->total.inodes == 0) {
         r.inodes = UINT64_MAX;
     } else {
         r.inodes = less(r.inodes, l->reserved.inodes);
-        r.inodes = less(r.inodes, ihead);
+        r.inodes = less(r.inodes, head.inodes);
     }
     if (m->quota)
         r.bytes = u64_min(r.bytes, less(m->quota, m->stored + m->reserved));
@@ -127,6 +134,15 @@ ledger_release(struct ledger *l, struct ledger_member *m, struct ledger_room r)
     l->reserved.bytes -= r.bytes;
     l->reserved.inodes -= r.inodes;
     m->reserved -= r.bytes;
+}
+
+bool
+ledger_overdrawn(const struct ledger *l)
+{
+    struct ledger_room have = free_now(l), head = headroom(l);
+
+    return have.bytes < l->reserved.bytes + head.bytes ||
+           (l->total.inodes && have.inodes < l->reserved.inodes + head.inodes);
 }
 
 static void

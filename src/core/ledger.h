@@ -79,6 +79,8 @@ enum err
 ledger_reserve(struct ledger *l, struct ledger_member *m, struct ledger_room r);
 void
 ledger_release(struct ledger *l, struct ledger_member *m, struct ledger_room r);
+/* Less is left than has been promised: somebody else took it meanwhile. */
+bool ledger_overdrawn(const struct ledger *l);
 /* R of what was reserved is now on disk. */
 void
 ledger_take(struct ledger *l, struct ledger_member *m, struct ledger_room r);

@@ -78,6 +78,40 @@ test_headroom(void **state)
     assert_int_equal(ledger_available(&l, &m).inodes, UINT64_MAX);
 }
 
+/* What was promised is gone, because somebody else took it. */
+static void
+test_overdrawn(void **state)
+{
+    static const struct {
+        uint64_t free, ifree;
+        bool overdrawn;
+        const char *why;
+    } row[] = {
+        {700, 62, false, "what was promised is there, and the headroom"},
+        {699, 62, true, "a byte is missing"},
+        {700, 61, true, "an inode is missing"},
+    };
+    struct ledger_conf conf = {.headroom = {400, 32}};
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct ledger_member m = {0};
+        struct ledger l;
+
+        ledger_init(&l, &conf);
+        measure(&l, 8000, 1000, 800, 100);
+        assert_int_equal(ledger_reserve(&l, &m, (struct ledger_room){300, 30}),
+                         ERR_OK);
+        assert_false(ledger_overdrawn(&l));
+        measure(&l, 8000, row[i].free, 800, row[i].ifree);
+        if (ledger_overdrawn(&l) != row[i].overdrawn)
+            fail_msg("%s", row[i].why);
+        measure(&l, 8000, row[i].free, 0, 0);
+        if (ledger_overdrawn(&l) != (row[i].free < 700))
+            fail_msg("%s, without a limit of inodes", row[i].why);
+    }
+}
+
 /* The life of an upload, and a measure in the middle of it. */
 static void
 test_life(void **state)
@@ -308,10 +342,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reserve),     cmocka_unit_test(test_headroom),
-        cmocka_unit_test(test_life),        cmocka_unit_test(test_status),
-        cmocka_unit_test(test_status_free), cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_file),        cmocka_unit_test(test_no_overshoot),
+        cmocka_unit_test(test_reserve),      cmocka_unit_test(test_headroom),
+        cmocka_unit_test(test_overdrawn),    cmocka_unit_test(test_life),
+        cmocka_unit_test(test_status),       cmocka_unit_test(test_status_free),
+        cmocka_unit_test(test_quota),        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_no_overshoot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 import requests
 
 from ports import free_port
@@ -249,6 +250,25 @@ def run(*words, code=0, input=None, env=None, seconds=120, cwd=None):
         assert p.returncode == code, "%s: exit code %d\n%s%s" % (
             " ".join(str(w) for w in words), p.returncode, p.stdout, p.stderr)
     return p
+
+
+def mount(folder, name, size, inodes, how="ext4"):
+    """A small file system of its own at FOLDER/NAME, for root; its path."""
+    point = os.path.join(str(folder), name)
+    os.makedirs(point)
+    if how == "tmpfs":
+        words = ["-t", "tmpfs", "-o", "size=%d,nr_inodes=%d" % (size, inodes),
+                 "tmpfs"]
+    else:
+        image = point + ".img"
+        with open(image, "wb") as f:
+            f.truncate(size)
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-N", inodes, image)
+        words = ["-o", "loop", image]
+    p = run("mount", *words, point, code=None)
+    if p.returncode:
+        pytest.skip("cannot mount here: " + p.stderr.strip())
+    return point
 
 
 def unmount(path):

@@ -1,5 +1,21 @@
 /* account.c - the element's side of the pool's ledger (core/ledger.h), and what
- * the element tells of its capacity. SPDX-License-Identifier: Apache-2.0 */
+ * the element tells of its capacity.
+ *
+ * The ledger knows what this process has promised, not what another one on the
+ * same file system has. What both see is the file system's own count. So near
+ * the end (NEAR_THE_END) a promise is no longer a number: the room is allocated
+ * in the upload's own file, with that of its attr.json behind the data, and
+ * whoever looks after that finds it taken. Nothing outlives a process that
+ * dies: its files have no names yet, or names in tmp/.
+ *
+ * Two who allocate at a time could each see the other's and both give up, so
+ * they go through the file system's gate one by one (port/disk.h). Where a gate
+ * is not shared the count is still right: an account that is overdrawn after
+ * the allocation gives it back.
+ *
+ * Far from the end a body that is all in memory is a number as before, which
+ * costs nothing; bodies that come in blocks are allocated always.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +39,8 @@ element_pool_new(const struct ledger_conf *conf)
     struct element_pool *p = calloc(1, sizeof(*p));
 
     if (p) {
+        pthread_mutex_init(&p->gate, NULL);
+        pthread_mutex_init(&p->look, NULL);
         pthread_mutex_init(&p->mu, NULL);
         ledger_init(&p->ledger, conf);
     }
@@ -42,6 +60,8 @@ element_pool_free(struct element_pool **p)
 {
     if (*p) {
         pthread_mutex_destroy(&(*p)->mu);
+        pthread_mutex_destroy(&(*p)->look);
+        pthread_mutex_destroy(&(*p)->gate);
         free(*p);
     }
     *p = NULL;
@@ -58,44 +78,220 @@ reserve(struct element *e, struct ledger_room r)
     return err;
 }
 
-/* Is it some time since the last look, and the end so near that it matters what
- * other processes do on the file system? Or was somebody REFUSED? */
+/* Reads counters, not a disk. With pool->look held. */
+static enum err
+measure(struct element *e, struct fault *f)
+{
+    struct ledger *l = &e->pool->ledger;
+    struct disk_space sp;
+    enum err err;
+
+    pthread_mutex_lock(&e->pool->mu);
+    ledger_measure_begin(l);
+    pthread_mutex_unlock(&e->pool->mu);
+    err = disk_statfs(e->disk, &sp, f);
+    pthread_mutex_lock(&e->pool->mu);
+    if (err == ERR_OK)
+        ledger_measure_end(l, (struct ledger_room){sp.total, sp.inodes_total},
+                           (struct ledger_room){sp.free, sp.inodes_free});
+    else
+        ledger_measure_cancel(l);
+    pthread_mutex_unlock(&e->pool->mu);
+    return err;
+}
+
+enum err
+account_measure(struct element *e, struct fault *f)
+{
+    enum err err;
+
+    pthread_mutex_lock(&e->pool->look);
+    err = measure(e, f);
+    pthread_mutex_unlock(&e->pool->look);
+    return err;
+}
+
+/* On a loop, which does not wait: another's measure is as good. */
+static void
+glance(struct element *e)
+{
+    if (pthread_mutex_trylock(&e->pool->look) != 0)
+        return;
+    (void)measure(e, NULL);
+    pthread_mutex_unlock(&e->pool->look);
+}
+
+/* Is it some time since the last look? Or was somebody REFUSED? */
 static bool
 must_look(struct element *e, bool refused)
 {
-    const struct ledger *l = &e->pool->ledger;
     int64_t now = element_now(e).ms;
     bool yes;
 
     pthread_mutex_lock(&e->pool->mu);
-    yes = (now < e->pool->looked_ms ||
-           now - e->pool->looked_ms >= (refused ? 1 : LOOK_MS)) &&
-          (refused || ledger_available(l, &e->account).bytes < NEAR_THE_END);
+    yes = now < e->pool->looked_ms ||
+          now - e->pool->looked_ms >= (refused ? 1 : LOOK_MS);
     if (yes)
         e->pool->looked_ms = now;
     pthread_mutex_unlock(&e->pool->mu);
     return yes;
 }
 
-/* The account may be too pessimistic, and others may take or make room: near
- * the end it is measured anew all the time, and before anybody is refused. That
- * reads counters, not a disk, and is therefore done here, on a loop. */
+static enum err
+refuse(struct element *e, enum err err, struct fault *f)
+{
+    atomic_fetch_add(&e->n_refused, 1);
+    return fault_set(f, err, "reserve", e->element_id);
+}
+
+/* The account may be too pessimistic, and others may take or make room: it is
+ * measured anew all the time, and before anybody is refused. */
 enum err
 account_reserve(struct element *e, struct ledger_room r, struct fault *f)
 {
     enum err err;
 
     if (must_look(e, false))
-        (void)account_measure(e, NULL);
+        glance(e);
     err = reserve(e, r);
-    if (err != ERR_OK && must_look(e, true) &&
-        account_measure(e, NULL) == ERR_OK)
+    if (err != ERR_OK && must_look(e, true)) {
+        glance(e);
         err = reserve(e, r);
-    if (err != ERR_OK) {
-        atomic_fetch_add(&e->n_refused, 1);
-        return fault_set(f, err, "reserve", e->element_id);
     }
+    return err == ERR_OK ? ERR_OK : refuse(e, err, f);
+}
+
+/* Would R fit if nothing were promised? */
+static bool
+fits_unpromised(struct element *e, struct ledger_room r)
+{
+    struct ledger_room have;
+    struct ledger l;
+
+    pthread_mutex_lock(&e->pool->mu);
+    l = e->pool->ledger;
+    l.reserved = (struct ledger_room){0, 0};
+    have = ledger_available(&l, &e->account);
+    pthread_mutex_unlock(&e->pool->mu);
+    return have.bytes >= r.bytes && have.inodes >= r.inodes;
+}
+
+enum err
+account_promise(struct element *e, struct ledger_room *r, struct fault *f)
+{
+    enum err err;
+
+    if (must_look(e, false))
+        glance(e);
+    err = reserve(e, *r);
+    if (err == ERR_OK)
+        return ERR_OK;
+    if (must_look(e, true))
+        glance(e);
+    if (!fits_unpromised(e, *r))
+        return refuse(e, err, f);
+    *r = (struct ledger_room){0, 0};
     return ERR_OK;
+}
+
+bool
+account_near_end(struct element *e)
+{
+    static const struct ledger_member any;
+    bool yes;
+
+    pthread_mutex_lock(&e->pool->mu);
+    yes = ledger_available(&e->pool->ledger, &any).bytes < NEAR_THE_END;
+    pthread_mutex_unlock(&e->pool->mu);
+    return yes;
+}
+
+void
+account_gate_enter(struct element *e)
+{
+    pthread_mutex_lock(&e->pool->gate);
+    /* Without it nobody takes too much, see above. */
+    (void)disk_gate_enter(e->disk, NULL);
+}
+
+void
+account_gate_leave(struct element *e)
+{
+    disk_gate_leave(e->disk);
+    pthread_mutex_unlock(&e->pool->gate);
+}
+
+/* So many BYTES are in the file system's own count now. Is that more than there
+ * was to take? */
+static enum err
+took(struct element *e, struct account_claim *c, uint64_t bytes)
+{
+    const struct ledger_room r = {.bytes = bytes};
+    bool overdrawn;
+
+    account_take(e, r);
+    c->reserved.bytes -= bytes;
+    c->on_disk.bytes += bytes;
+    (void)account_measure(e, NULL);
+    pthread_mutex_lock(&e->pool->mu);
+    overdrawn = ledger_overdrawn(&e->pool->ledger);
+    pthread_mutex_unlock(&e->pool->mu);
+    return overdrawn ? ERR_NOSPC : ERR_OK;
+}
+
+/* R promised anew, by what is there now; PROMISED: it has been, so far. */
+static enum err
+promise_again(struct element *e, struct account_claim *c, struct ledger_room r,
+              bool promised)
+{
+    struct ledger *l = &e->pool->ledger;
+    enum err err;
+
+    pthread_mutex_lock(&e->pool->mu);
+    if (promised)
+        ledger_release(l, &e->account, r);
+    err = ledger_reserve(l, &e->account, r);
+    pthread_mutex_unlock(&e->pool->mu);
+    if (promised && err != ERR_OK) {
+        c->reserved.bytes -= r.bytes;
+        c->reserved.inodes -= r.inodes;
+    } else if (!promised && err == ERR_OK) {
+        c->reserved.bytes += r.bytes;
+        c->reserved.inodes += r.inodes;
+    }
+    return err;
+}
+
+/* In the gate, so that nobody else meets what did not come to anything. */
+static void
+give_back(struct element *e, struct account_claim *c, int fd)
+{
+    (void)disk_truncate(e->disk, fd, 0, NULL);
+    account_settle(e, c->reserved, c->on_disk, (struct ledger_room){0});
+    *c = (struct account_claim){0};
+}
+
+enum err
+account_allocate(struct element *e, struct account_claim *c, int fd,
+                 struct ledger_room r, bool promised, struct fault *f)
+{
+    bool fresh = c->on_disk.bytes == 0;
+    enum err err;
+
+    account_gate_enter(e);
+    (void)account_measure(e, NULL);
+    err = promise_again(e, c, r, promised);
+    if (err == ERR_OK) {
+        err = disk_alloc(e->disk, fd, c->on_disk.bytes, r.bytes, f);
+        if (err == ERR_OK)
+            err = took(e, c, r.bytes);
+        else if (err == ERR_UNSUPPORTED) /* then it stays a promise */
+            err = ERR_OK;
+        if (err != ERR_OK && fresh)
+            give_back(e, c, fd);
+    }
+    account_gate_leave(e);
+    return err == ERR_NOSPC || err == ERR_NOINODES ? refuse(e, err, f) : err;
 }
 
 void
@@ -131,34 +327,6 @@ account_settle(struct element *e, struct ledger_room reserved,
     ledger_free(&e->pool->ledger, &e->account, on_disk);
     ledger_add(&e->pool->ledger, &e->account, final);
     pthread_mutex_unlock(&e->pool->mu);
-}
-
-/* Only one measure of a pool is under way; another element's is as good. */
-enum err
-account_measure(struct element *e, struct fault *f)
-{
-    struct ledger *l = &e->pool->ledger;
-    struct disk_space sp;
-    bool mine = false;
-    enum err err;
-
-    pthread_mutex_lock(&e->pool->mu);
-    if (!l->measuring) {
-        ledger_measure_begin(l);
-        mine = true;
-    }
-    pthread_mutex_unlock(&e->pool->mu);
-    if (!mine)
-        return ERR_OK;
-    err = disk_statfs(e->disk, &sp, f);
-    pthread_mutex_lock(&e->pool->mu);
-    if (err == ERR_OK)
-        ledger_measure_end(l, (struct ledger_room){sp.total, sp.inodes_total},
-                           (struct ledger_room){sp.free, sp.inodes_free});
-    else
-        ledger_measure_cancel(l);
-    pthread_mutex_unlock(&e->pool->mu);
-    return err;
 }
 
 static void

@@ -124,7 +124,7 @@ finish_upload(struct element *e, struct commit_item *it, enum err err,
     struct ledger_room none = {0};
     bool stored = err == ERR_OK && !it->settled;
 
-    account_settle(e, it->room, it->on_disk,
+    account_settle(e, it->claim.reserved, it->claim.on_disk,
                    stored ? ledger_file(it->doc.attr.stored_size) : none);
     if (stored)
         count_stored(e, it);
@@ -213,7 +213,7 @@ commit_put(struct blob *b, struct blob_put *r)
     element_saw(e, r->loop);
     if ((err = element_may_write(e, &r->fault)) != ERR_OK)
         goto out;
-    if ((err = account_reserve(e, room, &r->fault)) != ERR_OK)
+    if ((err = account_promise(e, &room, &r->fault)) != ERR_OK)
         goto out;
     it = commit_item_new(COMMIT_PUT, &r->attr->file_id);
     if (!it || !copy_metadata(it, r->attr)) {
@@ -222,9 +222,10 @@ commit_put(struct blob *b, struct blob_put *r)
     }
     it->req.put = r;
     it->attempt = r->attempt;
-    it->room = room;
+    it->claim.reserved = room;
     if (commit_submit(e, r->loop, it)) {
-        counts_admission(&e->counts, ERR_OK);
+        if (room.bytes) /* else it is not decided yet */
+            counts_admission(&e->counts, ERR_OK);
         return;
     }
     err = fault_set(&r->fault, ERR_AGAIN, "put", "the commit queue is full");

@@ -65,6 +65,23 @@ pieces_of(const struct blob_put *r, struct disk_piece piece[BLOB_PUT_BLOCKS])
     return n;
 }
 
+/* An item whose room is only promised gets it where it matters. */
+static enum err
+claim_room(struct element *e, struct commit_item *it)
+{
+    struct ledger_room r = ledger_file(it->doc.attr.stored_size);
+    bool promised = it->claim.reserved.bytes > 0;
+    enum err err;
+
+    if (promised && !account_near_end(e))
+        return ERR_OK;
+    err = account_allocate(e, &it->claim, it->fd_data, r, promised, &it->fault);
+    it->cut = it->claim.on_disk.bytes > 0;
+    if (err != ERR_OK || !promised)
+        counts_admission(&e->counts, err);
+    return err;
+}
+
 static enum err
 write_body(struct element *e, struct commit_item *it)
 {
@@ -78,12 +95,14 @@ write_body(struct element *e, struct commit_item *it)
     a->stored_size = a->size;
     sum_body(e, it, piece, n);
     err = open_temp(e, it, PUBLISH_DATA, &direct, &it->fd_data);
+    if (err == ERR_OK)
+        err = claim_room(e, it);
     if (err != ERR_OK || n == 0)
         return err;
     if (direct)
         piece[n - 1].n = (size_t)align_up(piece[n - 1].n, BLOCK_ALIGN);
     err = disk_pwritev(e->disk, it->fd_data, piece, n, 0, &it->fault);
-    if (err == ERR_OK && direct && a->size % BLOCK_ALIGN)
+    if (err == ERR_OK && !it->cut && direct && a->size % BLOCK_ALIGN)
         err = disk_truncate(e->disk, it->fd_data, a->size, &it->fault);
     return err;
 }
@@ -104,6 +123,23 @@ write_sidecar(struct element *e, struct commit_item *it)
     return err;
 }
 
+/* Gives back what O_DIRECT added and what was allocated over the size, which is
+ * where TEXT goes: nobody else may take it in between. */
+static enum err
+cut_and_write(struct element *e, struct commit_item *it, const struct buf *text)
+{
+    enum err err;
+
+    account_gate_enter(e);
+    err = disk_truncate(e->disk, it->fd_data, it->doc.attr.stored_size,
+                        &it->fault);
+    if (err == ERR_OK)
+        err =
+            disk_pwrite(e->disk, it->fd_attr, text->p, text->n, 0, &it->fault);
+    account_gate_leave(e);
+    return err;
+}
+
 static enum err
 write_attr(struct element *e, struct commit_item *it)
 {
@@ -117,7 +153,9 @@ write_attr(struct element *e, struct commit_item *it)
                         "too large, or metadata is no JSON object");
     else if ((err = open_temp(e, it, PUBLISH_ATTR, &direct, &it->fd_attr)) ==
              ERR_OK)
-        err = disk_pwrite(e->disk, it->fd_attr, text.p, text.n, 0, &it->fault);
+        err = it->cut ? cut_and_write(e, it, &text)
+                      : disk_pwrite(e->disk, it->fd_attr, text.p, text.n, 0,
+                                    &it->fault);
     if (err == ERR_OK)
         (void)disk_writeback(e->disk, it->fd_attr, NULL);
     buf_release(&text);
@@ -127,14 +165,16 @@ write_attr(struct element *e, struct commit_item *it)
 static enum err
 do_write(struct element *e, struct commit_item *it, enum publish_name which)
 {
-    enum err err;
+    enum err err = ERR_OK;
 
     if (which == PUBLISH_ATTR)
         return write_attr(e, it);
     if (which == PUBLISH_SIDECAR)
         return write_sidecar(e, it);
-    err = it->type == COMMIT_PUT ? write_body(e, it)
-                                 : ticket_finish(e, it->ticket, it);
+    if (it->type == COMMIT_PUT)
+        err = write_body(e, it);
+    else
+        ticket_finish(it->ticket, it);
     if (err == ERR_OK)
         (void)disk_writeback(e->disk, it->fd_data, NULL);
     return err;

@@ -4,6 +4,8 @@
  *     folder_mu   the current bucket, its making, the superblock (may do I/O)
  *     journal_mu  appends to the journal and its replacement (may do I/O)
  *     mu          queue, batches, tickets, tombstones (never across I/O)
+ *     pool->gate  taking room (does I/O)
+ *     pool->look  measuring the file system (reads its counters)
  *     pool->mu    the account (never across I/O)
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_STORAGE_IMPL_H
@@ -41,9 +43,17 @@
 #define NAME_TEXT          256
 
 struct element_pool {
+    pthread_mutex_t gate; /* held by whoever is in the file system's */
+    pthread_mutex_t look; /* and by whoever measures it */
     pthread_mutex_t mu;
     struct ledger ledger;
     int64_t looked_ms; /* when the file system was last looked at */
+};
+
+/* What an upload has of the account. */
+struct account_claim {
+    struct ledger_room reserved;
+    struct ledger_room on_disk; /* allocated in its file, from the beginning */
 };
 
 enum commit_type {
@@ -73,9 +83,8 @@ struct commit_item {
     union commit_req req;
     struct uuid file_id;
     uint64_t attempt;
-    uint64_t epoch;             /* delete: 0 any */
-    struct ledger_room room;    /* reserved for it, not yet taken */
-    struct ledger_room on_disk; /* taken already (allocated) */
+    uint64_t epoch; /* delete: 0 any */
+    struct account_claim claim;
     uint64_t seq;
     bool settled; /* answered without being part of the program */
     enum err err;
@@ -83,6 +92,7 @@ struct commit_item {
     struct attr_doc doc; /* put, publish; delete: attr only */
     char bucket[BUCKET_TEXT];
     struct blob_ticket *ticket; /* publish */
+    bool cut; /* the data file has more room, or bytes, than it needs */
     int fd_data;
     int fd_side;
     int fd_attr;
@@ -222,6 +232,21 @@ void account_free(struct element *e, struct ledger_room r);
 void account_settle(struct element *e, struct ledger_room reserved,
                     struct ledger_room on_disk, struct ledger_room final);
 enum err account_measure(struct element *e, struct fault *f);
+/* Like account_reserve(), for what will be allocated in any case: when only the
+ * promises to others are in the way, of which some may be on disk and counted
+ * twice, *R becomes zero instead. */
+enum err
+account_promise(struct element *e, struct ledger_room *r, struct fault *f);
+/* So little is left that others on the file system matter. */
+bool account_near_end(struct element *e);
+/* R more in the upload's file FD, if there is so much; PROMISED: C holds it
+ * reserved. Where the file system cannot allocate, it stays reserved. With
+ * ERR_NOSPC and the like the upload has come to its end. Blocks, as does the
+ * gate; see account.c. */
+enum err account_allocate(struct element *e, struct account_claim *c, int fd,
+                          struct ledger_room r, bool promised, struct fault *f);
+void account_gate_enter(struct element *e);
+void account_gate_leave(struct element *e);
 void account_capacity(struct element *e, struct blob_capacity *out);
 
 /* Nothing open yet; NULL: no memory. */
@@ -307,10 +332,9 @@ void ticket_publish(struct blob *b, struct blob_publish *r);
 void ticket_abort(struct blob *b, struct blob_abort *r);
 /* Gives up what a ticket holds; its file is closed. On a worker. */
 void ticket_free(struct element *e, struct blob_ticket *t);
-/* Cuts the file to its size, fills IT's document with what was stored, and
- * hands the handle over. On a worker. */
-enum err
-ticket_finish(struct element *e, struct blob_ticket *t, struct commit_item *it);
+/* Fills IT's document with what was stored, and hands the handle over, of a
+ * file that is still to be cut. On a worker. */
+void ticket_finish(struct blob_ticket *t, struct commit_item *it);
 /* All block checksums as bytes; empty when they fit into attr.json. */
 struct slice ticket_sidecar(const struct blob_ticket *t);
 const char *ticket_temp(const struct blob_ticket *t); /* its name in tmp/ */

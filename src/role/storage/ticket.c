@@ -1,8 +1,8 @@
 /* ticket.c - bodies that come in blocks: admit, append, publish, abort.
  *
- * A ticket holds a reservation and a file without a name. The file's room is
- * allocated at admission; a length that is not known, or turns out larger, is
- * taken in steps of LEDGER_STEP (D28). Appends are written at their own offsets
+ * A ticket is a file without a name and with room. All of it is allocated at
+ * admission; a length that is not known, or turns out larger, is taken in steps
+ * of LEDGER_STEP (D28). Appends are written at their own offsets
  * in the order of submission, several at a time; each block's CRC32C is made
  * before it is written, while it is still in the cache of this core.
  *
@@ -17,13 +17,11 @@ struct blob_ticket {
     struct map_item item;
     struct uuid file_id;
     uint64_t attempt;
-    uint64_t limit; /* bytes that the reservation covers */
+    uint64_t limit; /* bytes that the claim covers */
     uint64_t size;  /* bytes appended so far */
-    struct ledger_room reserved;
-    struct ledger_room on_disk; /* of it allocated */
+    struct account_claim claim;
     int fd;
     bool direct;
-    bool can_alloc;
     bool last;       /* the last block has come */
     bool superseded; /* a later attempt has come (D27); under element->mu */
     unsigned in_flight;
@@ -102,30 +100,6 @@ is_superseded(struct blob_ticket *t)
     return yes;
 }
 
-/* On a worker. Allocated room is in the file system's own count from now on. */
-static enum err
-allocate(struct blob_ticket *t, uint64_t from, uint64_t to, struct fault *f)
-{
-    struct element *e = t->element;
-    struct ledger_room r = {.bytes = align_up(to - from, BLOCK_ALIGN)};
-    enum err err;
-
-    if (!t->can_alloc || to <= from)
-        return ERR_OK;
-    err = disk_alloc(e->disk, t->fd, from, to - from, f);
-    if (err == ERR_UNSUPPORTED) {
-        t->can_alloc = false;
-        return ERR_OK;
-    }
-    if (err != ERR_OK)
-        return err;
-    r.bytes = u64_min(r.bytes, t->reserved.bytes);
-    account_take(e, r);
-    t->reserved.bytes -= r.bytes;
-    t->on_disk.bytes += r.bytes;
-    return ERR_OK;
-}
-
 static enum err
 open_file(struct blob_ticket *t, struct fault *f)
 {
@@ -152,7 +126,8 @@ ticket_free(struct element *e, struct blob_ticket *t)
     disk_close(e->disk, &t->fd);
     if (t->temp[0])
         (void)disk_unlink(e->disk, e->tmp, t->temp, NULL);
-    account_settle(e, t->reserved, t->on_disk, (struct ledger_room){0});
+    account_settle(e, t->claim.reserved, t->claim.on_disk,
+                   (struct ledger_room){0});
     ticket_unregister(e, t);
     free(t->crc);
     free(t);
@@ -163,14 +138,17 @@ admit_work(struct work *w)
 {
     struct blob_admit *r = container_of(w, struct blob_admit, work);
     struct blob_ticket *t = r->ticket;
+    struct element *e = t->element;
 
     r->err = open_file(t, &r->fault);
     if (r->err == ERR_OK)
-        r->err = allocate(t, 0, t->limit, &r->fault);
+        r->err = account_allocate(e, &t->claim, t->fd, ledger_file(t->limit),
+                                  false, &r->fault);
     if (r->err != ERR_OK) {
-        ticket_free(t->element, t);
+        ticket_free(e, t);
         r->ticket = NULL;
     }
+    counts_admission(&e->counts, r->err);
 }
 
 static void
@@ -188,7 +166,7 @@ nothing(struct work *w)
     (void)w;
 }
 
-/* The ticket, registered and with its room reserved. */
+/* The ticket, registered; its room is the worker's. */
 static enum err
 make_ticket(struct element *e, struct blob_admit *r)
 {
@@ -202,19 +180,11 @@ make_ticket(struct element *e, struct blob_admit *r)
     t->file_id = r->file_id;
     t->attempt = r->attempt;
     t->fd = DISK_NONE;
-    t->can_alloc = true;
     t->limit = limit;
     if ((err = ticket_register(e, t, &r->fault)) != ERR_OK) {
         free(t);
         return err;
     }
-    err = account_reserve(e, ledger_file(limit), &r->fault);
-    if (err != ERR_OK) {
-        ticket_unregister(e, t);
-        free(t);
-        return err;
-    }
-    t->reserved = ledger_file(limit);
     r->ticket = t;
     return ERR_OK;
 }
@@ -229,7 +199,8 @@ ticket_admit(struct blob *b, struct blob_admit *r)
     r->err = element_may_write(e, &r->fault);
     if (r->err == ERR_OK)
         r->err = make_ticket(e, r);
-    counts_admission(&e->counts, r->err);
+    if (r->err != ERR_OK)
+        counts_admission(&e->counts, r->err);
     r->work = (struct work){.work = r->err == ERR_OK ? admit_work : nothing,
                             .done = admit_done};
     loop_work(r->loop, &r->work);
@@ -275,13 +246,26 @@ append_written(struct loop *l, struct file_io *io)
     append_done(r, err);
 }
 
+/* What the next LEDGER_STEP after LIMIT takes. */
+static struct ledger_room
+step_of(uint64_t limit)
+{
+    struct ledger_room was = ledger_file(limit),
+                       now = ledger_file(limit + LEDGER_STEP);
+
+    return (struct ledger_room){now.bytes - was.bytes, now.inodes - was.inodes};
+}
+
 static void
 append_grow(struct work *w)
 {
     struct blob_append *r = container_of(w, struct blob_append, work);
     struct blob_ticket *t = r->ticket;
 
-    r->err = allocate(t, t->limit - LEDGER_STEP, t->limit, &r->fault);
+    struct ledger_room step = step_of(t->limit - LEDGER_STEP);
+
+    r->err =
+        account_allocate(t->element, &t->claim, t->fd, step, true, &r->fault);
     if (r->err == ERR_OK)
         r->err = disk_pwrite(t->element->disk, t->fd, r->io.p, r->io.n,
                              r->io.off, &r->fault);
@@ -304,18 +288,16 @@ note_block(struct blob_ticket *t, const struct block *b, struct fault *f)
     return ERR_OK;
 }
 
-/* Room for what is over the reservation: one more step. */
+/* One more step is promised; it is allocated before it is written to. */
 static enum err
 more_room(struct blob_ticket *t, struct fault *f)
 {
-    struct ledger_room was = ledger_file(t->limit),
-                       now = ledger_file(t->limit + LEDGER_STEP);
-    struct ledger_room r = {now.bytes - was.bytes, now.inodes - was.inodes};
+    struct ledger_room r = step_of(t->limit);
     enum err err = account_reserve(t->element, r, f);
 
     if (err == ERR_OK) {
-        t->reserved.bytes += r.bytes;
-        t->reserved.inodes += r.inodes;
+        t->claim.reserved.bytes += r.bytes;
+        t->claim.reserved.inodes += r.inodes;
         t->limit += LEDGER_STEP;
     }
     return err;
@@ -405,12 +387,11 @@ ticket_renamed(struct blob_ticket *t)
     t->temp[0] = 0;
 }
 
-enum err
-ticket_finish(struct element *e, struct blob_ticket *t, struct commit_item *it)
+void
+ticket_finish(struct blob_ticket *t, struct commit_item *it)
 {
     struct file_attr *a = &it->doc.attr;
     uint32_t crc = 0;
-    enum err err = ERR_OK;
 
     a->stored_size = t->size;
     for (size_t i = 0; i < t->n_crc; i++) {
@@ -424,14 +405,11 @@ ticket_finish(struct element *e, struct blob_ticket *t, struct commit_item *it)
         if (t->n_crc)
             memcpy(it->doc.block_crc, t->crc, t->n_crc * sizeof(*t->crc));
     }
-    /* Cuts what O_DIRECT added, and gives back what was allocated and is not
-     * needed. */
-    err = disk_truncate(e->disk, t->fd, t->size, &it->fault);
     it->fd_data = t->fd;
+    it->cut = true;
     t->fd = DISK_NONE;
     if (t->temp[0])
         it->temps |= PUBLISH_DATA;
-    return err;
 }
 
 void
