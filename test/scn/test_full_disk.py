@@ -7,7 +7,6 @@ SPDX-License-Identifier: Apache-2.0
 """
 import os
 import shutil
-import subprocess
 import time
 
 import pytest
@@ -19,30 +18,14 @@ from wire import Broken
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root may mount a small file system")
 
-
-def mount(tmp, how):
-    point = str(tmp / "small")
-    os.makedirs(point)
-    if how == "tmpfs":
-        words = ["mount", "-t", "tmpfs", "-o", "size=96m,nr_inodes=3000",
-                 "tmpfs", point]
-    else:
-        image = str(tmp / "small.img")
-        with open(image, "wb") as f:
-            f.truncate(128 * MIB)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-N", "2000",
-                        image], check=True)
-        words = ["mount", "-o", "loop", image, point]
-    p = subprocess.run(words, stderr=subprocess.PIPE, text=True)
-    if p.returncode:
-        pytest.skip("cannot mount here: " + p.stderr.strip())
-    return point
+SIZES = {"ext4": (128 * MIB, 2000), "tmpfs": (96 * MIB, 3000)}
 
 
 @pytest.fixture(params=["ext4", "tmpfs"])
 def small(request, tmp_path, loop):
     """A server whose data lies on a small file system of its own."""
-    point = mount(tmp_path, request.param)
+    size, inodes = SIZES[request.param]
+    point = store.mount(tmp_path, "small", size, inodes, request.param)
     folder = tmp_path / "home"
     os.makedirs(folder)
     s = store.Server(folder, loop, STORAGE_HEADROOM_BYTES="4M",
