@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(
 
 WRITERS = 64
 HEADROOM = 4 * store.MIB
-METADATA = 64 * store.KIB  # folders, index and its log after the last file
+# Folders, two indexes and their logs, after the last file: a batch's rows are
+# a dozen pages in a log.
+METADATA = 256 * store.KIB
 GROWTH = 16 * store.MIB  # and in all
 QUOTA = 40 * store.MIB  # of se-03, less than its file system has
 FIT = store.MIB
