@@ -6,7 +6,8 @@ CLANG  ?= clang
 # Warnings stop the build in CI only (CI=1, as .ci/run sets it): a newer
 # compiler with a new opinion must not keep anybody from building.
 WERROR := $(if $(CI),-Dwerror=true,-Dwerror=false)
-SAN    := -Db_lundef=false --buildtype=debugoptimized
+# Lines are enough to read a report by; -g would be half as much again to link.
+SAN    := -Db_lundef=false --buildtype=debugoptimized -Dc_args=-g1
 ROUNDS ?= 200
 FUZZ_SECONDS ?= 60
 
