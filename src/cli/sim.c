@@ -8,11 +8,13 @@
 
 struct sim_args {
     struct cli_common c;
-    uint64_t seed, seeds, hours, minutes, quiet, ingesters, elements, refresh;
+    uint64_t seed, seeds, hours, minutes, quiet, ingesters, elements, refresh,
+        uploads;
     const char *faults, *without;
     bool verbose, json, silent;
 };
 
+#define UPLOADS    900
 #define AT(member) offsetof(struct sim_args, member)
 
 static const struct cli_opt sim_opts[] = {
@@ -69,6 +71,12 @@ static const struct cli_opt sim_opts[] = {
      .max = 600,
      .help = "From one reading of the store to the next (5, as a gateway "
              "does)."},
+    {.name = "uploads",
+     .kind = OPT_UINT,
+     .at = AT(uploads),
+     .value = "N",
+     .max = 1000000,
+     .help = "Uploads that begin in an hour, at all gateways together (900)."},
     {.name = "faults",
      .kind = OPT_TEXT,
      .at = AT(faults),
@@ -80,7 +88,7 @@ static const struct cli_opt sim_opts[] = {
      .at = AT(without),
      .value = "LIST",
      .help = "Takes a safeguard out, to see that it is missed: fence, sit-out, "
-             "read, list."},
+             "account, read, list."},
     {.name = "verbose",
      .letter = 'v',
      .kind = OPT_FLAG,
@@ -175,6 +183,8 @@ print_command(const struct sim_args *a, uint64_t seed)
            a->quiet, a->ingesters, a->elements);
     if (a->refresh)
         printf(" --refresh %" PRIu64, a->refresh);
+    if (a->uploads != UPLOADS)
+        printf(" --uploads %" PRIu64, a->uploads);
     if (a->faults)
         printf(" --faults=%s", a->faults);
     if (a->without)
@@ -192,12 +202,15 @@ print_json(const struct sim_report *r, uint64_t seed, double took)
            ",\"refused\":%" PRIu64 ",\"epochs\":%" PRIu64
            ",\"verdicts\":%" PRIu64 ",\"leaderless_s\":%.3f,\"crash_s\":%.3f,"
            "\"release_s\":%.3f,\"full_seen_s\":%.3f,\"sick_seen_s\":%.3f,"
-           "\"removed_seen_s\":%.3f}\n",
+           "\"removed_seen_s\":%.3f,\"uploads\":%" PRIu64 ",\"stored\":%" PRIu64
+           ",\"no_room\":%" PRIu64 ",\"unplaced\":%" PRIu64
+           ",\"failed\":%" PRIu64 ",\"promised\":%" PRIu64 "}\n",
            seed, r->bad[0] ? "false" : "true", r->bad, r->hash, seconds(r->ran),
            took, r->events, r->faults, r->polls, r->requests, r->writes,
            r->refused, r->epochs, r->judged, seconds(r->leaderless),
            seconds(r->crash), seconds(r->release), seconds(r->full_seen),
-           seconds(r->sick_seen), seconds(r->removed_seen));
+           seconds(r->sick_seen), seconds(r->removed_seen), r->uploads,
+           r->stored, r->no_room, r->unplaced, r->failed, r->promised);
 }
 
 static void
@@ -221,6 +234,11 @@ print_text(const struct sim_report *r, uint64_t seed, double took)
            "removed (%" PRIu64 " verdicts)\n",
            seconds(r->full_seen), seconds(r->sick_seen),
            seconds(r->removed_seen), r->judged);
+    printf("  %" PRIu64 " uploads: %" PRIu64 " stored, %" PRIu64
+           " refused with 507, %" PRIu64 " with 503, %" PRIu64
+           " failed; %.1f GiB promised at a time at most\n",
+           r->uploads, r->stored, r->no_room, r->unplaced, r->failed,
+           (double)r->promised / (double)GIB);
 }
 
 static int
@@ -255,7 +273,8 @@ cmd_sim(int argc, char **argv)
                          .hours = 1,
                          .quiet = 12,
                          .ingesters = 4,
-                         .elements = 100};
+                         .elements = 100,
+                         .uploads = UPLOADS};
     struct opt_words words;
     struct sim_conf c = {.faults = SIM_ALL};
     int r = cli_parse("sim", argc, argv, &a, 0, 0, &words);
@@ -275,6 +294,7 @@ cmd_sim(int argc, char **argv)
     c.ingesters = (unsigned)a.ingesters;
     c.elements = (unsigned)a.elements;
     c.refresh = dur_s((int64_t)a.refresh);
+    c.uploads = (unsigned)a.uploads;
     if (a.verbose)
         c.tell = tell;
     for (uint64_t i = 0; i < a.seeds; i++) {
@@ -301,8 +321,9 @@ const struct cli_command sim_commands[] = {
             "of the program; the network, the store, the elements and their "
             "clocks are simulated, and after each event it is looked at "
             "whether one leader writes, whether anybody would choose an "
-            "element that is full, sick or removed, and at the end whether "
-            "all see the same.\n\n"
+            "element that is full, sick or removed, whether more room was "
+            "promised than there is, and at the end whether all see the "
+            "same.\n\n"
             "Faults: cut, far, slow, pause, clock, kill, store, forget, "
             "failover, death, full, churn; doc/simulator.md says what they "
             "are. Exit status 1 when something was wrong; the last line is "

@@ -39,9 +39,9 @@ write_list(const struct sim *s, bool numbers, struct buf *b)
                        ",\"health_status\":\"available\","
                        "\"capacity_total\":%llu,\"capacity_used\":%llu,"
                        "\"capacity_free\":%llu",
-                       (unsigned long long)e->total,
+                       (unsigned long long)e->fs->total,
                        (unsigned long long)e->known_used,
-                       (unsigned long long)(e->total - e->known_used));
+                       (unsigned long long)(e->fs->total - e->known_used));
         buf_add_char(b, '}');
         first = false;
     }

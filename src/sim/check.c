@@ -43,14 +43,21 @@ gap(const struct poll_conf *c)
     return most(c->base.ns / 2 * 3, c->timeout.ns + c->base.ns) + c->shift.ns;
 }
 
+/* One poll of an element that does not answer. */
+static int64_t
+poll_length(const struct poll_conf *c)
+{
+    return (c->retries + 1) * c->timeout.ns +
+           ((1 << c->retries) - 1) * c->retry_delay.ns;
+}
+
 /* From a death to the end of the poll that finds the element to be sick. All
  * requests of a silent element time out, and one poll takes longer than the
  * grid's step, so that the next begins at the first point behind its end. */
 static int64_t
 found_sick(const struct poll_conf *c)
 {
-    int64_t poll = (c->retries + 1) * c->timeout.ns +
-                   ((1 << c->retries) - 1) * c->retry_delay.ns;
+    int64_t poll = poll_length(c);
     int64_t step = ((poll + c->shift.ns) / c->base.ns + 1) * c->base.ns;
 
     return gap(c) + (c->threshold - 1) * step + poll;
@@ -67,6 +74,8 @@ found_sick(const struct poll_conf *c)
  *            another time; the next begins REFRESH after its end
  *            (monitor_read.c: or 2 ms for each element)
  *   sick     three polls that fail, and the same
+ *   back     who was sick is polled every MAX, and the poll under way may still
+ *            fail
  *   removed  every gateway's list, but one that began meanwhile takes from the
  *            store what its list lacks (CAP-058), until the leader, who may be
  *            the last to read, has cleaned up and the store is read again
@@ -83,13 +92,15 @@ sim_check_begin(struct sim *s)
         .lists = {c.reload.interval.ns + little},
         .full = {gap(&c.poll) + read + little},
         .sick = {found_sick(&c.poll) + read + little},
+        .back = {c.poll.max.ns + c.poll.shift.ns + poll_length(&c.poll) + read +
+                 little},
         .removed = {c.reload.interval.ns + read + little},
         .admin = {c.admin_ttl.ns + little},
     };
 }
 
-static struct mono
-later(struct mono a, struct mono b)
+struct mono
+sim_later(struct mono a, struct mono b)
 {
     return mono_before(a, b) ? b : a;
 }
@@ -126,7 +137,7 @@ sim_check_write(struct sim *s, const struct sim_gateway *g, uint64_t epoch,
 static void
 leader_found(struct sim *s)
 {
-    struct dur d = mono_sub(s->now, later(s->leaderless, s->calm));
+    struct dur d = mono_sub(s->now, sim_later(s->leaderless, s->calm));
 
     if (s->calm.ns != MONO_NEVER.ns)
         longest(&s->out->leaderless, d);
@@ -177,8 +188,8 @@ sim_check_calm(struct sim *s)
 {
     if (s->leaders || s->calm.ns == MONO_NEVER.ns)
         return;
-    if (mono_reached(
-            s->now, mono_add(later(s->leaderless, s->calm), s->allowed.leader)))
+    if (mono_reached(s->now, mono_add(sim_later(s->leaderless, s->calm),
+                                      s->allowed.leader)))
         sim_bad(s,
                 "leader: there is none, and nothing has been wrong for %lld "
                 "s",
@@ -202,7 +213,7 @@ judge(struct sim_gateway *g, const char *what, const struct sim_element *e,
                 (long long)(mono_sub(s->now, from).ns / 1000000000));
     if (s->calm.ns == MONO_NEVER.ns)
         return;
-    from = later(from, mono_add(s->calm, s->allowed.leader));
+    from = sim_later(from, mono_add(s->calm, s->allowed.leader));
     d = mono_sub(s->now, from);
     longest(seen, d);
     if (d.ns > allowed.ns)
@@ -216,7 +227,7 @@ judge(struct sim_gateway *g, const char *what, const struct sim_element *e,
 static struct mono
 since(const struct sim_element *e, struct mono at)
 {
-    return at.ns == MONO_NEVER.ns ? at : later(at, e->known_from);
+    return at.ns == MONO_NEVER.ns ? at : sim_later(at, e->known_from);
 }
 
 static void
@@ -363,4 +374,5 @@ sim_check_end(struct sim *s)
         sim_bad(s, "end: %u leaders", s->leaders);
     for (unsigned i = 0; i < s->conf.ingesters; i++)
         end_of(&s->g[i]);
+    sim_room_end(s);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define PATIENCE dur_s(30) /* of a request that says nothing itself */
-#define FULL     98        /* percent: D07 */
 
 struct sim_peer {
     struct fetch_peer peer;
@@ -37,13 +36,19 @@ struct sim_ask {
 bool
 sim_element_full(const struct sim_element *e)
 {
-    return e->used >= e->total / 100 * FULL;
+    return e->account.status == LEDGER_FULL;
 }
 
 void
 sim_element_url(const struct sim_element *e, char *out, size_t n)
 {
     (void)snprintf(out, n, "http://proxy:8443/%u/%s", e->moved, e->id);
+}
+
+unsigned
+sim_element_moved(const char *url)
+{
+    return (unsigned)strtoul(url + strlen("http://proxy:8443/"), NULL, 10);
 }
 
 struct sim_element *
@@ -71,6 +76,9 @@ sim_element_changed(struct sim *s, struct sim_element *e)
           sim_element_full(e) && !e->dead); /* or who would know? */
     since(s, &e->sick, e->dead);
     since(s, &e->removed, !e->listed);
+    since(s, &e->roomy,
+          e->listed && !e->dead && !sim_element_full(e) &&
+              ledger_available(&e->fs->ledger, &e->account).bytes >= SIM_ROOMY);
 }
 
 bool
@@ -82,13 +90,11 @@ sim_elements_open(struct sim *s)
         (void)snprintf(e->id, sizeof(e->id), "se-%05u", i);
         e->mode = i % 2;
         e->priority = 10 + (int)(i % 1000);
-        e->total = 1000 * GIB;
-        e->used = 100 * GIB + i * GIB % (500 * GIB);
         e->listed = true;
         e->full = e->sick = e->removed = MONO_NEVER;
-        e->known_from = s->now;
+        e->known_from = e->back_from = e->roomy = s->now;
     }
-    return true;
+    return sim_room_open(s);
 }
 
 /* ---- requests ---- */
@@ -106,7 +112,7 @@ f_open(struct fetch *f, const char *url, struct fetch_peer **out,
     p->peer.fetch = f;
     p->g = g;
     p->e = sim_element_find(g->s, id ? id + 1 : "");
-    p->moved = (unsigned)strtoul(url + strlen("http://proxy:8443/"), NULL, 10);
+    p->moved = sim_element_moved(url);
     (void)snprintf(p->peer.url, sizeof(p->peer.url), "%s", url);
     *out = &p->peer;
     return ERR_OK;
@@ -122,19 +128,24 @@ static void
 write_body(struct sim_ask *q, const struct sim_element *e)
 {
     static const char *const mode[] = {"edit", "rw", "ro", "ar"};
+    static const char *const status[] = {"ok", "warning", "critical", "full"};
+    const struct ledger *l = &e->fs->ledger;
 
     q->n = (size_t)snprintf(
         q->body, sizeof(q->body),
         "{\"storage_id\":\"%s\",\"mode\":\"%s\",\"total\":%llu,\"used\":%llu,"
-        "\"available\":%llu,\"health\":\"healthy\",\"backend\":\"local\","
-        "\"location\":\"dc1\",\"writable\":true}",
-        e->id, mode[e->mode], (unsigned long long)e->total,
-        (unsigned long long)e->used, (unsigned long long)(e->total - e->used));
+        "\"available\":%llu,\"reserved\":%llu,\"status\":\"%s\","
+        "\"health\":\"healthy\",\"backend\":\"local\",\"location\":\"dc1\","
+        "\"writable\":true}",
+        e->id, mode[e->mode], (unsigned long long)ledger_total(l, &e->account),
+        (unsigned long long)ledger_used(l, &e->account),
+        (unsigned long long)ledger_available(l, &e->account).bytes,
+        (unsigned long long)l->reserved.bytes, status[e->account.status]);
 }
 
 /* Of N in a hundred elements, always the same for one gateway. */
-static bool
-is_far(const struct sim_gateway *g, const struct sim_element *e)
+bool
+sim_element_far(const struct sim_gateway *g, const struct sim_element *e)
 {
     uint64_t i = (uint64_t)(e - g->s->e) + g->n * 7919u;
 
@@ -207,7 +218,7 @@ f_begin(struct fetch_request *r)
     q->deadline = mono_add(s->now, r->patience.ns ? r->patience : PATIENCE);
     r->x.conn = q;
     r->fault = (struct fault){0};
-    if (p->g->state == SIM_GHOST || (p->e && is_far(p->g, p->e)) ||
+    if (p->g->state == SIM_GHOST || (p->e && sim_element_far(p->g, p->e)) ||
         mono_reached(mono_add(s->now, d), q->deadline)) {
         give_up(s, q);
         return;

@@ -328,6 +328,7 @@ churn(struct sim *s, struct sim_element *e)
             e->moved++;
         }
     }
+    e->roomy = MONO_NEVER; /* counted from now, if it is */
     if (e->moved != moved || (e->listed && !was_listed))
         e->known_from = mono_add(s->now, s->allowed.lists);
     sim_element_changed(s, e);
@@ -368,8 +369,12 @@ change(struct sim *s, struct sim_event *ev)
     if (k == SIM_DEATH_BIT) {
         e->dead = !e->dead;
         e->silent = sim_chance(s, 50);
+        if (!e->dead)
+            e->back_from = mono_add(s->now, s->allowed.back);
+        else if (!e->silent)
+            sim_room_died(s, e);
     } else {
-        e->used = sim_element_full(e) ? e->total / 10 : e->total / 1000 * 995;
+        sim_room_others(s, e, sim_element_full(e) ? 100 : 995);
     }
     sim_element_changed(s, e);
     sim_tell(s, "%s is %s, %s", e->id, e->dead ? "dead" : "alive",
@@ -400,6 +405,8 @@ sim_faults_end(struct sim *s)
             sim_at(s, &w->ev, s->now);
     }
     for (unsigned i = 0; i < s->conf.elements; i++) {
+        if (s->e[i].dead)
+            s->e[i].back_from = mono_add(s->now, s->allowed.back);
         s->e[i].dead = false;
         sim_element_changed(s, &s->e[i]);
     }

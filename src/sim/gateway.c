@@ -33,6 +33,7 @@ sim_gateway_enter(struct sim_gateway *g)
 static void
 over(struct sim_gateway *g)
 {
+    sim_uploads_close(g);
     monitor_close(&g->m);
     loop_mem_release(&g->lm);
     heap_remove(&g->s->queue, &g->wake.item);
@@ -101,6 +102,7 @@ sim_gateway_stop(struct sim_gateway *g, bool kill)
     sim_check_leaves(g, kill);
     sim_check_leads(g, false);
     g->state = kill ? SIM_GHOST : SIM_ENDING;
+    sim_uploads_stop(g);
     monitor_stop(g->m, monitor_is_over, g);
     sim_gateway_leave(g);
 }
@@ -172,6 +174,7 @@ start(struct sim *s, struct sim_event *e)
     err = monitor_open(&g->m, &c, g->loops, 1, &f);
     assert(err == ERR_OK);
     g->state = SIM_UP;
+    sim_uploads_open(g);
     monitor_start(g->m);
     sim_gateway_leave(g);
 }

@@ -5,6 +5,8 @@
  *   store.c     port/coord over a network, to a store that may be another one
  *   copy.c      the store as a replica has it
  *   element.c   port/fetch over a network, to elements
+ *   room.c      file systems below them, and the elements' accounts
+ *   upload.c    uploads without bytes
  *   admin.c     the list: asked for, and written to the store
  *   faults.c    what goes wrong, and when
  *   check.c     what must hold
@@ -16,6 +18,7 @@
 #define SIM_IMPL_H
 
 #include "base/prng.h"
+#include "core/ledger.h"
 #include "port/coord_store.h"
 #include "port/loop_mem.h"
 #include "role/ingest/monitor.h"
@@ -67,18 +70,37 @@ struct sim_gateway {
     bool leads;
     struct mono thawed; /* its clocks stood still until then */
     struct mono judge_at;
-    int64_t judged; /* when the view was made */
+    int64_t judged;            /* when the view was made */
+    struct sim_client *client; /* its uploads */
 };
+
+/* A file system, of one element or of two (D28). */
+struct sim_fs {
+    struct ledger ledger;
+    uint64_t total, others; /* bytes: all of it, and what is not ours */
+    uint64_t stored;        /* ours, on disk */
+    uint64_t promised;      /* and not there yet */
+    bool allocates;         /* at admission */
+    struct sim_event measure;
+    uint64_t seen_free; /* when the measure under way began */
+    struct sim_element *e[2];
+};
+
+struct sim_ticket;
 
 struct sim_element {
     char id[24];
     unsigned moved; /* where it is */
     int mode, priority;
-    uint64_t total, used;
+    struct sim_fs *fs;
+    struct ledger_member account;
+    struct list tickets, files;
     bool listed, dead, silent;
     /* Since when it may not be chosen, for this reason; MONO_NEVER: it may. */
     struct mono full, sick, removed;
     struct mono known_from; /* its address, to all gateways */
+    struct mono back_from;  /* that it answers again */
+    struct mono roomy;      /* it could take any file; MONO_NEVER: not */
     /* What Admin has been told. */
     uint64_t known_used;
     bool known;
@@ -96,7 +118,8 @@ struct sim_allowed {
     struct dur leader; /* until there is one, after all has become well */
     struct dur lists;  /* until all gateways have Admin's list */
     struct dur full, sick, removed; /* may still be chosen */
-    struct dur admin;               /* the same of removed, by Admin's list */
+    struct dur back;  /* until who was dead is seen as it is now */
+    struct dur admin; /* the same of removed, by Admin's list */
 };
 
 struct sim {
@@ -108,6 +131,8 @@ struct sim {
     struct heap queue;
     struct sim_gateway *g;
     struct sim_element *e;
+    struct sim_fs *fs;
+    struct sim_event next_upload;
     /* the store */
     struct coord_store store, replica;
     bool has_replica;
@@ -191,7 +216,45 @@ bool sim_element_full(const struct sim_element *e);
 /* The reasons above, after something has changed. */
 void sim_element_changed(struct sim *s, struct sim_element *e);
 void sim_element_url(const struct sim_element *e, char *out, size_t n);
+unsigned sim_element_moved(const char *url); /* as it was when this was so */
+/* A fault keeps G from reaching it. */
+bool sim_element_far(const struct sim_gateway *g, const struct sim_element *e);
 struct sim_element *sim_element_find(struct sim *s, const char *id);
+
+/* ---- room.c ---- */
+
+#define SIM_ROOMY (5 * GIB) /* free, that is */
+
+bool sim_room_open(struct sim *s);
+void sim_room_measure(struct sim *s, struct sim_event *ev);
+/* Others fill E's file system to so many parts of a thousand, or, up to 500,
+ * have so many. */
+void sim_room_others(struct sim *s, struct sim_element *e, unsigned per_mille);
+/* A ticket for SIZE, or SELECT_SIZE_UNKNOWN, at *HOLDER, which becomes NULL
+ * when the element has given the upload up. */
+enum err sim_room_admit(struct sim *s, struct sim_element *e, uint64_t size,
+                        struct sim_ticket **holder);
+/* SIZE bytes have come so far. */
+enum err sim_room_write(struct sim *s, struct sim_ticket *t, uint64_t size);
+/* T is gone after both; LIFE: of the file. */
+void sim_room_publish(struct sim *s, struct sim_ticket *t, uint64_t size,
+                      struct dur life);
+void sim_room_abort(struct sim *s, struct sim_ticket *t);
+/* Nobody holds T any more, and the element does not know. */
+void sim_room_left(struct sim_ticket *t);
+/* E's process has died, and with it all uploads there. */
+void sim_room_died(struct sim *s, struct sim_element *e);
+void sim_room_end(struct sim *s);
+void sim_room_release(struct sim *s);
+
+/* ---- upload.c ---- */
+
+void sim_uploads_begin(struct sim *s);
+/* With the gateway's monitor: before it runs, when it stops, when it is over.
+ */
+void sim_uploads_open(struct sim_gateway *g);
+void sim_uploads_stop(struct sim_gateway *g);
+void sim_uploads_close(struct sim_gateway *g);
 
 /* ---- admin.c ---- */
 
@@ -209,6 +272,7 @@ void sim_faults_release(struct sim *s);
 /* ---- check.c ---- */
 
 void sim_check_begin(struct sim *s);
+struct mono sim_later(struct mono a, struct mono b);
 /* An accepted write of G's under EPOCH. */
 void sim_check_write(struct sim *s, const struct sim_gateway *g, uint64_t epoch,
                      const char *owner);

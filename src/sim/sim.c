@@ -208,6 +208,7 @@ death(struct sim *s)
     for (unsigned i = 0; s->g && i < s->conf.ingesters; i++)
         sim_gateway_close(&s->g[i]);
     sim_faults_release(s);
+    sim_room_release(s);
     sim_store_release(s);
     heap_release(&s->queue);
     buf_release(&s->list);
@@ -232,6 +233,7 @@ sim_run(const struct sim_conf *c, struct sim_report *out)
         for (unsigned i = 0; i < c->ingesters; i++)
             sim_at(&s, &s.g[i].start,
                    mono_add(s.now, sim_between_ms(&s, 0, 5000)));
+        sim_uploads_begin(&s);
         sim_faults_begin(&s);
         run(&s, s.end);
         sim_faults_end(&s);

@@ -11,6 +11,8 @@
  *              under which two have written
  *   choice     no element that has been full, sick or removed for longer than
  *              is allowed would be chosen by any gateway
+ *   room       no file system has promised more than it has, and nobody is
+ *              refused for lack of room that has been there for long
  *   leader     when nothing is wrong there is one, soon
  *   end        when the faults have ended all gateways see the same elements,
  *              those that there are
@@ -52,6 +54,8 @@
     X(SIM_NO_SIT_OUT, "sit-out",                                  \
       "nobody notices that the store is another "                 \
       "one")                                                      \
+    X(SIM_NO_ACCOUNT, "account",                                  \
+      "elements promise what is free, to whoever asks")           \
     X(SIM_NO_READ, "read", "gateways hardly ever read the store") \
     X(SIM_NO_LIST, "list", "Admin does not write its list again")
 
@@ -74,6 +78,7 @@ struct sim_conf {
     unsigned faults;    /* bits of enum sim_fault */
     unsigned breaks;    /* bits of enum sim_break */
     struct dur refresh; /* 0: the gateway's default */
+    unsigned uploads;   /* that begin in an hour, at all gateways */
     /* A line for each fault and each change of leader; may be NULL. */
     void (*tell)(void *arg, const char *line);
     void *tell_arg;
@@ -91,6 +96,11 @@ struct sim_report {
     uint64_t epochs;   /* acquired */
     uint64_t faults;   /* that began */
     uint64_t judged;   /* verdicts on elements that were checked */
+    /* Uploads: all, and what became of them. */
+    uint64_t uploads, stored, failed;
+    uint64_t no_room;  /* refused with 507 */
+    uint64_t unplaced; /* with 503 */
+    uint64_t promised; /* bytes at a time on one file system, at most */
     /* The longest that was seen, while nothing else was wrong. */
     struct dur leaderless;
     struct dur crash, release; /* of a leader: until there is another */

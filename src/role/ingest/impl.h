@@ -1,4 +1,5 @@
-/* impl.h - between the files of this folder only.
+/* impl.h - between the files of this folder, and for sim/upload.c, which has
+ * uploads without bytes placed by place.c.
  *
  *   ingest.c    birth, routes
  *   params.c    what the client says about an upload
