@@ -120,7 +120,8 @@ struct mon_round {
     unsigned cap;
     struct mon_element **todo; /* places become NULL when elements go */
     uint32_t n, at;
-    struct mono next; /* when the next one is due */
+    struct mono next;  /* when the next one is due */
+    struct mono eager; /* since when they follow each other; 0: never */
     struct mon_read read[MONITOR_READS];
     struct fault fault;
 };
@@ -320,6 +321,9 @@ void lazy_key(char out[COORD_KEY_MAX + 1], const char *id);
 void round_drive(struct monitor *m);
 struct mono round_due(const struct monitor *m);
 void round_soon(struct monitor *m); /* one that begins from now on */
+/* The same, and again until all that is listed has its numbers, but not for
+ * long. */
+void round_eager(struct monitor *m);
 void round_forget(struct monitor *m, const struct mon_element *e);
 void round_release(struct monitor *m);
 void store_failed(struct monitor *m, const struct fault *f);

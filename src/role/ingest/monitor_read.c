@@ -7,8 +7,10 @@
  *
  * A round that fails says that the store is lost, and what was polled is used
  * no more; the next one follows in a second, and the first that succeeds brings
- * it back. Rounds come in intervals that grow with the number of elements, at
- * most 500 hashes a second, so that a hundred gateways do not keep the store
+ * it back. An element that is new in the list is polled by the leader at once
+ * (CAP-039), so rounds follow each other for a moment until its numbers are
+ * there. Else rounds come in intervals that grow with the number of elements,
+ * at most 500 hashes a second, so that a hundred gateways do not keep the store
  * busy. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_impl.h"
 #include <stdio.h>
@@ -16,6 +18,9 @@
 
 #define PER_ELEMENT dur_ms(2)
 #define RETRY       dur_s(1)
+#define EAGER       dur_ms(10)
+#define EAGER_FOR   dur_ms(300)
+#define EAGER_MOST  dur_s(3) /* while something has no numbers */
 #define SET_MAX     65536u
 
 static void read_more(struct monitor *m);
@@ -66,22 +71,32 @@ sweep(struct monitor *m, struct mon_element *e)
 }
 
 static struct dur
-interval(const struct monitor *m)
+interval(struct monitor *m, bool missing)
 {
     int64_t least = (int64_t)m->n_elements * PER_ELEMENT.ns;
+    struct dur d = m->conf.refresh;
 
-    return least > m->conf.refresh.ns ? (struct dur){least} : m->conf.refresh;
+    /* Also for a moment when nothing seems to be missing: numbers of an element
+     * that was removed and is back may be from before. */
+    if (m->round.eager.ns &&
+        mono_sub(m->loop->now, m->round.eager).ns <
+            (missing ? EAGER_MOST.ns : EAGER_FOR.ns))
+        d = EAGER;
+    return least > d.ns ? (struct dur){least} : d;
 }
 
 static void
 round_over(struct monitor *m)
 {
     struct mon_round *o = &m->round;
+    bool missing = false;
 
     if (o->waiting || (!o->failed && o->at < o->n))
         return;
     o->busy = false;
-    o->next = mono_add(m->loop->now, o->failed ? RETRY : interval(m));
+    for (uint32_t i = 0; i < o->n; i++)
+        missing |= o->todo[i] && o->todo[i]->listed && !o->todo[i]->have;
+    o->next = mono_add(m->loop->now, o->failed ? RETRY : interval(m, missing));
     if (o->failed) {
         store_failed(m, &o->fault);
     } else {
@@ -373,6 +388,13 @@ round_soon(struct monitor *m)
         m->round.again = true;
     else
         m->round.next = m->loop->now;
+}
+
+void
+round_eager(struct monitor *m)
+{
+    m->round.eager = m->loop->now;
+    round_soon(m);
 }
 
 void

@@ -329,6 +329,8 @@ install(struct monitor *m, const struct reload_out *out)
     m->build_at = m->loop->now;
     if (out->replaced == NULL)
         round_soon(m);
+    else if (t.n[RELOAD_ADDED])
+        round_eager(m);
 }
 
 /* ---- what is said of it ---- */
