@@ -47,6 +47,10 @@ fuzz: build-fuzz/build.ninja ## each target for FUZZ_SECONDS (60)
 soak: all ## ROUNDS (200) of kill -9 under load
 	ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -q test/scn/test_kill9.py
 
+soak-live: all ## ten minutes of a cluster in trouble, with its figures
+	$(PYTHON) -m pytest -q -s -p no:cacheprovider test/scn/soak_live.py \
+	    test/scn/soak_reload.py
+
 bench: all ## everything that doc/performance.md claims; long
 	@$(PYTHON) bench/run
 bench-quick: all ## the promised figures, under 5 minutes
@@ -64,5 +68,5 @@ clean:
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 22
 
-.PHONY: all check lint test asan tsan fuzz soak bench bench-quick install \
-	format clean help
+.PHONY: all check lint test asan tsan fuzz soak soak-live bench bench-quick \
+	install format clean help

@@ -14,6 +14,7 @@ import requests
 
 import store
 from cluster import Cluster, wait_for
+from watch import Way
 
 
 @pytest.fixture
@@ -323,6 +324,57 @@ def test_told_at_once(cluster):
     assert [e["element_id"] for e in listed["storage_elements"]] == ["se-01"]
     assert json.loads(c.redis.send("GET", "storage:elements:priorities")) == \
         {"se-01": 5}
+    c.stop()
+
+
+@pytest.fixture
+def way():
+    ways = []
+
+    def make(port):
+        ways.append(Way(port))
+        return ways[-1]
+    yield make
+    for w in ways:
+        w.close()
+
+
+def test_cut_off_and_back(cluster, way):
+    """Issue 3, 11: an element that nobody reaches, and that is back: what was
+    deleted does not return, also where nobody has learned of it. The log and
+    the positions in it have no time in them, so it is all one how long it
+    lasts."""
+    c = cluster
+    c.start_redis()
+    c.start_admin()
+    e = c.start_element("se-01", "edit")
+    w = way(e.port)
+    c.register("se-01", "edit", url="http://127.0.0.1:%d" % w.port)
+    g = c.start_gateway(**QUICK)
+    ids = [g.put(store.pattern(100 + n), "f%d" % n)["file_id"]
+           for n in range(3)]
+    before, lost, kept = ids
+    assert g.http("DELETE", "/api/files/" + before).status_code == 204
+    w.answers = False  # what is asked arrives, and nobody learns of it
+    with g.wire() as x:
+        x.request("DELETE", "/api/files/" + lost, g.auth())
+        wait_for("the element has done it", lambda: files(e) == 1)
+        w.open = False
+        # All who knew of them forget what is not on a disk.
+        g.kill()
+    port = c.admin.port
+    c.admin.kill()
+    c.admin.start(port=port)
+    e.kill()
+    e.start(port=e.port)
+    w.mend()
+    g.start()
+    c.await_ready(g)
+    wait_for("Admin has what is there", lambda: listed_ids(g) == [kept], 60)
+    for ident in (before, lost):
+        assert g.get(ident).status_code == 404
+        assert g.http("DELETE", "/api/files/" + ident).status_code == 404
+    assert g.get(kept).content == store.pattern(102)
     c.stop()
 
 

@@ -94,24 +94,37 @@ class Way:
         self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.server.getsockname()[1]
         self.open = True
-        self.closing = False
+        self.answers = True  # False: requests arrive, answers do not
+        self.closing = self.anew = False
         self.pairs = []
-        threading.Thread(target=self._run, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def _run(self):
         while not self.closing:
             if not self.open:
                 time.sleep(0.02)
                 continue
+            if self.anew:
+                self.anew = False
+                while select.select([self.server], [], [], 0)[0]:
+                    self.server.accept()[0].close()
+                self._end()
             ends = [s for pair in self.pairs for s in pair]
             ready, _, _ = select.select([self.server, *ends], [], [], 0.05)
             for s in ready if self.open else []:
                 if s is self.server:
-                    a, _ = s.accept()
-                    self.pairs.append((a, socket.create_connection(
-                        ("127.0.0.1", self.target), 5)))
+                    self._join(s.accept()[0])
                 else:
                     self._pass(s)
+
+    def _join(self, a):
+        try:
+            b = socket.create_connection(("127.0.0.1", self.target), 5)
+        except OSError:  # nobody there: as if it had said so itself
+            a.close()
+            return
+        self.pairs.append((a, b))
 
     def _pass(self, s):
         pair = next((p for p in self.pairs if s in p), None)
@@ -120,6 +133,8 @@ class Way:
         other = pair[1] if s is pair[0] else pair[0]
         try:
             data = s.recv(1 << 16)
+            if data and s is pair[1] and not self.answers:
+                return
             if data:
                 other.sendall(data)
                 return
@@ -129,13 +144,21 @@ class Way:
         for end in pair:
             end.close()
 
+    def _end(self):
+        for end in [s for pair in self.pairs for s in pair]:
+            end.close()
+        self.pairs = []
+
+    def mend(self):
+        """As new; what was connected is not any more."""
+        self.anew = True
+        self.answers = self.open = True
+
     def close(self):
         self.closing = True
-        time.sleep(0.1)
+        self.thread.join(10)
         self.server.close()
-        for pair in self.pairs:
-            for end in pair:
-                end.close()
+        self._end()
 
 
 class Load:

@@ -154,7 +154,10 @@ void
 refresh_start(struct refresh *r, struct loop *l)
 {
     r->loop = l;
-    r->began = l->now;
+    /* After a start nobody has told anything yet, and gateways that have lost
+     * the coordination store wait for it: the first round is soon. */
+    r->began =
+        mono_add(l->now, (struct dur){REFRESH_FIRST.ns - REFRESH_EVERY.ns});
     r->started = true;
     (void)loop_timer(l, &r->timer, mono_add(l->now, TICK));
 }

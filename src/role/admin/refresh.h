@@ -14,6 +14,7 @@
 
 #define REFRESH_AFTER   dur_s(45)
 #define REFRESH_EVERY   dur_s(30)
+#define REFRESH_FIRST   dur_s(2) /* after the start */
 #define REFRESH_AT_ONCE 8
 
 struct refresh;

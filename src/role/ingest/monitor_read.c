@@ -18,7 +18,7 @@
 
 #define PER_ELEMENT dur_ms(2)
 #define RETRY       dur_s(1)
-#define EAGER       dur_ms(10)
+#define EAGER       dur_ms(5)
 #define EAGER_FOR   dur_ms(300)
 #define EAGER_MOST  dur_s(3) /* while something has no numbers */
 #define SET_MAX     65536u
@@ -78,9 +78,8 @@ interval(struct monitor *m, bool missing)
 
     /* Also for a moment when nothing seems to be missing: numbers of an element
      * that was removed and is back may be from before. */
-    if (m->round.eager.ns &&
-        mono_sub(m->loop->now, m->round.eager).ns <
-            (missing ? EAGER_MOST.ns : EAGER_FOR.ns))
+    if (m->round.eager.ns && mono_sub(m->loop->now, m->round.eager).ns <
+                                 (missing ? EAGER_MOST.ns : EAGER_FOR.ns))
         d = EAGER;
     return least > d.ns ? (struct dur){least} : d;
 }
