@@ -148,6 +148,11 @@ report_recovery(struct join *j, const struct join_element *s,
                     "from their attr.json",
                     F_STR("se_id", s->element_id), F_U64("files", r->files),
                     F_U64("bytes", r->bytes));
+    if (r->no_alloc)
+        log_warning(j->conf.log,
+                    "the file system cannot allocate room ahead: another "
+                    "process on it may promise the same room",
+                    F_STR("se_id", s->element_id));
     if (r->buckets)
         log_info(j->conf.log, "storage element recovered",
                  F_STR("se_id", s->element_id), F_U64("files", r->files),

@@ -124,11 +124,15 @@ journal_grow(struct element *e)
 {
     uint64_t to = align_up(e->journal_end + JOURNAL_STEP / 2, JOURNAL_STEP);
 
+    enum err err;
+
     if (to <= e->journal_room)
         return;
-    if (disk_alloc(e->disk, e->journal, e->journal_room, to - e->journal_room,
-                   NULL) == ERR_OK)
+    err = disk_alloc(e->disk, e->journal, e->journal_room, to - e->journal_room,
+                     NULL);
+    if (err == ERR_OK)
         e->journal_room = to;
+    e->no_alloc = err == ERR_UNSUPPORTED;
 }
 
 enum err

@@ -323,6 +323,8 @@ element_open(struct element **out, const struct element_conf *conf,
         (err = journal_start(e, f)) != ERR_OK ||
         (err = account_measure(e, f)) != ERR_OK)
         goto out;
+    if (report)
+        report->no_alloc = e->no_alloc;
     err = periodic_new(&e->periodic, e, f);
 out:
     if (err != ERR_OK)

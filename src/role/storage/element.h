@@ -74,6 +74,8 @@ struct element_report {
     uint64_t extra;     /* not ours: left alone */
     uint64_t buckets;   /* looked at */
     bool rebuilt;       /* the index was lost or old: made anew (fit.c) */
+    bool no_alloc;      /* the file system cannot allocate: an account that
+                           other processes on it do not share (account.c) */
 };
 
 /* Makes a new element in the folder of DISK, which must hold nothing but maybe

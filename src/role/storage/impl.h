@@ -163,6 +163,7 @@ struct element {
     unsigned journal_users;
     uint64_t journal_end;
     uint64_t journal_room;   /* allocated up to here */
+    bool no_alloc;           /* the file system cannot */
     uint64_t journal_synced; /* the last SYNCED written */
 
     pthread_mutex_t mu;

@@ -177,12 +177,29 @@ test_last(void **state)
     }
 }
 
+/* Without allocation an account is not shared, and that is said (join.c). */
+static void
+test_no_alloc(void **state)
+{
+    (void)state;
+
+    start(32 * MIB);
+    assert_false(rig.report.no_alloc);
+    rig_close(&rig);
+    shared.no_alloc = true;
+    assert_int_equal(rig_open(&rig), ERR_OK);
+    assert_true(rig.report.no_alloc);
+    assert_int_equal(store(true), ERR_OK);
+    stop();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_last),
+        cmocka_unit_test(test_no_alloc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
