@@ -4,6 +4,7 @@
  * request arrives. One that is dead refuses connections, or says nothing. Under
  * an address where it is no longer there is nobody: 404.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "port/fetch_told.h"
 #include "sim/impl.h"
 #include <limits.h>
 #include <stdio.h>
@@ -21,15 +22,22 @@ struct sim_peer {
 
 struct sim_ask {
     struct sim_event ev;
-    struct task task;
-    struct fetch_request *r;
+    struct fetch_told told;
     struct http_resp resp;
     struct mono deadline;
-    char body[512];
-    size_t n, at;
-    bool posted; /* its task waits for its turn */
-    bool ending;
 };
+
+static struct sim_ask *
+ask_of(const struct fetch_request *r)
+{
+    return container_of((struct fetch_told *)r->x.conn, struct sim_ask, told);
+}
+
+static void
+over(struct fetch_told *t)
+{
+    free(container_of(t, struct sim_ask, told));
+}
 
 /* ---- elements ---- */
 
@@ -125,14 +133,14 @@ f_close(struct fetch_peer *p)
 }
 
 static void
-write_body(struct sim_ask *q, const struct sim_element *e)
+write_body(struct fetch_told *t, const struct sim_element *e)
 {
     static const char *const mode[] = {"edit", "rw", "ro", "ar"};
     static const char *const status[] = {"ok", "warning", "critical", "full"};
     const struct ledger *l = &e->fs->ledger;
 
-    q->n = (size_t)snprintf(
-        q->body, sizeof(q->body),
+    t->n = (size_t)snprintf(
+        t->body, sizeof(t->body),
         "{\"storage_id\":\"%s\",\"mode\":\"%s\",\"total\":%llu,\"used\":%llu,"
         "\"available\":%llu,\"reserved\":%llu,\"status\":\"%s\","
         "\"health\":\"healthy\",\"backend\":\"local\",\"location\":\"dc1\","
@@ -156,22 +164,24 @@ static void
 give(struct sim *s, struct sim_event *ev)
 {
     struct sim_ask *q = container_of(ev, struct sim_ask, ev);
-    struct sim_gateway *g = container_of(q->r->peer, struct sim_peer, peer)->g;
+    struct sim_gateway *g =
+        container_of(q->told.r->peer, struct sim_peer, peer)->g;
 
     if (!sim_gateway_enter(g)) {
         sim_at(s, ev, g->paused_until);
         return;
     }
-    q->r->err = q->r->fault.code;
-    q->r->resp = q->r->err ? NULL : &q->resp;
-    q->r->answered(q->r);
+    q->told.r->err = q->told.r->fault.code;
+    q->told.r->resp = q->told.r->err ? NULL : &q->resp;
+    q->told.r->answered(q->told.r);
     sim_gateway_leave(g);
 }
 
 static void
 give_up(struct sim *s, struct sim_ask *q)
 {
-    (void)fault_set(&q->r->fault, ERR_TIMEOUT, "answer", q->r->peer->url);
+    (void)fault_set(&q->told.r->fault, ERR_TIMEOUT, "answer",
+                    q->told.r->peer->url);
     q->ev.run = give;
     sim_at(s, &q->ev, q->deadline);
 }
@@ -181,7 +191,7 @@ static void
 reach(struct sim *s, struct sim_event *ev)
 {
     struct sim_ask *q = container_of(ev, struct sim_ask, ev);
-    struct sim_peer *p = container_of(q->r->peer, struct sim_peer, peer);
+    struct sim_peer *p = container_of(q->told.r->peer, struct sim_peer, peer);
     struct mono at;
 
     if (p->e == NULL || p->e->dead) {
@@ -189,12 +199,13 @@ reach(struct sim *s, struct sim_event *ev)
             give_up(s, q);
             return;
         }
-        (void)fault_set(&q->r->fault, ERR_IO, "connect", q->r->peer->url);
+        (void)fault_set(&q->told.r->fault, ERR_IO, "connect",
+                        q->told.r->peer->url);
     } else {
         s->out->polls++;
         q->resp.status = p->e->moved == p->moved ? 200 : 404;
         if (q->resp.status == 200)
-            write_body(q, p->e);
+            write_body(&q->told, p->e);
     }
     at = mono_add(s->now, sim_latency(s, p->g->store.slow));
     if (mono_reached(at, q->deadline)) {
@@ -214,9 +225,10 @@ f_begin(struct fetch_request *r)
     struct dur d = sim_latency(s, p->g->store.slow);
 
     assert(q);
-    q->r = r;
+    q->told.r = r;
+    q->told.over = over;
     q->deadline = mono_add(s->now, r->patience.ns ? r->patience : PATIENCE);
-    r->x.conn = q;
+    r->x.conn = &q->told;
     r->fault = (struct fault){0};
     if (p->g->state == SIM_GHOST || (p->e && sim_element_far(p->g, p->e)) ||
         mono_reached(mono_add(s->now, d), q->deadline)) {
@@ -228,70 +240,13 @@ f_begin(struct fetch_request *r)
 }
 
 static void
-f_send(struct fetch_request *r, struct slice a, struct slice b,
-       fetch_sent_fn *sent)
-{
-    (void)r;
-    (void)a;
-    (void)b;
-    (void)sent;
-    abort(); /* a poll has no body */
-}
-
-static void
-turn(struct loop *l, struct task *t)
-{
-    struct sim_ask *q = container_of(t, struct sim_ask, task);
-    struct fetch_request *r = q->r;
-    size_t n = size_min(r->x.n, q->n - q->at);
-
-    (void)l;
-    q->posted = false;
-    if (q->ending) {
-        fetch_fn *ended = r->x.ended;
-
-        free(q);
-        ended(r);
-        return;
-    }
-    memcpy(r->x.p, q->body + q->at, n);
-    q->at += n;
-    r->x.got(r, (int64_t)n);
-}
-
-/* A read that has not had its turn is still posted when the request ends. */
-static void
-post(struct sim_ask *q)
-{
-    q->task.run = turn;
-    if (!q->posted)
-        loop_post(q->r->loop, &q->task);
-    q->posted = true;
-}
-
-static void
-f_read(struct fetch_request *r, void *p, size_t n, bool fill, fetch_got_fn *got)
-{
-    struct sim_ask *q = r->x.conn;
-
-    (void)fill;
-    r->x.p = p;
-    r->x.n = n;
-    r->x.got = got;
-    post(q);
-}
-
-static void
 f_end(struct fetch_request *r, fetch_fn *ended)
 {
-    struct sim_ask *q = r->x.conn;
+    struct sim_ask *q = ask_of(r);
     struct sim *s = container_of(r->peer, struct sim_peer, peer)->g->s;
 
     heap_remove(&s->queue, &q->ev.item);
-    assert(!q->ending);
-    q->ending = true;
-    r->x.ended = ended;
-    post(q);
+    fetch_told_end(r, ended);
 }
 
 void
@@ -301,8 +256,8 @@ sim_element_open_gateway(struct sim_gateway *g)
         .open = f_open,
         .close = f_close,
         .begin = f_begin,
-        .send = f_send,
-        .read = f_read,
+        .send = fetch_told_send,
+        .read = fetch_told_read,
         .end = f_end,
     };
 

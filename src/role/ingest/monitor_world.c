@@ -1,6 +1,7 @@
 /* monitor_world.c - see monitor_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_world.h"
 #include "port/coord_mem.h"
+#include "port/fetch_told.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,20 +18,22 @@ struct fake_peer {
 
 struct fake_request {
     struct timer timer;
-    struct task task;
-    struct fetch_request *r;
+    struct fetch_told told;
     struct fake_element *e;
     struct http_resp resp;
-    char body[1024];
-    size_t n, at;
-    bool posted; /* its task waits for its turn */
-    bool ending;
 };
 
 static struct fake_request *
 fake_of(struct fetch_request *r)
 {
-    return r->x.conn;
+    return container_of((struct fetch_told *)r->x.conn, struct fake_request,
+                        told);
+}
+
+static void
+fake_over(struct fetch_told *t)
+{
+    free(container_of(t, struct fake_request, told));
 }
 
 static enum err
@@ -66,8 +69,8 @@ write_body(struct fake_request *q)
     const struct fake_element *e = q->e;
 
     assert(e);
-    q->n = (size_t)snprintf(
-        q->body, sizeof(q->body),
+    q->told.n = (size_t)snprintf(
+        q->told.body, sizeof(q->told.body),
         "{\"storage_id\":\"%s\",\"mode\":\"%s\",\"total\":%llu,\"used\":%llu,"
         "\"available\":%llu,\"status\":\"%s\",\"health\":\"healthy\","
         "\"backend\":\"local\",\"location\":\"%s\",\"writable\":true}",
@@ -80,7 +83,7 @@ static void
 fake_answer(struct loop *l, struct timer *t)
 {
     struct fake_request *q = container_of(t, struct fake_request, timer);
-    struct fetch_request *r = q->r;
+    struct fetch_request *r = q->told.r;
     const struct fake_peer *p = container_of(r->peer, struct fake_peer, peer);
     enum fake_way way = q->e && !p->node->cut ? q->e->way : FAKE_REFUSES;
 
@@ -109,10 +112,11 @@ fake_begin(struct fetch_request *r)
 
     assert_non_null(q);
     assert_true(slice_eq(r->target, SLICE("/api/v1/capacity")));
-    q->r = r;
+    q->told.r = r;
+    q->told.over = fake_over;
     q->e = p->e;
     q->timer.fire = fake_answer;
-    r->x.conn = q;
+    r->x.conn = &q->told;
     if (p->e) {
         p->e->requests++;
         (void)slice_copy(r->fields, p->e->auth, sizeof(p->e->auth));
@@ -123,78 +127,18 @@ fake_begin(struct fetch_request *r)
 }
 
 static void
-fake_send(struct fetch_request *r, struct slice a, struct slice b,
-          fetch_sent_fn *sent)
-{
-    (void)r;
-    (void)a;
-    (void)b;
-    (void)sent;
-    fail_msg("a poll has no body");
-}
-
-static void
-fake_got(struct loop *l, struct task *t)
-{
-    struct fake_request *q = container_of(t, struct fake_request, task);
-    struct fetch_request *r = q->r;
-    size_t n = size_min(r->x.n, q->n - q->at);
-
-    (void)l;
-    q->posted = false;
-    if (q->ending) {
-        fetch_fn *ended = r->x.ended;
-
-        free(q);
-        ended(r);
-        return;
-    }
-    memcpy(r->x.p, q->body + q->at, n);
-    q->at += n;
-    r->x.got(r, (int64_t)n);
-}
-
-/* A read that has not had its turn is still posted when the request ends. */
-static void
-fake_post(struct fake_request *q)
-{
-    q->task.run = fake_got;
-    if (!q->posted)
-        loop_post(q->r->loop, &q->task);
-    q->posted = true;
-}
-
-static void
-fake_read(struct fetch_request *r, void *p, size_t n, bool fill,
-          fetch_got_fn *got)
-{
-    struct fake_request *q = fake_of(r);
-
-    (void)fill;
-    r->x.p = p;
-    r->x.n = n;
-    r->x.got = got;
-    fake_post(q);
-}
-
-static void
 fake_end(struct fetch_request *r, fetch_fn *ended)
 {
-    struct fake_request *q = fake_of(r);
-
-    loop_timer_stop(r->loop, &q->timer);
-    assert_false(q->ending);
-    q->ending = true;
-    r->x.ended = ended;
-    fake_post(q);
+    loop_timer_stop(r->loop, &fake_of(r)->timer);
+    fetch_told_end(r, ended);
 }
 
 static const struct fetch_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
     .begin = fake_begin,
-    .send = fake_send,
-    .read = fake_read,
+    .send = fetch_told_send,
+    .read = fetch_told_read,
     .end = fake_end,
 };
 
