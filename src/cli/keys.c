@@ -82,6 +82,19 @@ cmd_keys_ls(int argc, char **argv)
     return r;
 }
 
+static void
+print_removed(const json_t *removed)
+{
+    const char *kid = member_text(removed, "kid");
+    const char *until = member_text(removed, "would_verify_until");
+
+    if (kid)
+        say("there are as many keys as may be: %s was removed, and tokens that "
+            "it has signed are refused from now on (it would have verified "
+            "%s%s)",
+            kid, until ? "until " : "for ever", until ? until : "");
+}
+
 static enum cli_exit
 rotate(struct http *h, const struct keys_args *a, struct failure *f)
 {
@@ -107,6 +120,7 @@ rotate(struct http *h, const struct keys_args *a, struct failure *f)
     if (e == CLI_OK) {
         o = json_read(buf_slice(&r.reply), &why);
         print_keys(o, a->c.json);
+        print_removed(json_object_get(o, "removed"));
         json_decref(o);
     }
     http_finish(&r);

@@ -1,5 +1,7 @@
 /* file.c - see file.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/file.h"
+#include "base/hex.h"
+#include "sec/random.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -76,15 +78,19 @@ sec_file_write(const char *dir, const char *name, struct slice bytes,
                unsigned mode, bool replace, struct fault *f)
 {
     int dirfd = -1, fd = -1;
-    char tmp[64];
+    uint8_t random[16];
+    char hex[2 * sizeof(random) + 1], tmp[64];
     bool have_tmp = false;
     enum err e;
 
-    snprintf(tmp, sizeof(tmp), ".new-%ld", (long)getpid());
+    /* By chance and not by process: two may have the same number, each in a
+     * namespace of its own. */
+    sec_random(random, sizeof(random));
+    snprintf(tmp, sizeof(tmp), ".new-%s",
+             hex_encode(random, sizeof(random), hex));
     dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dirfd == -1)
         return fault_sys(f, errno, "open", dir);
-    (void)unlinkat(dirfd, tmp, 0); /* of a process that had our number */
     fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd == -1) {
         e = fault_sys(f, errno, "create", tmp);

@@ -19,6 +19,15 @@
 #define FILE_MAX     ((size_t)256 * 1024)
 #define NUMBER_MAX   9999
 
+/* One more than there are for long: the new one is made before one goes. */
+#define OWN_ROOM (KEYS_OWN_MAX + 1)
+
+/* A file whose key is over, and since when that is known. */
+struct over {
+    unsigned number;
+    struct mono since;
+};
+
 struct keys {
     char dir[PATH_MAX - 64]; /* empty: none */
     char public_path[PATH_MAX];
@@ -29,7 +38,9 @@ struct keys {
     struct buf peers;   /* the same of other Admins */
     char owner[UUID_TEXT];
     unsigned bits;
-    struct wall now;        /* as told last; under `writer` */
+    struct wall now; /* as told last; under `writer` */
+    struct over over[OWN_ROOM];
+    size_t n_over;
     uint8_t digest[32];     /* of all that the set was made from */
     pthread_mutex_t writer; /* one reload or rotation at a time */
     pthread_mutex_t lock;   /* for `set` */
@@ -69,7 +80,7 @@ number_of(const char *name)
     return (unsigned)n;
 }
 
-/* The numbers of the files in the folder, rising; at most KEYSET_MAX. */
+/* The numbers of the files in the folder, rising; the highest OWN_ROOM. */
 static enum err
 numbers_list(const char *dir, unsigned *num, size_t *count, struct fault *f)
 {
@@ -86,9 +97,11 @@ numbers_list(const char *dir, unsigned *num, size_t *count, struct fault *f)
 
         if (!n)
             continue;
-        if (at == KEYSET_MAX) {
-            e = fault_set(f, ERR_TOOBIG, "more than 16 keys", dir);
-            break;
+        if (at == OWN_ROOM && n < num[0])
+            continue;
+        if (at == OWN_ROOM) {
+            memmove(num, num + 1, --at * sizeof(*num));
+            --*count;
         }
         for (; at > 0 && num[at - 1] > n; at--)
             num[at] = num[at - 1];
@@ -167,10 +180,10 @@ key_path(const struct keys *k, unsigned number, char *out, size_t cap)
 
 /* What the files of the folder say of each other, in rising order. */
 static enum err
-plans_read(const struct keys *k, struct key_plan plan[KEYSET_MAX], size_t *n,
+plans_read(const struct keys *k, struct key_plan plan[OWN_ROOM], size_t *n,
            struct fault *f)
 {
-    unsigned num[KEYSET_MAX];
+    unsigned num[OWN_ROOM];
     enum err e = numbers_list(k->dir, num, n, f);
 
     for (size_t i = 0; e == ERR_OK && i < *n; i++) {
@@ -194,7 +207,7 @@ plans_read(const struct keys *k, struct key_plan plan[KEYSET_MAX], size_t *n,
 static enum err
 own_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
 {
-    struct key_plan plan[KEYSET_MAX];
+    struct key_plan plan[OWN_ROOM];
     size_t n = 0, signer;
     int at = -1;
     enum err e = plans_read(k, plan, &n, f);
@@ -423,7 +436,7 @@ static enum err
 first_key(struct keys *k, struct fault *f)
 {
     const struct key_plan plan = {.number = 1};
-    unsigned num[KEYSET_MAX];
+    unsigned num[OWN_ROOM];
     size_t count;
     enum err e;
 
@@ -441,66 +454,169 @@ after(struct wall t, struct dur d)
     return (struct wall){t.ms + d.ns / 1000000};
 }
 
-enum err
-keys_rotate(struct keys *k, const struct keys_rotation *r, char kid[CLAIM_TEXT],
-            struct fault *f)
+/* Who it was that is to be removed, by the file. */
+static enum err
+removed_name(const struct keys *k, const struct key_plan *p,
+             struct keys_rotated *out, struct fault *f)
 {
-    struct key_plan plan = {.number = 1, .signs_from = after(r->now, r->lead)};
-    unsigned num[KEYSET_MAX];
-    bool changed;
-    size_t count;
+    struct keyset *ks = keyset_new(1);
+    char path[PATH_MAX];
+    struct buf b;
     enum err e;
 
+    if (!ks)
+        return fault_set(f, ERR_NOMEM, "rotate", "keys");
+    key_path(k, p->number, path, sizeof(path));
+    buf_init(&b, FILE_MAX);
+    e = sec_file_read(path, true, &b, f);
+    if (e == ERR_OK)
+        e = private_add(ks, buf_slice(&b), path, f);
+    if (e == ERR_OK)
+        memcpy(out->removed, ks->key[0].kid, sizeof(out->removed));
+    if (b.p)
+        OPENSSL_cleanse(b.p, b.cap);
+    buf_release(&b);
+    keyset_unref(&ks);
+    return e;
+}
+
+static enum err
+file_remove(const struct keys *k, unsigned number, struct fault *f)
+{
+    char path[PATH_MAX];
+
+    key_path(k, number, path, sizeof(path));
+    return unlink(path) == -1 && errno != ENOENT
+               ? fault_sys(f, errno, "remove", path)
+               : ERR_OK;
+}
+
+/* Before the new one of N plans: the oldest that does not sign, if there are as
+ * many as may be. If the oldest signs, the next has signed nothing yet. The
+ * file goes after the new one was made: a disk that is full costs no key. */
+static enum err
+room_find(const struct keys *k, const struct key_plan *p, size_t n,
+          unsigned *number, struct keys_rotated *out, struct fault *f)
+{
+    size_t i;
+
+    *number = 0;
+    if (n < KEYS_OWN_MAX)
+        return ERR_OK;
+    i = key_plan_signer(p, n, k->now) == 0 ? 1 : 0;
+    *number = p[i].number;
+    out->removed_until = key_plan_until(p, n, i);
+    return removed_name(k, &p[i], out, f);
+}
+
+/* Called with `writer` held. */
+static enum err
+rotate(struct keys *k, struct key_plan *plan, struct keys_rotated *out,
+       struct fault *f)
+{
+    struct key_plan have[OWN_ROOM];
+    unsigned gone = 0;
+    bool changed;
+    size_t n = 0;
+    enum err e = plans_read(k, have, &n, f);
+
+    if (e == ERR_OK && n)
+        plan->number = have[n - 1].number + 1;
+    if (e == ERR_OK && plan->number > NUMBER_MAX)
+        e = fault_set(f, ERR_TOOBIG, "rotate", k->dir);
+    if (e == ERR_OK)
+        e = room_find(k, have, n, &gone, out, f);
+    if (e == ERR_OK)
+        e = key_make(k, plan, out->kid, f);
+    if (e == ERR_EXISTS)
+        e = fault_set(f, ERR_BUSY, "someone else rotates", k->dir);
+    if (e == ERR_OK && gone)
+        e = file_remove(k, gone, f);
+    if (e == ERR_OK)
+        e = reload(k, &changed, f);
+    return e == ERR_OK ? public_write(k, f) : e;
+}
+
+enum err
+keys_rotate(struct keys *k, const struct keys_rotation *r,
+            struct keys_rotated *out, struct fault *f)
+{
+    struct key_plan plan = {.number = 1, .signs_from = after(r->now, r->lead)};
+    struct keys_rotated none;
+    enum err e;
+
+    if (!out)
+        out = &none;
+    *out = (struct keys_rotated){0};
     if (!k->dir[0])
         return fault_set(f, ERR_UNSUPPORTED, "rotate", "no keys of our own");
     if (r->keep.ns >= 0)
         plan.others_until = after(plan.signs_from, r->keep);
     pthread_mutex_lock(&k->writer);
     k->now = r->now;
-    e = numbers_list(k->dir, num, &count, f);
-    if (e == ERR_OK && count == KEYSET_MAX)
-        e = fault_set(f, ERR_TOOBIG, "remove old keys from", k->dir);
-    if (e == ERR_OK && count)
-        plan.number = num[count - 1] + 1;
-    if (e == ERR_OK && plan.number > NUMBER_MAX)
-        e = fault_set(f, ERR_TOOBIG, "rotate", k->dir);
-    if (e == ERR_OK)
-        e = key_make(k, &plan, kid, f);
-    if (e == ERR_EXISTS)
-        e = fault_set(f, ERR_BUSY, "someone else rotates", k->dir);
-    if (e == ERR_OK)
-        e = reload(k, &changed, f);
-    if (e == ERR_OK)
-        e = public_write(k, f);
+    e = rotate(k, &plan, out, f);
     pthread_mutex_unlock(&k->writer);
     return e;
+}
+
+/* Was it said that nothing is kept of those before? Then who has such a key is
+ * a thief, and a clock that goes back must not help him. */
+static bool
+is_worthless(const struct key_plan *p, size_t n, size_t i)
+{
+    for (size_t j = i + 1; j < n; j++)
+        if (p[j].others_until.ms && p[j].others_until.ms <= p[j].signs_from.ms)
+            return true;
+    return false;
+}
+
+/* Since when NUMBER is known to be over; NEXT is the list of this time. */
+static struct mono
+over_since(const struct keys *k, unsigned number, struct mono now,
+           struct over *next, size_t *n)
+{
+    struct over o = {number, now};
+
+    for (size_t i = 0; i < k->n_over; i++)
+        if (k->over[i].number == number)
+            o = k->over[i];
+    next[(*n)++] = o;
+    return o.since;
 }
 
 /* Called with `writer` held, after a reload that has left them out: a crash in
  * between leaves a file that nobody uses, to be removed the next time. */
 static enum err
-over_remove(struct keys *k, bool *removed, struct fault *f)
+over_remove(struct keys *k, struct mono now, bool *removed, struct fault *f)
 {
-    struct key_plan plan[KEYSET_MAX];
-    size_t n = 0;
+    struct key_plan plan[OWN_ROOM];
+    struct over next[OWN_ROOM];
+    size_t n = 0, n_next = 0;
     enum err e = plans_read(k, plan, &n, f);
 
     *removed = false;
+    if (e != ERR_OK)
+        return e;
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
-        char path[PATH_MAX];
+        struct mono since;
 
         if (!key_plan_over(plan, n, i, k->now))
             continue;
-        key_path(k, plan[i].number, path, sizeof(path));
-        if (unlink(path) == -1 && errno != ENOENT)
-            e = fault_sys(f, errno, "remove", path);
+        since = over_since(k, plan[i].number, now, next, &n_next);
+        if (!is_worthless(plan, n, i) &&
+            !mono_reached(now, mono_add(since, KEYS_GRACE)))
+            continue;
+        e = file_remove(k, plan[i].number, f);
         *removed = true;
     }
+    memcpy(k->over, next, n_next * sizeof(*next));
+    k->n_over = n_next;
     return e;
 }
 
 enum err
-keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f)
+keys_turn(struct keys *k, struct wall now, struct mono mono, bool *changed,
+          struct fault *f)
 {
     bool removed = false;
     enum err e;
@@ -509,7 +625,7 @@ keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f)
     k->now = now;
     e = reload(k, changed, f);
     if (e == ERR_OK && k->dir[0] && k->creates)
-        e = over_remove(k, &removed, f);
+        e = over_remove(k, mono, &removed, f);
     if (e == ERR_OK && k->dir[0] && k->creates && (removed || *changed))
         e = public_write(k, f);
     pthread_mutex_unlock(&k->writer);

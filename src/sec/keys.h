@@ -14,6 +14,10 @@
  * A key is named (kid) by its RFC 7638 thumbprint. Two processes that start
  * together on an empty folder agree on one key: the second finds the first's.
  *
+ * A clock that is wrong for a while removes nothing: a key that is over is left
+ * out at once, but its file goes only when it has been over for a day by the
+ * clock that nobody sets.
+ *
  * keys_open, keys_reload and keys_rotate read and write files, block, and take
  * up to a second (making a key): start-up and workers only. keys_get and
  * keys_generation are for any thread at any time.
@@ -64,10 +68,13 @@ enum err
 keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
 /* It is NOW: another key may sign from now on, and files of those that are
- * over are removed. Reads the files again as keys_reload(); so two processes
- * over one folder follow each other. For a worker, every few seconds. */
-enum err
-keys_turn(struct keys *k, struct wall now, bool *changed, struct fault *f);
+ * over, and have been for KEYS_GRACE by MONO, are removed; at once if nothing
+ * was to be kept of them. Reads the files again as keys_reload(); so two
+ * processes over one folder follow each other. For a worker, every few seconds.
+ */
+#define KEYS_GRACE dur_s(86400)
+enum err keys_turn(struct keys *k, struct wall now, struct mono mono,
+                   bool *changed, struct fault *f);
 
 /* Who we are; "" when we make no keys. */
 const char *keys_owner(const struct keys *k);
@@ -90,9 +97,19 @@ struct keys_rotation {
     struct dur keep; /* for how long the others verify after that; < 0: for
                         ever */
 };
-/* Makes the next key of our own. ERR_TOOBIG: 16 keys; ERR_BUSY: somebody else
- * does it; ERR_UNSUPPORTED: we have none. KID may be NULL. */
+struct keys_rotated {
+    char kid[CLAIM_TEXT];
+    /* Which has made room; "": none had to. */
+    char removed[CLAIM_TEXT];
+    struct wall removed_until; /* it would have verified; {0}: no end */
+};
+
+/* Makes the next key of our own, at any time: when there are KEYS_OWN_MAX of
+ * them the oldest that does not sign makes room, and what it has signed is
+ * refused from now on. ERR_BUSY: somebody else does it; ERR_UNSUPPORTED: we
+ * have none. OUT may be NULL. */
+#define KEYS_OWN_MAX 16
 enum err keys_rotate(struct keys *k, const struct keys_rotation *r,
-                     char kid[CLAIM_TEXT], struct fault *f);
+                     struct keys_rotated *out, struct fault *f);
 
 #endif

@@ -229,12 +229,15 @@ signer_of(struct keys *k, char kid[CLAIM_TEXT])
     return n;
 }
 
+static struct mono turn_mono;
+
 static void
 turn(struct keys *k, int64_t ms, bool want)
 {
     bool changed;
 
-    assert_int_equal(keys_turn(k, (struct wall){ms}, &changed, NULL), ERR_OK);
+    assert_int_equal(keys_turn(k, (struct wall){ms}, turn_mono, &changed, NULL),
+                     ERR_OK);
     assert_int_equal(changed, want);
 }
 
@@ -254,25 +257,74 @@ test_rotate_in_time(void **state)
                {110000, 2, true, true},   {159999, 2, true, false},
                {160000, 1, true, true},   {999999, 1, true, false}};
     struct fixture *f = *state;
-    char first[CLAIM_TEXT], second[CLAIM_TEXT], kid[CLAIM_TEXT];
+    char first[CLAIM_TEXT], kid[CLAIM_TEXT];
+    struct keys_rotated second;
     struct keys *other;
 
     f->conf.now.ms = 100000;
     assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
     assert_int_equal(signer_of(f->k, first), 1);
-    assert_int_equal(keys_rotate(f->k, &r, second, NULL), ERR_OK);
+    assert_int_equal(keys_rotate(f->k, &r, &second, NULL), ERR_OK);
     for (size_t i = 0; i < countof(row); i++) {
         turn(f->k, row[i].now, row[i].changed);
         assert_int_equal(signer_of(f->k, kid), row[i].keys);
-        assert_string_equal(kid, row[i].second ? second : first);
+        assert_string_equal(kid, row[i].second ? second.kid : first);
         f->conf.now.ms = row[i].now;
         assert_int_equal(keys_open(&other, &f->conf, NULL), ERR_OK);
         assert_int_equal(signer_of(other, kid), row[i].keys);
-        assert_string_equal(kid, row[i].second ? second : first);
+        assert_string_equal(kid, row[i].second ? second.kid : first);
         keys_close(&other);
     }
+    /* The clock was wrong: all of it is as before. */
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), 0);
+    turn(f->k, 120000, true);
+    assert_int_equal(signer_of(f->k, kid), 2);
+    turn_mono.ns += 86400 * (int64_t)1000000000;
+    turn(f->k, 120001, false);
+    /* It is right, and a day later the file goes. */
+    turn(f->k, 160000, true);
+    turn_mono.ns += 86399 * (int64_t)1000000000;
+    turn(f->k, 160001, false);
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), 0);
+    turn_mono.ns += (int64_t)1000000000;
+    turn(f->k, 160002, false);
     assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
     assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), 0);
+}
+
+/* As many keys as may be, and one was stolen: there is room for another. The
+ * one that goes is never the one that signs. */
+static void
+test_rotate_full(void **state)
+{
+    const struct keys_rotation later = {
+        .now = {1000}, .lead = dur_s(3600), .keep = dur_s(-1)};
+    const struct keys_rotation now = {.now = {1000}, .keep = dur_s(-1)};
+    struct fixture *f = *state;
+    char first[CLAIM_TEXT], kid[CLAIM_TEXT];
+    struct keys_rotated r, oldest;
+
+    f->conf.now.ms = 1000;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    assert_int_equal(signer_of(f->k, first), 1);
+    assert_int_equal(keys_rotate(f->k, &later, &oldest, NULL), ERR_OK);
+    for (int i = 2; i < KEYS_OWN_MAX; i++) {
+        assert_int_equal(keys_rotate(f->k, &later, &r, NULL), ERR_OK);
+        assert_string_equal(r.removed, "");
+    }
+    assert_int_equal(signer_of(f->k, kid), KEYS_OWN_MAX);
+    assert_string_equal(kid, first);
+    /* The oldest signs: the one that was next, and has signed nothing, goes. */
+    assert_int_equal(keys_rotate(f->k, &now, &r, NULL), ERR_OK);
+    assert_string_equal(r.removed, oldest.kid);
+    assert_int_equal(signer_of(f->k, kid), KEYS_OWN_MAX);
+    assert_string_equal(kid, r.kid);
+    /* Now another signs: the oldest goes. */
+    assert_int_equal(keys_rotate(f->k, &now, &r, NULL), ERR_OK);
+    assert_string_equal(r.removed, first);
+    assert_int_equal(r.removed_until.ms, 0);
+    assert_int_equal(signer_of(f->k, kid), KEYS_OWN_MAX);
+    assert_string_equal(kid, r.kid);
 }
 
 /* A crash between leaving a key out and removing its file; and times that
@@ -303,8 +355,9 @@ test_rotate_torn(void **state)
     fputs("artstore-signs-from: soon\n", out);
     fclose(out);
     assert_int_equal(chmod(path_in(f, "key-0003.pem"), 0600), 0);
-    assert_int_equal(keys_turn(f->k, (struct wall){1002}, &changed, &ft),
-                     ERR_CORRUPT);
+    assert_int_equal(
+        keys_turn(f->k, (struct wall){1002}, turn_mono, &changed, &ft),
+        ERR_CORRUPT);
     assert_int_equal(signer_of(f->k, kid), 1); /* the set of before stays */
 }
 
@@ -594,6 +647,7 @@ main(void)
         T(test_race),
         T(test_rotate),
         T(test_rotate_in_time),
+        T(test_rotate_full),
         T(test_rotate_torn),
         T(test_peers),
         T(test_reload),

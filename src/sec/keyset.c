@@ -144,7 +144,7 @@ keyset_add(struct keyset *ks, EVP_PKEY *pkey, const char *kid, unsigned flags,
             goto out;
         }
     if (ks->n == KEYSET_MAX) {
-        e = fault_set(f, ERR_TOOBIG, "key", "more than 16 keys");
+        e = fault_set(f, ERR_TOOBIG, "key", "too many keys");
         goto out;
     }
     k = &ks->key[ks->n];
@@ -191,7 +191,7 @@ keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
 {
     BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
     enum err e = bio ? ERR_OK : ERR_NOMEM;
-    size_t found = 0;
+    size_t found = 0, before = ks->n;
 
     while (e == ERR_OK) {
         char *name = NULL, *header = NULL;
@@ -217,6 +217,8 @@ keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
     }
     BIO_free(bio);
     ERR_clear_error();
+    if (e == ERR_OK && ks->n - before > KEYSET_FOREIGN)
+        e = fault_set(f, ERR_TOOBIG, "public key", "more than 64 keys");
     if (e == ERR_OK && !found)
         e = fault_set(f, ERR_INVAL, "public key", "the file holds no PEM key");
     return e;
@@ -328,6 +330,8 @@ keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
         e = jwk_add(ks, j, f);
     for (size_t i = 0; e == ERR_OK && i < json_array_size(list); i++)
         e = jwk_add(ks, json_array_get(list, i), f);
+    if (e == ERR_OK && ks->n - before > KEYSET_FOREIGN)
+        e = fault_set(f, ERR_TOOBIG, "jwks", "more than 64 keys");
     if (e == ERR_OK && ks->n == before)
         e = fault_set(f, ERR_INVAL, "jwks", "no RSA key for signatures in it");
 out:
@@ -348,7 +352,8 @@ keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f)
         json_decref(j);
         return fault_set(f, ERR_INVAL, "peers", "not a JWKS");
     }
-    for (size_t i = 0; i < json_array_size(list); i++)
+    for (size_t i = 0; i < json_array_size(list) && ks->n - own < KEYSET_PEERS;
+         i++)
         (void)jwk_add(ks, json_array_get(list, i), NULL);
     for (size_t i = own; i < ks->n; i++)
         ks->key[i].is_ours = ks->key[i].is_peer = true;

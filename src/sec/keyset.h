@@ -12,7 +12,11 @@
 #include <openssl/types.h>
 #include <stdatomic.h>
 
-#define KEYSET_MAX     16
+/* Of our own, of other Admins, of an issuer's file, and as adopted: each kind
+ * has a ceiling, so that one cannot take the room of another. */
+#define KEYSET_MAX     192
+#define KEYSET_FOREIGN 64 /* in one PEM or JWKS */
+#define KEYSET_PEERS   40 /* of all other Admins */
 #define KEY_THUMBPRINT 44 /* base64url of a SHA-256, and the zero */
 /* Below 2048 bits RS256 is not allowed (RFC 7518 section 3.3); above 8192 a
  * check would cost whoever can make us read such a key very little. */

@@ -153,7 +153,7 @@ static const struct route_doc keys_rotate_docs[] = {
      "For how long the keys before verify after that; default 2592600"},
     {"200", NULL, "KeyList", "The keys, with the new one"},
     {"400", NULL, "Error", "The body is not JSON"},
-    {"409", NULL, "Error", "There are 16 keys"},
+    {"409", NULL, "Error", "Somebody else rotates just now"},
     {"422", NULL, "Error", "A value is not allowed"},
     {0},
 };

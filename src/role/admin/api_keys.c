@@ -21,7 +21,7 @@ api_jwks(struct call *c)
         reply_error(c, 404, "not_found", "There are no keys here");
         return;
     }
-    buf_init(&b, 64 * KIB);
+    buf_init(&b, 128 * KIB);
     ks = keys_get(api->conf.keys);
     ok = keyset_jwks(ks, &b);
     keyset_unref(&ks);
@@ -61,7 +61,7 @@ state_of(const struct keyset *ks, size_t i)
 }
 
 static void
-put_keys(struct buf *out, const struct keyset *ks)
+put_keys(struct buf *out, const struct keyset *ks, const struct keys_rotated *r)
 {
     struct json_writer w;
 
@@ -81,15 +81,21 @@ put_keys(struct buf *out, const struct keyset *ks)
         json_end_object(&w);
     }
     json_end_list(&w);
+    if (r && r->removed[0]) {
+        json_put_object(&w, "removed");
+        json_put_text(&w, "kid", r->removed);
+        put_time(&w, "would_verify_until", r->removed_until);
+        json_end_object(&w);
+    }
     json_end_object(&w);
 }
 
 static void
-answer(struct api_job *j, struct keys *keys)
+answer(struct api_job *j, struct keys *keys, const struct keys_rotated *r)
 {
     struct keyset *ks = keys_get(keys);
 
-    put_keys(&j->out, ks);
+    put_keys(&j->out, ks, r);
     keyset_unref(&ks);
 }
 
@@ -99,7 +105,7 @@ list_run(struct api_job *j)
     struct admin_api *api = j->call->role;
 
     if (api->conf.keys)
-        answer(j, api->conf.keys);
+        answer(j, api->conf.keys, NULL);
     else
         api_job_refuse(j, 404, "not_found", "There are no keys here");
 }
@@ -116,13 +122,13 @@ api_keys(struct call *c)
 /* ---- POST /api/v1/keys/rotate ---- */
 
 static void
-audit(struct api_job *j, const char *kid, enum err e)
+audit(struct api_job *j, const char *action, const char *kid,
+      const char *result)
 {
     struct admin_api *api = j->call->role;
     struct meta_audit a;
 
-    api_audit_entry(j->call, &a, j->call->caller.subject, "key.rotate", kid,
-                    e ? err_name(e) : "ok");
+    api_audit_entry(j->call, &a, j->call->caller.subject, action, kid, result);
     a.at = j->now;
     admin_audit_now(api->conf.admin, &a);
 }
@@ -133,20 +139,18 @@ rotate(struct api_job *j, int64_t lead_s, int64_t keep_s)
     struct admin_api *api = j->call->role;
     const struct keys_rotation r = {
         .now = j->now, .lead = dur_s(lead_s), .keep = dur_s(keep_s)};
-    char kid[CLAIM_TEXT] = "";
-    enum err e = keys_rotate(api->conf.keys, &r, kid, &j->fault);
+    struct keys_rotated done;
+    enum err e = keys_rotate(api->conf.keys, &r, &done, &j->fault);
 
-    audit(j, kid, e);
-    if (e == ERR_TOOBIG)
-        api_job_refuse(j, 409, "too_many_keys",
-                       "There are %d keys; the oldest must be over first",
-                       KEYSET_MAX);
-    else if (e == ERR_BUSY)
+    audit(j, "key.rotate", done.kid, e ? err_name(e) : "ok");
+    if (!e && done.removed[0])
+        audit(j, "key.remove", done.removed, "made room");
+    if (e == ERR_BUSY)
         api_job_refuse(j, 409, "busy", "Somebody else rotates just now");
     else if (e)
         j->err = e;
     else
-        answer(j, api->conf.keys);
+        answer(j, api->conf.keys, &done);
 }
 
 static void

@@ -77,6 +77,7 @@ struct admin {
     struct keys *keys;     /* NULL: none */
     struct mono keys_at;   /* to be looked at */
     bool keys_turn;        /* in this work */
+    struct mono work_mono; /* as work_wall */
     struct wall shared_at; /* of the work */
     struct admin_seal seal;
     struct announce *announce;  /* NULL: nobody is told */

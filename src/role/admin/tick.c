@@ -289,6 +289,7 @@ submit(struct admin *a)
 {
     a->working = true;
     a->work_wall = a->home->wall;
+    a->work_mono = a->home->now;
     a->keys_turn = admin_keys_due(a);
     if (a->keys_turn)
         admin_keys_again(a);
