@@ -431,6 +431,20 @@ reset(char ticket[UUID_TEXT])
     json_decref(j);
 }
 
+/* Two gateways without anything to agree on must not take it from each other,
+ * for then it would never end. */
+static void
+another_waits(void)
+{
+    char body[160], uuid[UUID_TEXT];
+
+    (void)snprintf(body, sizeof(body),
+                   "{\"element_uuid\":\"%s\",\"ticket\":"
+                   "\"5a9bd3f0-0000-4000-8000-000000000001\"}",
+                   uuid_text(&se9, uuid));
+    expect("POST", INTERNAL "/reset", body, 409, "busy");
+}
+
 static void
 test_anew(void **state)
 {
@@ -447,6 +461,13 @@ test_anew(void **state)
     FILES("1 2");
     assert_int_equal(push(&se9, 0, "p5", 200), 0); /* not now */
     FILES("1 2");
+    another_waits();
+    loop_mem_advance(&w.loop, dur_s(20));
+    rows(first, "p3", "", 200);
+    loop_mem_advance(&w.loop, dur_s(20)); /* since its last page */
+    another_waits();
+    FILES("1 2 3");
+    loop_mem_advance(&w.loop, dur_s(10));
     reset(ticket); /* another gateway takes over */
     rows(first, "p5", "", 409);
     rows(first, "p5", ",\"last\":true,\"position\":60", 409);

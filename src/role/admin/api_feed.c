@@ -4,6 +4,7 @@
  * All of it may be repeated: what came before does nothing (ADM-040).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
+#include "sec/random.h"
 #include "wire/capacity.h"
 #include "wire/changes.h"
 #include <stdlib.h>
@@ -131,14 +132,21 @@ reset_run(struct api_job *j)
     struct admin_api *api = j->call->role;
     json_t *o = json_read(buf_slice(&j->body), &j->why);
     struct slice s = json_get_str(o, "element_uuid", JSON_REQUIRED, &j->why);
+    struct slice own = json_get_str(o, "ticket", JSON_OPTIONAL, &j->why);
     struct uuid uuid, ticket;
     char text[UUID_TEXT];
     struct json_writer w;
+    uint8_t random[16];
 
+    sec_random(random, sizeof(random));
+    ticket = uuid_v4(random);
     if (!s.p || !uuid_parse(s, &uuid)) {
         j->err = ERR_INVAL;
         if (!j->why.text[0])
             memcpy(j->why.text, "element_uuid", sizeof("element_uuid"));
+    } else if (own.p && !uuid_parse(own, &ticket)) {
+        j->err = ERR_INVAL;
+        memcpy(j->why.text, "ticket", sizeof("ticket"));
     } else {
         j->err = admin_anew(api->conf.admin, j->element_id, &uuid, j->now,
                             &ticket, &j->fault);
@@ -208,6 +216,7 @@ files_run(struct api_job *j)
             break;
         }
     rows.row = a;
+    rows.now = j->now;
     if (!j->err)
         j->err =
             admin_anew_rows(api->conf.admin, j->element_id, &rows, &j->fault);

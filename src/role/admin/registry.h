@@ -166,11 +166,15 @@ admin_push(struct admin *a, const char *element_id, const struct admin_page *p,
 enum err admin_position(struct admin *a, const char *element_id,
                         uint64_t *position, bool *anew, struct fault *f);
 
+#define ADMIN_ANEW_LEASE_MS 30000
+
 /* Feeding anew, when the log does not reach back: forgets all its copies and
- * gives TICKET, a fresh one, which takes any earlier one's right. */
+ * gives its TICKET the right to tell them. ERR_BUSY while another's was used
+ * within ADMIN_ANEW_LEASE_MS: two who cannot agree who leads would take it from
+ * each other for ever. */
 enum err admin_anew(struct admin *a, const char *element_id,
                     const struct uuid *element_uuid, struct wall now,
-                    struct uuid *ticket, struct fault *f);
+                    const struct uuid *ticket, struct fault *f);
 /* Rows of the element, then with LAST set the number at which its log stood
  * before the first row was read. ERR_CONFLICT: not the ticket of now. */
 struct admin_rows {
@@ -179,6 +183,7 @@ struct admin_rows {
     size_t n;
     bool last;
     uint64_t position; /* with LAST */
+    struct wall now;
 };
 enum err admin_anew_rows(struct admin *a, const char *element_id,
                          const struct admin_rows *rows, struct fault *f);

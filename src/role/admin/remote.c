@@ -165,34 +165,45 @@ ticket_key(const struct admin_slot *s, char key[48])
     (void)snprintf(key, 48, "anew/%s", uuid_text(&s->uuid, uuid));
 }
 
-/* Nil: it is not being fed anew. */
+#define TICKET_TEXT (UUID_TEXT + 24)
+
+/* Nil: it is not being fed anew. USED (may be NULL): when it was last. */
 static enum err
 ticket_get(struct admin *a, const struct admin_slot *s, struct uuid *ticket,
-           struct fault *f)
+           struct wall *used, struct fault *f)
 {
+    uint64_t ms = 0;
     char key[48];
     struct buf b;
     enum err e;
 
     *ticket = (struct uuid){{0}};
     ticket_key(s, key);
-    buf_init(&b, UUID_TEXT);
+    buf_init(&b, TICKET_TEXT);
     e = a->meta->ops->setting_get(a->meta, key, &b, f);
-    if (!e && b.n)
-        (void)uuid_parse(buf_slice(&b), ticket);
+    if (!e && b.n >= UUID_TEXT - 1) {
+        struct slice all = buf_slice(&b);
+
+        (void)uuid_parse(slice_head(all, UUID_TEXT - 1), ticket);
+        if (all.n > UUID_TEXT)
+            (void)slice_u64(slice_skip(all, UUID_TEXT), &ms);
+    }
+    if (used)
+        used->ms = (int64_t)u64_min(ms, INT64_MAX);
     buf_release(&b);
     return e == ERR_NOENT ? ERR_OK : e;
 }
 
 static enum err
 ticket_set(struct admin *a, const struct admin_slot *s,
-           const struct uuid *ticket, struct fault *f)
+           const struct uuid *ticket, struct wall now, struct fault *f)
 {
-    char key[48], text[UUID_TEXT] = "";
+    char key[48], text[TICKET_TEXT] = "", uuid[UUID_TEXT];
 
     ticket_key(s, key);
     if (ticket)
-        uuid_text(ticket, text);
+        (void)snprintf(text, sizeof(text), "%s %lld", uuid_text(ticket, uuid),
+                       (long long)now.ms);
     return a->meta->ops->setting_put(a->meta, key, slice_str(text), f);
 }
 
@@ -262,7 +273,7 @@ push(struct admin *a, struct admin_slot *s, const struct admin_page *p,
     enum err e = settle(a, s, position, f);
 
     if (!e)
-        e = ticket_get(a, s, &ticket, f);
+        e = ticket_get(a, s, &ticket, NULL, f);
     if (e)
         return e;
     /* Between reset and last row the position says nothing: a publish that was
@@ -308,7 +319,7 @@ admin_position(struct admin *a, const char *element_id, uint64_t *position,
     if (!e)
         e = a->meta->ops->feed_position(a->meta, &s->uuid, position, f);
     if (!e)
-        e = ticket_get(a, s, &ticket, f);
+        e = ticket_get(a, s, &ticket, NULL, f);
     if (!e)
         *anew = !uuid_is_nil(&ticket);
     leave(a, s);
@@ -320,20 +331,26 @@ admin_position(struct admin *a, const char *element_id, uint64_t *position,
 enum err
 admin_anew(struct admin *a, const char *element_id,
            const struct uuid *element_uuid, struct wall now,
-           struct uuid *ticket, struct fault *f)
+           const struct uuid *ticket, struct fault *f)
 {
+    struct uuid other = {{0}};
+    struct wall used = {0};
     struct admin_slot *s;
-    uint8_t random[16];
     enum err e;
 
-    sec_random(random, sizeof(random));
-    *ticket = uuid_v4(random);
     e = enter(a, element_id, element_uuid, now, &s, f);
     if (!e && s->blob)
         e = fault_set(f, ERR_UNSUPPORTED, "feed anew", element_id);
+    if (!e)
+        e = ticket_get(a, s, &other, &used, f);
+    /* Clocks of two Admins may differ: a time to come is no reason to wait. */
+    if (!e && !uuid_is_nil(&other) && !uuid_eq(&other, ticket) &&
+        now.ms - used.ms >= -ADMIN_ANEW_LEASE_MS &&
+        now.ms - used.ms < ADMIN_ANEW_LEASE_MS)
+        e = fault_set(f, ERR_BUSY, "feed anew", "another gateway tells it");
     /* The ticket first: from now on pages are refused. */
     if (!e)
-        e = ticket_set(a, s, ticket, f);
+        e = ticket_set(a, s, ticket, now, f);
     if (!e)
         e = a->meta->ops->feed_reset(a->meta, &s->uuid, f);
     if (!e) {
@@ -365,12 +382,14 @@ feed_rows(struct admin *a, struct admin_slot *s, const struct admin_rows *rows,
     e = a->meta->ops->feed(a->meta, &s->uuid, s->element_id, c, rows->n,
                            rows->last ? rows->position : 0, f);
     free(c);
-    if (e || !rows->last)
+    if (e)
         return e;
+    if (!rows->last)
+        return ticket_set(a, s, &rows->ticket, rows->now, f);
     (void)pthread_mutex_lock(&a->lock);
     feed_init(&s->feed, rows->position);
     (void)pthread_mutex_unlock(&a->lock);
-    return ticket_set(a, s, NULL, f);
+    return ticket_set(a, s, NULL, rows->now, f);
 }
 
 enum err
@@ -384,7 +403,7 @@ admin_anew_rows(struct admin *a, const char *element_id,
 
     e = enter(a, element_id, NULL, (struct wall){0}, &s, f);
     if (!e)
-        e = ticket_get(a, s, &ticket, f);
+        e = ticket_get(a, s, &ticket, NULL, f);
     if (!e && uuid_eq(&ticket, &rows->ticket)) {
         e = feed_rows(a, s, rows, f);
     } else if (!e) {

@@ -1,5 +1,6 @@
 /* pull_anew.c - see pull_anew.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/pull_anew.h"
+#include "sec/random.h"
 #include "wire/blobs.h"
 #include "wire/changes.h"
 #include "wire/json.h"
@@ -165,17 +166,22 @@ struct anew *
 anew_begin(const struct anew_conf *c)
 {
     struct anew *a = calloc(1, sizeof(*a));
-    char uuid[UUID_TEXT];
+    char uuid[UUID_TEXT], own[UUID_TEXT];
+    struct uuid ticket;
+    uint8_t random[16];
 
     if (a == NULL)
         return NULL;
+    /* Made here: who repeats the question is not somebody else. */
+    sec_random(random, sizeof(random));
+    ticket = uuid_v4(random);
     a->conf = *c;
     (void)slice_copy(slice_str(c->element_id), a->id, sizeof(a->id));
     a->conf.element_id = a->id;
     (void)blob_hold(a->conf.blob);
     buf_init(&a->body, SMALL_MAX);
-    buf_printf(&a->body, "{\"element_uuid\":\"%s\"}",
-               uuid_text(&c->uuid, uuid));
+    buf_printf(&a->body, "{\"element_uuid\":\"%s\",\"ticket\":\"%s\"}",
+               uuid_text(&c->uuid, uuid), uuid_text(&ticket, own));
     ask_admin(a, "reset", reset_done);
     return a;
 }
