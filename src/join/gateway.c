@@ -335,6 +335,7 @@ open_pull(struct gateway *g, struct fault *f)
                                             .patience = g->conf.patience,
                                             .ours = pulls,
                                             .arg = g,
+                                            .metrics = g->conf.metrics,
                                             .log = g->conf.log});
     return g->pull && g->inform ? ERR_OK
                                 : fault_set(f, ERR_NOMEM, "allocate", "pull");

@@ -390,6 +390,45 @@ test_anew_taken_over(void **state)
     assert_int_equal(far.lists, 1);
 }
 
+/* The element was restored from a copy of an older day. */
+static void
+test_back(void **state)
+{
+    (void)state;
+    LOGS("p1", "p2", "p3", "p4");
+    far.shows = 4;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 2 3 4");
+    far.seq = far.shows = 2;
+    loop_mem_advance(&w.loop, dur_s(10));
+    assert_string_equal(admin_world_files(&w), "1 2");
+    assert_int_equal(far.lists, 1);
+    LOGS("p5"); /* and from there by the log */
+    far.shows = 3;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1 2 5");
+    assert_int_equal(far.lists, 1);
+}
+
+/* What is known of it is old, not the element: it is asked once, and that is
+ * all. */
+static void
+test_not_back(void **state)
+{
+    unsigned asked;
+    (void)state;
+
+    LOGS("p1", "p2", "p3", "p4");
+    far.shows = 4;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    asked = far.asked;
+    far.shows = 2;
+    loop_mem_advance(&w.loop, dur_s(30));
+    assert_string_equal(admin_world_files(&w), "1 2 3 4");
+    assert_int_equal(far.asked, asked + 1);
+    assert_int_equal(far.lists, 0);
+}
+
 static void
 test_leaves(void **state)
 {
@@ -412,7 +451,7 @@ main(void)
         T(test_follows),         T(test_pages),     T(test_others),
         T(test_known),           T(test_asked_for), T(test_in_vain),
         T(test_another),         T(test_leaves),    T(test_anew),
-        T(test_anew_taken_over),
+        T(test_anew_taken_over), T(test_back),      T(test_not_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

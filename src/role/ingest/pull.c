@@ -3,6 +3,7 @@
 #include "role/ingest/pull_anew.h"
 #include "base/map.h"
 #include "obs/log.h"
+#include "obs/metric.h"
 #include "wire/changes.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,6 +25,10 @@ struct pull_element {
     bool listed;
     bool told;      /* that it fails */
     uint64_t seen;  /* Admin has its log up to there */
+    uint64_t shown; /* where it was said to be, when last looked at */
+    bool doubt;     /* it may be before SEEN: a copy of an older day */
+    bool back;      /* it said so, once */
+    uint64_t since; /* of the page that is asked for */
     uint64_t round; /* number of its last pull that is over */
     bool again;     /* somebody wants another one, begun later */
     bool forced;    /* somebody waits for the one of now */
@@ -110,6 +115,7 @@ element_new(struct pull *p, const char *id)
         return NULL;
     }
     e->p = p;
+    e->doubt = true;
     e->retry = RETRY_MIN;
     list_init(&e->item);
     return e;
@@ -123,8 +129,10 @@ element_set(struct pull_element *e, const struct monitor_element *m)
     e->listed = true;
     e->blob = blob_hold(m->blob);
     blob_drop(&before);
-    if (!uuid_eq(&e->uuid, &m->uuid))
-        e->seen = 0; /* another element under that name */
+    if (!uuid_eq(&e->uuid, &m->uuid)) { /* another element under that name */
+        e->seen = 0;
+        e->doubt = true;
+    }
     e->uuid = m->uuid;
     if (strcmp(e->url, m->endpoint) != 0) {
         if (e->state != PULL_BUSY)
@@ -249,7 +257,7 @@ pull_failed(struct pull_element *e, const struct fault *f)
 static void
 pull_good(struct pull_element *e)
 {
-    e->told = false;
+    e->told = e->doubt = e->back = false;
     e->retry = RETRY_MIN;
     pull_end(e);
 }
@@ -257,7 +265,8 @@ pull_good(struct pull_element *e)
 static void page_ask(struct pull_element *e, uint64_t since);
 
 /* Has it logged more than Admin has? What we have of its number may be old, so
- * whoever waits wants to have it asked. */
+ * whoever waits wants to have it asked; and only asking tells whether it is
+ * old, or the element, which was restored from a copy. */
 static bool
 wanted(struct pull_element *e)
 {
@@ -266,7 +275,7 @@ wanted(struct pull_element *e)
     if (e->forced)
         return true;
     e->blob->ops->capacity(e->blob, &cap);
-    return cap.seq > e->seen;
+    return cap.seq > e->seen || (e->doubt && cap.seq < e->seen);
 }
 
 static void
@@ -377,30 +386,19 @@ anew_over(void *arg, enum err err, const struct fault *f, uint64_t rows)
     pull_good(e);
 }
 
-/* The log does not reach back: it says itself where it is now. */
 static void
-anew_start(struct pull_element *e, struct slice answer)
+anew_start(struct pull_element *e, uint64_t seq, const char *reason)
 {
     struct pull *p = e->p;
-    struct json_error why = {0};
-    json_t *o = json_read(answer, &why);
-    int64_t seq = json_get_int(json_get_obj(o, "details", JSON_REQUIRED, &why),
-                               "seq", JSON_REQUIRED, 0, INT64_MAX, 0, &why);
-    struct fault f = {0};
 
-    json_decref(o);
-    if (why.text[0] || uuid_is_nil(&e->uuid)) {
-        (void)fault_set(&f, ERR_IO, "change log",
-                        why.text[0] ? why.text : "whose it is");
-        pull_failed(e, &f);
-        return;
-    }
     log_warning(p->conf.log,
-                "the change log of a storage element does not reach back to "
+                "the change log of a storage element does not lead on from "
                 "where Admin is: all its files are told anew",
-                F_STR("se_id", e->id), F_U64("position", e->seen),
-                F_I64("seq", seq));
-    e->anew_at = (uint64_t)seq;
+                F_STR("se_id", e->id), F_STR("reason", reason),
+                F_U64("position", e->seen), F_U64("seq", seq));
+    metric_add(p->conf.metrics,
+               metric_series(p->conf.metrics, M_LOG_ANEW, reason), 1);
+    e->anew_at = seq;
     e->anew = anew_begin(
         &(struct anew_conf){.admin = p->conf.admin,
                             .auth = p->conf.auth.fields ? &p->conf.auth : NULL,
@@ -418,6 +416,34 @@ anew_start(struct pull_element *e, struct slice answer)
                                        .what = "memory"});
 }
 
+/* The log does not lead on from where we asked: it says itself where it is. An
+ * element that is before what Admin has of it was restored from a copy; since
+ * an answer may also overtake the log's own count, it must say so twice. */
+static void
+log_gone(struct pull_element *e, struct slice answer)
+{
+    struct json_error why = {0};
+    json_t *o = json_read(answer, &why);
+    int64_t seq = json_get_int(json_get_obj(o, "details", JSON_REQUIRED, &why),
+                               "seq", JSON_REQUIRED, 0, INT64_MAX, 0, &why);
+    bool behind = (uint64_t)seq < e->since && e->since != INT64_MAX;
+    struct fault f = {0};
+
+    json_decref(o);
+    if (why.text[0] || uuid_is_nil(&e->uuid)) {
+        (void)fault_set(&f, ERR_IO, "change log",
+                        why.text[0] ? why.text : "whose it is");
+        pull_failed(e, &f);
+    } else if (behind && !e->back) {
+        e->back = true;
+        (void)fault_set(&f, ERR_AGAIN, "change log",
+                        "it has gone back behind what Admin has of it");
+        pull_failed(e, &f);
+    } else {
+        anew_start(e, (uint64_t)seq, behind ? "back" : "gap");
+    }
+}
+
 static void
 page_got(struct ask *a)
 {
@@ -431,7 +457,7 @@ page_got(struct ask *a)
         ask_release(a);
         pull_good(e);
     } else if (a->status == 410 && e->p->conf.admin) {
-        anew_start(e, buf_slice(&a->answer));
+        log_gone(e, buf_slice(&a->answer));
         ask_release(a);
     } else if (a->err != ERR_OK) {
         ask_release(a);
@@ -473,6 +499,7 @@ page_ask(struct pull_element *e, uint64_t since)
                "&limit=%d",
                e->id, (unsigned long long)since, PULL_ROWS);
     e->asking = true;
+    e->since = since;
     ask_send(&e->ask);
 }
 
@@ -505,7 +532,9 @@ look(struct pull_element *e)
         !mono_reached(e->p->loop->now, e->not_before))
         return;
     e->blob->ops->capacity(e->blob, &cap);
-    if (cap.seq > e->seen)
+    e->doubt |= cap.seq < e->shown;
+    e->shown = cap.seq;
+    if (cap.seq > e->seen || (e->doubt && cap.boot))
         queue(e);
 }
 

@@ -11,7 +11,9 @@
  * once by whoever has asked for it.
  *
  * An element whose log does not reach back to where Admin is is told anew, file
- * by file (pull_anew.h).
+ * by file (pull_anew.h). So is one that is before that itself, because it was
+ * restored from a copy: it is noticed when its number goes down, and looked for
+ * once by whoever begins to lead.
  *
  * One element at a time is asked once; at most PULL_AT_ONCE elements are. All
  * on one loop. SPDX-License-Identifier: Apache-2.0 */
@@ -26,6 +28,7 @@
 #define PULL_AT_ONCE 8
 #define PULL_ROWS    250
 
+struct metrics;
 struct pull;
 
 struct pull_conf {
@@ -37,6 +40,7 @@ struct pull_conf {
     /* Is it ours to look at the numbers? On the loop; NULL: always. */
     bool (*ours)(void *arg);
     void *arg;
+    struct metrics *metrics;
     struct log *log;
 };
 
