@@ -11,6 +11,7 @@
  * connections, the last answer, files that loops keep open, elements and
  * catalogue, loops, and only then memory.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/confine.h"
 #include "cli/server_impl.h"
 #include "obs/log.h"
 #include "obs/metric.h"
@@ -207,6 +208,7 @@ int
 server_run(const struct conf *conf, const struct conf_input *input)
 {
     struct server *s = calloc(1, sizeof(*s));
+    struct sandbox_got sandbox;
     struct fault f = {0};
     sigset_t set;
     char text[FAULT_TEXT];
@@ -224,13 +226,16 @@ server_run(const struct conf *conf, const struct conf_input *input)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    e = server_open_observation(s) ? ERR_OK
-                                   : fault_set(&f, ERR_NOMEM, "open", "log");
+    e = confine_enter(&s->conf, &sandbox, &f);
+    if (e == ERR_OK && !server_open_observation(s))
+        e = fault_set(&f, ERR_NOMEM, "open", "log");
     if (e == ERR_OK)
         s->startup = startup_watch(s->conf.startup_timeout, s->log);
     if (e == ERR_OK)
         e = server_open(s, &f);
     startup_step(s->startup, "starting threads");
+    if (e == ERR_OK)
+        e = confine_seal(&s->conf, &sandbox, s->log, &f);
     if (e == ERR_OK)
         e = start_threads(s, &f);
     startup_close(&s->startup);

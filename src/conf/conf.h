@@ -85,6 +85,7 @@ enum conf_tls { CONF_TLS_1_3, CONF_TLS_1_2 };
 enum conf_retention { CONF_TEMPORARY, CONF_PERMANENT };
 enum conf_mode { CONF_EDIT, CONF_RW, CONF_RO, CONF_AR };
 enum conf_backend { CONF_LOCAL, CONF_S3 };
+enum conf_sandbox { CONF_SANDBOX_OFF, CONF_SANDBOX_AUTO, CONF_SANDBOX_ON };
 enum conf_log_level {
     CONF_LOG_DEBUG,
     CONF_LOG_INFO,
