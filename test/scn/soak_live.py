@@ -298,10 +298,13 @@ def test_sentinel_loses_the_last_write(cluster):
     at = time.time()
     master.stop()
     replica.process.send_signal(signal.SIGCONT)
-    m = Monitor(replica.port)
-    c.extra.append(m)
     remembered = int(wait_for("the replica speaks",
                               lambda: replica.send("GET", key)))
+    # Before, as Sentinel ends all connections when it makes a master of it.
+    wait_for("the replica is the master", lambda: b"role:master" in
+             replica.send("INFO", "replication"), 60)
+    m = Monitor(replica.port)
+    c.extra.append(m)
     took, got = taken_after(m, at, "somebody leads again", 150)
     figure("sentinel_epoch_remembered_lost_next", [remembered, lost, got[2]])
     figure("sentinel_leads_again_s", round(took, 2))
