@@ -31,6 +31,12 @@ open_fetch(struct server *s, struct fault *f)
 
     if (e != ERR_OK)
         return e;
+    if (conf_admin_in_clear(c))
+        log_warning(s->log,
+                    "Admin is asked over http: who stands in between reads "
+                    "the service account's secret, and can give keys of his "
+                    "own by which tokens are believed. Use https; "
+                    "AUTH_ADMIN_REQUIRE_TLS=on makes sure of it");
     fc.tls = s->trust;
     fc.user_agent = c->app_name;
     fc.progress_timeout = c->storage_element_timeout;

@@ -288,6 +288,10 @@ void conf_help(enum conf_role role, struct buf *out);
 void conf_doc_md(struct buf *out);
 void conf_env_example(struct buf *out);
 
+/* Is Admin asked over http, and not on this machine? Who stands in between can
+ * give keys of his own, by which tokens are then believed. */
+bool conf_admin_in_clear(const struct conf *c);
+
 /* `artstore check-config`: loads, and writes mistakes, warnings, notices and
  * the values that were given (all values with ALL). Returns the exit status: 0,
  * or CONF_EXIT. */

@@ -357,6 +357,47 @@ test_print(void **state)
     buf_release(&out);
 }
 
+/* Keys that come over a line that others can write to. */
+static void
+test_admin_in_clear(void **state)
+{
+    static const struct {
+        const char *url;
+        bool clear;
+        const char *why;
+    } row[] = {
+        {"http://admin:8000", true, "another machine"},
+        {"HTTP://10.0.0.1", true, "the same, in capitals"},
+        {"https://admin:8000", false, "TLS"},
+        {"http://127.0.0.1:8000", false, "this machine"},
+        {"http://localhost/x", false, "the same"},
+        {"http://[::1]:8000", false, "the same"},
+        {"http://localhost.example.org", true, "only begins so"},
+        {"http://127.0.0.1.example.org", true, "the same"},
+    };
+    char env[2][80];
+    const char *const envp[] = {env[0], env[1], NULL};
+    struct conf_input in = {.role = CONF_INGESTER, .envp = envp};
+    struct conf_report rep;
+    struct conf c;
+    (void)state;
+
+    for (size_t i = 0; i < 2 * countof(row); i++) {
+        const bool asks = i >= countof(row);
+        const bool clear = row[i % countof(row)].clear;
+
+        (void)snprintf(env[0], sizeof(env[0]), "AUTH_ADMIN_MODULE_URL=%s",
+                       row[i % countof(row)].url);
+        (void)snprintf(env[1], sizeof(env[1]), "AUTH_ADMIN_REQUIRE_TLS=%s",
+                       asks ? "on" : "off");
+        if ((conf_load(&c, &in, &rep) == ERR_OK) != !(asks && clear) ||
+            conf_admin_in_clear(&c) != clear)
+            fail_msg("%s: %s", row[i % countof(row)].url,
+                     row[i % countof(row)].why);
+        release(&c, &rep);
+    }
+}
+
 static void
 test_check(void **state)
 {
@@ -384,10 +425,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_command_line),
-        cmocka_unit_test(test_rest),       cmocka_unit_test(test_known_env),
-        cmocka_unit_test(test_indirect),   cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_print),      cmocka_unit_test(test_check),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_known_env),
+        cmocka_unit_test(test_indirect),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_admin_in_clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

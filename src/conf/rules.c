@@ -127,6 +127,43 @@ check_bucket(const struct conf *c, struct conf_report *rep)
 /* Those that keep the catalogue. */
 #define DATABASE_ROLES (CONF_ROLE_BIT(CONF_SERVER) | CONF_ROLE_BIT(CONF_ADMIN))
 
+/* A name only by its whole: localhost.example.org is somebody else. */
+static bool
+is_loopback(struct slice host)
+{
+    static const struct slice name[] = {SLICE("localhost"), SLICE("[::1]")};
+    struct slice rest = slice_head(host, slice_find(host, '/'));
+
+    for (size_t i = 0; i < countof(name); i++) {
+        struct slice behind;
+
+        if (!slice_starts(rest, name[i]))
+            continue;
+        behind = slice_skip(rest, name[i].n);
+        return behind.n == 0 || behind.p[0] == ':';
+    }
+    if (!slice_starts(rest, SLICE("127.")))
+        return false;
+    rest = slice_head(rest, slice_find(rest, ':'));
+    for (size_t i = 0; i < rest.n; i++)
+        if (rest.p[i] != '.' && (rest.p[i] < '0' || rest.p[i] > '9'))
+            return false;
+    return true;
+}
+
+bool
+conf_admin_in_clear(const struct conf *c)
+{
+    const char *own = c->service_account_admin_module_url;
+    struct slice url = slice_str(own[0] ? own : c->auth_admin_module_url);
+
+    return (conf_option[CONF_AUTH_ADMIN_MODULE_URL].roles &
+            CONF_ROLE_BIT(c->role)) &&
+           c->auth_enabled &&
+           slice_eq_nocase(slice_head(url, 7), SLICE("http://")) &&
+           !is_loopback(slice_skip(url, 7));
+}
+
 static void
 check_others(const struct conf *c, struct conf_report *rep)
 {
@@ -155,6 +192,10 @@ check_others(const struct conf *c, struct conf_report *rep)
     if ((conf_option[CONF_STORAGE_BACKEND].roles & me) &&
         c->storage_backend == CONF_S3)
         check_bucket(c, rep);
+    if (c->auth_admin_require_tls && conf_admin_in_clear(c))
+        conf_report_add(rep, CONF_ERROR, CONF_AUTH_ADMIN_REQUIRE_TLS,
+                        "AUTH_ADMIN_REQUIRE_TLS=on: Admin's address must be "
+                        "https");
     if (conf_option[CONF_STORAGE_ELEMENTS].roles & me)
         check_elements(c, rep);
     /* Not with its value, which holds a password. */
