@@ -129,6 +129,8 @@ void upload_begin(struct call *c);
 
 /* ---- search.c ---- */
 
+#define SEARCH_AT_ONCE 16
+
 /* Embedded by who asks; file_id and done are set. */
 struct search {
     struct uuid file_id;
@@ -141,8 +143,6 @@ struct search {
     struct blob *blob;
     struct blob_open open;
     struct registry *registry;
-    struct registry_element *element;
-    unsigned n, at;
     struct task task;
 };
 

@@ -1,79 +1,148 @@
 /* search.c - which element has a file that the registry does not know, or not
  * yet: the elements know what they hold (D25).
  *
- * Each is asked in turn, in memory first as everywhere: an element that has
- * forgotten nothing answers from its index. One that cannot answer is passed
- * over, but then "there is none" is not said, because that one may have it.
+ * SEARCH_AT_ONCE of them are asked at a time, in memory first as everywhere: an
+ * element that has forgotten nothing answers from its index. The first that has
+ * it ends the search; whoever is still being asked then is not waited for, and
+ * what he opens is closed. One that cannot answer is passed over, but then
+ * "there is none" is not said, because that one may have it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/impl.h"
 #include <stdlib.h>
 
 #define ASKED_MAX 4096
 
+struct search_one {
+    struct search_run *run;
+    struct blob *blob; /* NULL: nobody is asked */
+    struct blob_open open;
+};
+
+/* What outlives the search, until all have answered. */
+struct search_run {
+    struct search *search; /* NULL: it is over */
+    struct registry_element *element;
+    unsigned n, at;
+    unsigned out;
+    struct search_one one[SEARCH_AT_ONCE];
+};
+
+static void
+run_free(struct search_run *r)
+{
+    for (; r->at < r->n; r->at++)
+        blob_drop(&r->element[r->at].blob);
+    free(r->element);
+    free(r);
+}
+
 static void
 search_end(struct search *s, enum err e)
 {
-    if (e != ERR_OK)
-        s->blob = NULL;
-    for (unsigned i = 0; i < s->n; i++)
-        if (s->element[i].blob != s->blob)
-            blob_drop(&s->element[i].blob);
-    free(s->element);
-    s->element = NULL;
     s->err = e;
     s->done(s);
 }
 
 static void
-search_next(struct search *s)
+ask_one(struct search_run *r, struct search_one *o)
 {
-    struct blob *b;
-
-    if (s->at == s->n) {
-        search_end(s, s->fault.code ? s->fault.code : ERR_NOENT);
-        return;
-    }
-    b = s->element[s->at++].blob;
-    s->blob = b;
-    s->open.err = ERR_OK;
-    b->ops->open(b, &s->open);
+    o->blob = r->element[r->at++].blob; /* with what holds it */
+    o->open.err = ERR_OK;
+    r->out++;
+    o->blob->ops->open(o->blob, &o->open);
 }
 
 static void
-search_opened(struct blob_open *r)
+found(struct search *s, struct search_one *o)
 {
-    struct search *s = container_of(r, struct search, open);
+    s->blob = o->blob;
+    s->open.reader = o->open.reader;
+    s->open.err = ERR_OK;
+    o->blob = NULL;
+    search_end(s, ERR_OK);
+}
 
-    if (r->err == ERR_OK) {
-        search_end(s, ERR_OK);
+static void
+failed(struct search *s, const struct blob_open *q)
+{
+    if (q->err != ERR_NOENT && s->fault.code == ERR_OK) {
+        s->fault = q->fault;
+        s->fault.code = q->err;
+    }
+}
+
+static void
+search_opened(struct blob_open *q)
+{
+    struct search_one *o = container_of(q, struct search_one, open);
+    struct search_run *r = o->run;
+    struct search *s = r->search;
+
+    r->out--;
+    if (s && q->err == ERR_OK) {
+        r->search = NULL;
+        found(s, o);
+    } else if (q->err == ERR_OK) {
+        o->blob->ops->close(q->reader);
+    } else if (s) {
+        failed(s, q);
+    }
+    blob_drop(&o->blob);
+    if (r->search && r->at < r->n) {
+        ask_one(r, o);
         return;
     }
-    if (r->err != ERR_NOENT && s->fault.code == ERR_OK) {
-        s->fault = r->fault;
-        s->fault.code = r->err;
+    if (r->out)
+        return;
+    s = r->search;
+    run_free(r);
+    if (s)
+        search_end(s, s->fault.code ? s->fault.code : ERR_NOENT);
+}
+
+static struct search_run *
+run_new(struct search *s)
+{
+    unsigned n = registry_elements(s->registry, NULL, 0);
+    struct search_run *r = calloc(1, sizeof(*r));
+
+    n = n > ASKED_MAX ? ASKED_MAX : n;
+    if (r)
+        r->element = malloc((n + 1) * sizeof(r->element[0]));
+    if (r == NULL || r->element == NULL) {
+        free(r);
+        return NULL;
     }
-    search_next(s);
+    r->n = registry_elements(s->registry, r->element, n);
+    if (r->n > n) {
+        (void)fault_set(&s->fault, ERR_AGAIN, "search", "too many elements");
+        r->n = n;
+    }
+    r->search = s;
+    return r;
 }
 
 static void
 search_begin(struct loop *l, struct task *t)
 {
     struct search *s = container_of(t, struct search, task);
-    unsigned n = registry_elements(s->registry, NULL, 0);
+    struct search_run *r = run_new(s);
 
-    (void)l;
-    n = n > ASKED_MAX ? ASKED_MAX : n;
-    s->element = malloc((n + 1) * sizeof(s->element[0]));
-    if (s->element == NULL) {
+    if (r == NULL) {
         search_end(s, fault_set(&s->fault, ERR_NOMEM, "search", "elements"));
         return;
     }
-    s->n = registry_elements(s->registry, s->element, n);
-    if (s->n > n) {
-        (void)fault_set(&s->fault, ERR_AGAIN, "search", "too many elements");
-        s->n = n;
+    if (r->n == 0) {
+        run_free(r);
+        search_end(s, s->fault.code ? s->fault.code : ERR_NOENT);
+        return;
     }
-    search_next(s);
+    for (unsigned i = 0; i < SEARCH_AT_ONCE && r->at < r->n; i++) {
+        r->one[i].run = r;
+        r->one[i].open = (struct blob_open){
+            .loop = l, .done = search_opened, .file_id = s->file_id};
+        ask_one(r, &r->one[i]);
+    }
 }
 
 void
@@ -86,10 +155,7 @@ search_elements(struct search *s, struct ingest *g,
         s->fault = lookup->fault;
         s->fault.code = lookup->err;
     }
-    s->at = s->n = 0;
-    s->open.loop = lookup->loop;
-    s->open.done = search_opened;
-    s->open.file_id = s->file_id;
+    s->blob = NULL;
     s->task.run = search_begin;
     loop_post(lookup->loop, &s->task);
 }
