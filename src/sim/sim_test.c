@@ -34,7 +34,7 @@ run(struct sim_conf c, uint64_t seed)
 static void
 test_seeds(void **state)
 {
-    uint64_t faults = 0, epochs = 0, refused = 0, stored = 0;
+    uint64_t faults = 0, epochs = 0, stored = 0;
 
     (void)state;
     for (uint64_t seed = 1; seed <= 15; seed++) {
@@ -46,17 +46,16 @@ test_seeds(void **state)
                      r.bad, (unsigned long long)seed);
         faults += r.faults;
         epochs += r.epochs;
-        refused += r.refused;
         stored += r.stored;
     }
     assert_true(faults > 15 * 20);
     assert_true(epochs > 15 * 3);
-    assert_true(refused > 0);
     assert_true(stored > 15 * 500);
 }
 
 /* Each safeguard is missed when it is not there, and each check finds something
- * that only it looks for. */
+ * that only it looks for. Which seed does it changes with the program: most rows
+ * need fewer than ten. */
 static void
 test_without(void **state)
 {
@@ -88,7 +87,7 @@ test_without(void **state)
         c.breaks = row[i].without;
         c.faults = row[i].faults;
         c.length.ns = row[i].seconds * 1000000000;
-        for (uint64_t seed = 1; seed <= 40; seed++) {
+        for (uint64_t seed = 1; seed <= 200; seed++) {
             r = run(c, seed);
             if (strstr(r.bad, row[i].says))
                 break;
