@@ -54,8 +54,8 @@ test_seeds(void **state)
 }
 
 /* Each safeguard is missed when it is not there, and each check finds something
- * that only it looks for. Which seed does it changes with the program: most rows
- * need fewer than ten. */
+ * that only it looks for. Which seed does it changes with the program: most
+ * rows need fewer than ten. */
 static void
 test_without(void **state)
 {
