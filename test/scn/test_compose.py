@@ -24,6 +24,11 @@ ELEMENTS = ("se-dc1-01", "se-dc2-02")  # two of the six tell enough
 PATIENCE_S = 300  # a dozen processes start; 3 s, but not on a busy machine
 yaml = pytest.importorskip("yaml", reason="python3-yaml is not installed")
 
+# On a machine with much else to do it was seen to take over 100 s in place of
+# 3, and nobody knows yet what it waits for: until then only when asked for.
+pytestmark = pytest.mark.skipif(os.environ.get("COMPOSE") != "1",
+                                reason="COMPOSE=1 runs it")
+
 
 class World:
     """ROOT stands for the containers' file systems."""
