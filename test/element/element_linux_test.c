@@ -45,8 +45,11 @@ kernels(void)
 static void
 place_open(struct place *p)
 {
-    struct element_conf conf = {
-        .mode = BLOB_EDIT, .hash = kernels(), .now = {1700000000000}};
+    struct element_conf conf = {.mode = BLOB_EDIT,
+                                .hash = kernels(),
+                                /* what others free shall not be seen */
+                                .quota = 1 << 30,
+                                .now = {1700000000000}};
     struct ledger_conf ledger = element_ledger_conf();
     struct fault f;
 

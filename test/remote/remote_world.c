@@ -167,6 +167,8 @@ world_element(struct remote_world *w)
     struct element_conf conf = {.mode = BLOB_EDIT,
                                 .hash = kernels(),
                                 .relaxed = w->conf.relaxed,
+                                /* what others free shall not be seen */
+                                .quota = 1 << 30,
                                 .now = {1700000000000}};
     struct ledger_conf ledger = element_ledger_conf();
     struct element_report report;
