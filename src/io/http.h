@@ -88,7 +88,9 @@ http_server_open(struct http_server **out, const struct http_conf *c,
 void http_server_adjust(struct http_server *s, const struct http_conf *c);
 
 /* ADDRESS is HOST:PORT, [V6]:PORT or :PORT; port 0 takes a free one. URL gets
- * the address that was taken, as http(s)://host:port. */
+ * the address that was taken, as http(s)://host:port. ERR_BUSY: another process
+ * has had it for 5 seconds, which is what this waits at most: one that was
+ * killed may still be on its way out. */
 enum err http_server_listen(struct http_server *s, const char *address,
                             char *url, size_t url_cap, struct fault *f);
 

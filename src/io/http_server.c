@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LISTENERS_MAX 8
 #define BACKLOG       4096
+#define LEAVING_MS    5000 /* what a server that was killed may need to go */
 
 static bool
 http_hook(struct loop *l, struct hook *h, bool idle)
@@ -179,6 +181,21 @@ port_is_free(const struct addrinfo *ai)
     return unused;
 }
 
+/* The kernel takes down a ring after its process has ended: for some tens of
+ * milliseconds, longer on a busy machine, a killed server still listens. */
+static bool
+port_comes_free(const struct addrinfo *ai)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+
+    for (int ms = 0; !port_is_free(ai); ms += 10) {
+        if (ms >= LEAVING_MS)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static enum err
 listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
           char *url, size_t cap, struct fault *f)
@@ -191,7 +208,7 @@ listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
         struct net_listener *ln;
         int fd;
 
-        if (i == 0 && !port_is_free(ai)) {
+        if (i == 0 && !port_comes_free(ai)) {
             (void)fault_sys(f, EADDRINUSE, "listen", address);
             return fault_hint(f, "another process has the port");
         }

@@ -296,15 +296,19 @@ test_append_down(void **state)
 
     for (uint64_t n = 0; cut; n++) {
         struct upload u;
-        enum err e;
+        enum err e, p;
 
         begin(&u, 5000);
         cutter_arm(CUTTER_DOWN, n, false);
         e = append(&u);
-        cut = cutter_heal(); /* perhaps behind the last byte */
+        cut = cutter_heal(); /* perhaps behind the last byte: */
         assert_true(cut || e == ERR_OK);
-        assert_int_equal(publish(&u) == ERR_OK, e == ERR_OK);
-        assert_int_equal(whole(u.i, 5000), e == ERR_OK ? ERR_OK : ERR_NOENT);
+        p = publish(&u);
+        /* then the element may have seen the end before its answer was out,
+         * and has given up. */
+        if (!cut || e != ERR_OK)
+            assert_int_equal(p == ERR_OK, e == ERR_OK);
+        assert_int_equal(whole(u.i, 5000), p == ERR_OK ? ERR_OK : ERR_NOENT);
     }
 }
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -173,6 +174,22 @@ def test_port_in_use(make_server, tmp_path):
     assert p.returncode != 0
     assert str(s.port) in p.stderr
     assert "ready" not in p.stdout
+
+
+def test_port_comes_free(make_server):
+    """The kernel takes down a killed server's ring after its process."""
+    s = make_server()  # its next start is a quick one
+    port = s.port
+    s.stop()
+    with socket.socket() as leaving:
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        leaving.bind(("127.0.0.1", port))
+        leaving.listen()
+        s.start(port=port, expect_ready=False)
+        time.sleep(1)
+        assert s.alive(), s.tail()
+    assert s.first_line(20 * slow_build()).endswith(":%d" % port)
+    s.stop()
 
 
 @pytest.mark.core
