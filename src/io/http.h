@@ -11,7 +11,9 @@
  *     write  the same with write_timeout and write_min_rate
  *
  * A minimum rate of 0 leaves the deadline of silence. Silence may be noticed
- * half of the timeout late.
+ * half of the timeout late. While all blocks are out a piece of a body or of an
+ * answer (256 KiB at most) has body_timeout or write_timeout in all, which may
+ * be noticed one such time late: whoever waits for a block gets one.
  *
  * An idle plaintext connection holds a struct conn (under 512 bytes) and
  * nothing else; buffers come with the first byte of a request and go with its

@@ -69,6 +69,20 @@ conn_watch(struct conn *c, struct dur timeout, uint64_t rate, uint64_t before,
     }
 }
 
+/* Memory for bodies is the same for all, so while all of it is out nobody may
+ * keep his block for longer than TIMEOUT by filling or taking it in drops: it
+ * would be the minimum rate at which everybody else waits. A piece of a file
+ * needs no block. */
+static bool
+holds_up(const struct conn *c, struct mono now)
+{
+    const struct blocks *b = c->hl->l->blocks;
+    const struct watch *w = &c->x->watch;
+
+    return mono_reached(now, mono_add(w->since, w->timeout)) &&
+           c->x->piece.fd == -1 && blocks_used(b) == blocks_total(b);
+}
+
 /* The deadline was reached; true when the peer has moved enough since. */
 static bool
 conn_moves(struct conn *c)
@@ -84,7 +98,7 @@ conn_moves(struct conn *c)
         conn_deadline(c, w->timeout);
         return true;
     }
-    if (seen == w->last)
+    if (seen == w->last || holds_up(c, now))
         return false;
     w->last = seen;
     left = w->timeout;

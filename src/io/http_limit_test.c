@@ -207,6 +207,39 @@ test_steady_body(void **state)
     world_close(&w);
 }
 
+/* A piece that comes in drops, fast enough for the minimum rate, is waited for
+ * as long as there are blocks for others; then it has its timeout. */
+static void
+test_drops_while_blocks_are_out(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct world *w;
+
+    conf.body_timeout = dur_ms(300);
+    conf.body_min_rate = 1;
+    w = open_world(state, &conf);
+    for (int full = 0; full < 2; full++) {
+        struct client *c = client_open(w);
+        int64_t start = now_ms();
+        bool open = true;
+
+        if (full)
+            world_take_blocks(w);
+        client_say(c, "POST /echo?100000 HTTP/1.1\r\nHost: a\r\n"
+                      "Content-Length: 100000\r\n\r\n");
+        while (open && now_ms() - start < (full ? 300 + SLACK_MS : 1500))
+            open = client_say(c, "x") && client_silent(c, 30);
+        assert_int_equal(open, !full);
+        if (full) {
+            assert_true(now_ms() - start >= 250);
+            expect_timeout(c);
+            world_give_blocks(w);
+        }
+        client_close(&c);
+    }
+    world_close(&w);
+}
+
 /* Without a minimum rate a deadline is one of silence. */
 static void
 test_no_minimum(void **state)
@@ -600,6 +633,7 @@ main(void)
         {"idle deadline", test_idle_deadline, false},
         {"body deadline", test_body_deadline, false},
         {"steady body", test_steady_body, false},
+        {"drops while blocks are out", test_drops_while_blocks_are_out, false},
         {"no minimum rate", test_no_minimum, false},
         {"100-continue and silence", test_continue_and_silence, false},
         {"write deadline", test_write_deadline, false},

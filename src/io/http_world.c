@@ -441,6 +441,28 @@ world_close(struct world **wp)
 }
 
 void
+world_take_blocks(struct world *w)
+{
+    struct block *k;
+
+    while ((k = blocks_get(w->blocks)) != NULL) {
+        k->next = w->taken;
+        w->taken = k;
+    }
+}
+
+void
+world_give_blocks(struct world *w)
+{
+    while (w->taken) {
+        struct block *k = w->taken;
+
+        w->taken = k->next;
+        blocks_put(w->blocks, k);
+    }
+}
+
+void
 world_stats(struct world *w, struct http_stats *out)
 {
     http_server_stats(w->http, out);

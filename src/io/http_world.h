@@ -49,6 +49,9 @@ unsigned world_begun(struct world *w); /* exchanges that the role ever had */
 void world_wait_open(struct world *w, unsigned n);
 void world_wait_live(struct world *w, unsigned n);
 void world_wait_begun(struct world *w, unsigned n);
+/* All blocks that are free are taken by somebody else; and given back. */
+void world_take_blocks(struct world *w);
+void world_give_blocks(struct world *w);
 /* Drain with GRACE; returns when it has ended. world_close() is still due. */
 void world_drain(struct world *w, struct dur grace);
 void world_drain_begin(struct world *w, struct dur grace);

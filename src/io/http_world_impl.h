@@ -14,6 +14,7 @@ struct world {
     struct serve_app app;
     struct http_observer observer;
     struct blocks *blocks;
+    struct block *taken; /* by world_take_blocks() */
     struct workers *workers;
     struct ioloop *loop[N_LOOPS];
     pthread_t thread[N_LOOPS];
