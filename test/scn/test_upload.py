@@ -463,6 +463,23 @@ def test_curl_T(server, tmp_path):
     assert server.metadata(j["file_id"])["content_type"] == "image/png"
 
 
+def test_a_part_is_not_the_file(server, tmp_path):
+    """curl -C sends the rest of a file, as if the server had its beginning."""
+    f = tmp_path / "data.bin"
+    f.write_bytes(pattern(1000))
+    before = len(server.ids())
+    out = curl(server, "-C", "400", "-T", f, server.url + UPLOAD + "/")
+    assert json.loads(out.stdout)["error"] == "partial_upload"
+    assert len(server.ids()) == before
+
+
+def test_an_encoded_body_is_not_the_file(server):
+    r = server.http("PUT", UPLOAD + "/a.txt", data=b"x", headers={
+        "Content-Encoding": "gzip"})
+    assert r.status_code == 415 and error_code(r) == "unsupported_encoding"
+    assert r.headers["Accept-Encoding"] == "identity"
+
+
 @pytest.mark.core
 def test_many_at_once(server):
     """ING-038: many clients, each byte where it belongs."""

@@ -499,6 +499,14 @@ test_refusals(void **state)
          "invalid_retention_policy", "neither word"},
         {RAW_LINE "\r\nContent-MD5: zz", "x", 400, "invalid_checksum",
          "no base64"},
+        {RAW_LINE "\r\nContent-Range: bytes 4-4/5", "x", 400, "partial_upload",
+         "curl -C 4: the first four bytes are not here"},
+        {FORM_LINE "\r\nContent-Range: bytes 0-0/5", "x", 400, "partial_upload",
+         "forms are sent in parts, too"},
+        {RAW_LINE "\r\nContent-Encoding: gzip", "x", 415,
+         "unsupported_encoding", "it would come back as what it is not"},
+        {FORM_LINE "\r\nContent-Encoding: identity, br", "x", 415,
+         "unsupported_encoding", "a form, with one of two"},
         {FORM_LINE, "", 400, "invalid_multipart", "an empty body"},
         {FORM_LINE, "--x--\r\n", 400, "missing_file", "no part at all"},
         {FORM_LINE,
@@ -533,8 +541,13 @@ test_refusals(void **state)
             if (w.x.status != row[i].status ||
                 strcmp(ingest_rig_member(&w, "error"), row[i].code) != 0)
                 fail_msg("%s: %d %s", row[i].why, w.x.status, w.x.body.p);
+            assert_int_equal(ingest_rig_has(&w, "Accept-Encoding: identity\n"),
+                             row[i].status == 415);
             assert_int_equal(files_stored(), 0);
         }
+    ingest_rig_say(&w, RAW_LINE "\r\nContent-Encoding: Identity", SLICE("x"),
+                   whole);
+    check_true(SLICE("x"), 0, "no encoding at all");
 }
 
 static void

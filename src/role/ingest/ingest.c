@@ -132,6 +132,7 @@ static const struct route_doc upload_docs[] = {
     {"201", NULL, "File", "Stored durably"},
     {"400", NULL, "Error", "A field is missing or malformed; nothing is kept"},
     {"413", NULL, "Error", "Larger than MAX_FILE_SIZE_MB"},
+    {"415", NULL, "Error", "The body has a Content-Encoding"},
     {"422", NULL, "Error", "The bytes do not have the expected digest"},
     {"503", NULL, "Error", "No storage element can take it at the moment"},
     {"507", NULL, "Error", "No storage element has room; details say why"},

@@ -311,9 +311,45 @@ params_query(struct params *p, struct slice query, struct refusal *r)
 }
 
 static bool
+is_identity(struct slice codings)
+{
+    struct slice one;
+
+    while (http_list_cut(&codings, &one))
+        if (!slice_eq_nocase(one, SLICE("identity")))
+            return false;
+    return true;
+}
+
+/* A part that was stored would pass for the file (RFC 9110 section 14.5: a PUT
+ * with Content-Range is 400 where parts are not known), and so would what is
+ * only compressed for the way (STO-042). */
+static bool
+is_the_file(const struct http_field *f, struct refusal *r)
+{
+    if (slice_eq_nocase(f->name, SLICE("Content-Range"))) {
+        refuse(r, 400, "partial_upload",
+               "Content-Range says that the body is a part of a file; nothing "
+               "was stored, send all of the file in one request");
+        return false;
+    }
+    if (slice_eq_nocase(f->name, SLICE("Content-Encoding")) &&
+        !is_identity(f->value)) {
+        refuse(r, 415, "unsupported_encoding",
+               "Content-Encoding \"%.*s\" is not undone here; send the file as "
+               "it is, and one that is a compressed file without that header",
+               SLICE_ARG(slice_head(f->value, 32)));
+        return false;
+    }
+    return true;
+}
+
+static bool
 field_of_ours(struct params *p, const struct http_field *f, bool form,
               struct refusal *r)
 {
+    if (!is_the_file(f, r))
+        return false;
     if (slice_eq_nocase(f->name, SLICE("X-Retention-Policy")))
         return set_retention(p, f->value, r);
     if (slice_eq_nocase(f->name, SLICE("X-TTL-Days")))

@@ -54,6 +54,8 @@ upload_answer_refusal(struct upload *u)
         return;
     }
     c->for_good = u->refusal.for_good;
+    if (u->refusal.status == 415) /* RFC 9110 section 15.5.16 */
+        exchange_header(x, SLICE("Accept-Encoding"), SLICE("identity"));
     reply_error_details(c, u->refusal.status, u->refusal.code, u->refusal.text,
                         u->details.n ? buf_str(&u->details) : NULL);
     upload_free(u);
