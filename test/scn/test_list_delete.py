@@ -154,6 +154,17 @@ def test_delete(server):
     assert error_code(r) == "file_not_found"
 
 
+def test_delete_what_is_meant(server):
+    """RFC 9110 section 13.1.1: a condition that does not hold, no delete."""
+    f = server.put(b"x")["file_id"]
+    r = server.http("DELETE", "/api/files/" + f, headers={"If-Match": '"y"'})
+    assert r.status_code == 412
+    assert error_code(r) == "precondition_failed"
+    tag = server.get(f).headers["ETag"]
+    r = server.http("DELETE", "/api/files/" + f, headers={"If-Match": tag})
+    assert r.status_code == 204
+
+
 @pytest.mark.core
 def test_delete_alias(server):
     f = server.put(b"x")["file_id"]

@@ -350,10 +350,38 @@ test_deletes(void **state)
     }
     w.element[0].del_is = ERR_OK;
     ask("GET", "", ""); /* cached now */
-    ask("DELETE", "", "");
+    ask("DELETE", "", "\r\nIf-Unmodified-Since: Fri, 01 Jan 2100 00:00:00 GMT");
     assert_int_equal(w.x.status, 204);
     ask("GET", "", "");
     assert_int_equal(w.x.status, 404);
+}
+
+/* A client that names the file it means deletes that one or none, whether the
+ * registry knows it or only its element. */
+static void
+test_conditional_deletes(void **state)
+{
+    static const char *const line[] = {
+        "\r\nIf-Match: \"x\"", "\r\nIf-None-Match: *",
+        "\r\nIf-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"};
+    char etag[128];
+    (void)state;
+
+    for (unsigned known = 0; known < 2; known++) {
+        w.registry.lookup_is = known ? ERR_OK : ERR_NOENT;
+        for (size_t i = 0; i < countof(line); i++) {
+            ask("DELETE", "", line[i]);
+            assert_int_equal(w.x.status, 412);
+            assert_string_equal(ingest_rig_member(&w, "error"),
+                                "precondition_failed");
+            ask("GET", "", "");
+            assert_int_equal(w.x.status, 200);
+        }
+    }
+    (void)snprintf(etag, sizeof(etag), "\r\nIf-Match: \"0\", %.66s",
+                   strstr(w.x.headers.p, "ETag: ") + strlen("ETag: "));
+    ask("DELETE", "", etag);
+    assert_int_equal(w.x.status, 204);
 }
 
 int
@@ -361,9 +389,11 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_ranges),        T(test_many_ranges),  T(test_damaged),
-        T(test_element_fails), T(test_client_gone),  T(test_few_blocks),
-        T(test_who_knows),     T(test_element_away), T(test_deletes),
+        T(test_ranges),      T(test_many_ranges),
+        T(test_damaged),     T(test_element_fails),
+        T(test_client_gone), T(test_few_blocks),
+        T(test_who_knows),   T(test_element_away),
+        T(test_deletes),     T(test_conditional_deletes),
     };
 
     return cmocka_run_group_tests_name("downloads", tests, NULL, NULL);

@@ -12,7 +12,6 @@
 #include "base/hex.h"
 #include "role/ingest/cache.h"
 #include "role/ingest/impl.h"
-#include "wire/cond.h"
 #include "wire/date.h"
 #include "wire/digest.h"
 #include "wire/disposition.h"
@@ -21,6 +20,7 @@
 #include <stdlib.h>
 
 #define SENDFILE_PIECE ((uint64_t)1024 * 1024)
+#define ETAG_TEXT      (2 * 32 + 3)
 
 struct download {
     struct call *call;
@@ -265,19 +265,43 @@ headers_common(struct download *d, const char *etag)
     buf_release(&b);
 }
 
+/* Its SHA-256, in quotation marks. */
+static void
+etag_of(const struct file_attr *a, char out[ETAG_TEXT])
+{
+    out[0] = '"';
+    hex_encode(a->sha256, sizeof(a->sha256), out + 1);
+    strcat(out, "\"");
+}
+
+enum http_cond
+file_condition(const struct exchange *x, const struct file_attr *a)
+{
+    char etag[ETAG_TEXT];
+    const struct http_validators v = {
+        .exists = true,
+        .etag = {.tag = slice_of(etag + 1, ETAG_TEXT - 3)},
+        .has_modified = true,
+        .modified = a->uploaded_at,
+    };
+
+    etag_of(a, etag);
+    return http_cond_eval(x->head, &v, x->loop->wall);
+}
+
+void
+reply_condition_failed(struct call *c)
+{
+    reply_error(c, 412, "precondition_failed",
+                "The file is not the one that the condition asks for");
+}
+
 /* Conditions and ranges: sets d->status and d->ranges. False: answered. */
 static bool
 download_decide(struct download *d, const char *etag)
 {
-    const struct file_attr *a = d->entry->info.attr;
     struct exchange *x = d->call->x;
-    const struct http_validators v = {
-        .exists = true,
-        .etag = {.tag = slice_of(etag + 1, strlen(etag) - 2)},
-        .has_modified = true,
-        .modified = a->uploaded_at,
-    };
-    enum http_cond cond = http_cond_eval(x->head, &v, x->loop->wall);
+    enum http_cond cond = file_condition(x, d->entry->info.attr);
     struct slice range = http_head_value(x->head, SLICE("Range"));
     char text[HTTP_CONTENT_RANGE_TEXT];
     struct call *c = d->call;
@@ -288,8 +312,7 @@ download_decide(struct download *d, const char *etag)
     if (cond == HTTP_COND_FAILED) {
         count_download(&d->g->counts, COUNT_FAILURE);
         download_free(d);
-        reply_error(c, 412, "precondition_failed",
-                    "The file is not the one that the condition asks for");
+        reply_condition_failed(c);
         return false;
     }
     if (cond == HTTP_COND_NOT_MODIFIED) {
@@ -331,13 +354,11 @@ download_start(struct download *d)
     const struct file_attr *a = d->entry->info.attr;
     struct exchange *x = d->call->x;
     struct slice type = slice_str(a->content_type);
-    char etag[2 * sizeof(a->sha256) + 3], text[HTTP_CONTENT_RANGE_TEXT];
+    char etag[ETAG_TEXT], text[HTTP_CONTENT_RANGE_TEXT];
     char multi[64];
     uint64_t length = d->ranges.n ? d->ranges.r[0].n : 0;
 
-    etag[0] = '"';
-    hex_encode(a->sha256, sizeof(a->sha256), etag + 1);
-    strcat(etag, "\"");
+    etag_of(a, etag);
     headers_common(d, etag);
     if (d->multi) {
         struct slice bound = slice_str(d->boundary);
@@ -366,12 +387,9 @@ range_begin(struct download *d)
 static void
 download_serve(struct download *d)
 {
-    const struct file_attr *a = d->entry->info.attr;
-    char etag[2 * sizeof(a->sha256) + 3];
+    char etag[ETAG_TEXT];
 
-    etag[0] = '"';
-    hex_encode(a->sha256, sizeof(a->sha256), etag + 1);
-    strcat(etag, "\"");
+    etag_of(d->entry->info.attr, etag);
     if (!download_decide(d, etag))
         return;
     if (d->multi) /* 64 random bits: no file can be made to contain it */

@@ -452,20 +452,27 @@ deletion_go(struct deletion *d, struct blob *b)
     b->ops->del(b, &d->del);
 }
 
-/* Its owner's, or an administrator's to delete (ING-061, ADM-036). False:
- * answered, and D is gone. */
+/* Its owner's, or an administrator's to delete (ING-061, ADM-036), and the one
+ * that the client means (RFC 9110 section 13.1). False: answered, and D is
+ * gone. */
 static bool
-deletion_allowed(struct deletion *d, const char *owner)
+deletion_allowed(struct deletion *d, const struct file_attr *a)
 {
     struct call *c = d->call;
+    bool denied =
+        !permission_delete(c->caller.scopes, slice_str(c->caller.username),
+                           slice_str(a->uploaded_by));
 
-    if (permission_delete(c->caller.scopes, slice_str(c->caller.username),
-                          slice_str(owner)))
+    if (!denied && file_condition(c->x, a) != HTTP_COND_FAILED)
         return true;
-    deletion_audit(d, err_name(ERR_DENIED));
+    deletion_audit(d, err_name(denied ? ERR_DENIED : ERR_CONFLICT));
     count_delete(&d->g->counts, false);
-    reply_error(c, 403, "forbidden",
-                "The file is somebody else's; scope admin may delete it too");
+    if (denied)
+        reply_error(
+            c, 403, "forbidden",
+            "The file is somebody else's; scope admin may delete it too");
+    else
+        reply_condition_failed(c);
     free(d);
     return false;
 }
@@ -483,7 +490,7 @@ deletion_searched(struct search *s)
         struct blob_reader *rd = s->open.reader;
 
         b->ops->info(rd, &info);
-        allowed = deletion_allowed(d, info.attr->uploaded_by);
+        allowed = deletion_allowed(d, info.attr);
         b->ops->close(rd);
         if (allowed)
             deletion_go(d, b);
@@ -507,12 +514,11 @@ deletion_found(struct registry_lookup *r)
     bool allowed = true;
 
     if (r->err == ERR_OK) {
-        struct blob *b = r->blob; /* R is D's */
-        char owner[sizeof(r->file.attr.uploaded_by)];
+        struct meta_file file = r->file; /* R is D's */
+        struct blob *b = r->blob;
 
-        memcpy(owner, r->file.attr.uploaded_by, sizeof(owner));
-        meta_file_release(&r->file);
-        allowed = deletion_allowed(d, owner);
+        allowed = deletion_allowed(d, &file.attr);
+        meta_file_release(&file);
         if (!allowed)
             blob_drop(&b);
     }

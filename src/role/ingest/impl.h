@@ -31,6 +31,7 @@
 #include "role/ingest/intake.h"
 #include "role/ingest/monitor.h"
 #include "role/ingest/pull.h"
+#include "wire/cond.h"
 #include <stdatomic.h>
 
 #define EXCLUDED_MAX 32
@@ -156,6 +157,11 @@ void search_elements(struct search *s, struct ingest *g,
 void config_reload(struct call *c);
 
 /* ---- download.c, files.c ---- */
+
+/* The conditions of a request for the file with these attributes. */
+enum http_cond
+file_condition(const struct exchange *x, const struct file_attr *a);
+void reply_condition_failed(struct call *c); /* 412 */
 
 void download_begin(struct call *c);
 void file_metadata(struct call *c);

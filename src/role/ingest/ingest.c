@@ -160,10 +160,13 @@ static const struct route_doc metadata_docs[] = {
 };
 
 static const struct route_doc delete_docs[] = {
+    {"If-Match", "header", "string",
+     "And the other conditions of RFC 9110 section 13"},
     {"204", NULL, NULL, "Gone for good"},
     {"400", NULL, "Error", "Its element is not in mode edit"},
     {"403", NULL, "Error", "It is somebody else's"},
     {"404", NULL, "Error", "No such file"},
+    {"412", NULL, "Error", "A condition is not met; the file is still there"},
     {0},
 };
 
