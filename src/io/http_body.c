@@ -26,11 +26,22 @@ body_init(struct exim *x)
     x->left = h->content_length > 0 ? (uint64_t)h->content_length : 0;
     x->body_done = !h->chunked && x->left == 0;
     x->body_in = 0;
+    x->x.trailer = NULL;
+    x->x.n_trailers = 0;
     x->pull.waited = (struct dur){0};
     x->continue_due = h->expect_continue && !x->body_done;
     if (h->chunked)
         chunked_init(&x->chunked, &limits);
     x->x.body_left = h->chunked ? UINT64_MAX : x->left;
+}
+
+/* A chunked body is over, and what it said at its end may be read. */
+static void
+chunked_over(struct exim *x)
+{
+    x->body_done = true;
+    x->x.trailer = x->chunked.trailer;
+    x->x.n_trailers = x->chunked.ntrailers;
 }
 
 /* The read is over with RES; inside the role's own call it is told later. */
@@ -85,7 +96,7 @@ chunked_take(struct exim *x, size_t n)
     if (r == CHUNKED_DONE) {
         size_t over = n - used;
 
-        x->body_done = true;
+        chunked_over(x);
         /* inbuf was used up before anything was received. */
         assert(over == 0 || x->in_pos == x->in_n);
         if (over) {
@@ -130,7 +141,8 @@ pull_memory(struct exim *x, int64_t *res)
                 *res = -ERR_INVAL;
                 return true;
             }
-            x->body_done = r == CHUNKED_DONE;
+            if (r == CHUNKED_DONE)
+                chunked_over(x);
         } else {
             x->in_pos += k;
             x->pull.got += k;

@@ -79,15 +79,18 @@ echo_arrived(struct exchange *x, int64_t n)
     if (n < 0) {
         exchange_fail(x, n);
         job_free(j);
-    } else if (n > 0) {
+        return;
+    }
+    if (n > 0) {
         j->n += (size_t)n;
         echo_read(j);
-    } else if (j->count_only) {
-        snprintf(text, sizeof(text), "%zu", j->n);
-        job_answer(j, 200, slice_str(text));
-    } else {
-        job_answer(j, 200, slice_of(j->mem, j->n));
+        return;
     }
+    for (uint32_t i = 0; i < x->n_trailers; i++)
+        exchange_header(x, x->trailer[i].name, x->trailer[i].value);
+    snprintf(text, sizeof(text), "%zu", j->n);
+    job_answer(j, 200,
+               j->count_only ? slice_str(text) : slice_of(j->mem, j->n));
 }
 
 static void

@@ -3,7 +3,8 @@
  *
  * The role answers by the path of the request:
  *
- *     /echo?k     the body, read in pieces of K bytes that are filled
+ *     /echo?k     the body, read in pieces of K bytes that are filled; what
+ *                 followed it as headers
  *     /some?k     the same, taking whatever is there
  *     /peek       the body, if it was all there with the head; else 404
  *     /none       200 "none" without a look at the body

@@ -61,8 +61,11 @@ struct exchange {
     struct loop *loop; /* changes only by exchange_move() */
     const struct http_head *head;
     uint64_t body_left; /* bytes still to come, or UINT64_MAX when chunked */
-    char client[46];    /* address of the client, behind trusted proxies */
-    bool tls;           /* the client's side is encrypted, as far as we know */
+    /* What followed a chunked body, when it has ended. */
+    const struct http_field *trailer;
+    uint32_t n_trailers;
+    char client[46]; /* address of the client, behind trusted proxies */
+    bool tls;        /* the client's side is encrypted, as far as we know */
     char request_id[129]; /* the client's when valid, else ours */
     char trace_id[33];    /* W3C trace context */
     char span_id[17];     /* this server's span */

@@ -351,6 +351,17 @@ def test_digests_that_do_not(server, name, value, size):
     assert server.leftovers() == []
 
 
+@pytest.mark.parametrize("data,status", [(b"hello", 201), (b"other", 422)])
+def test_digest_behind_the_body(server, data, status):
+    """RFC 9530 section 2: Content-Digest as a trailer field."""
+    with server.wire() as w:
+        w.request("PUT", UPLOAD + "/d.bin", server.auth(),
+                  "Transfer-Encoding: chunked", "Trailer: Content-Digest")
+        w.send(b"5\r\nhello\r\n0\r\nContent-Digest: %s\r\n\r\n" %
+               digest_field(data).encode())
+        assert w.answer().status == status
+
+
 @pytest.mark.parametrize("name,value", [
     ("Content-MD5", "not base64!"), ("Content-MD5", "AAAA"),
     ("Content-Digest", "sha-256=zzz"), ("Content-Digest", "sha-256=:AAAA:")])

@@ -556,6 +556,61 @@ small_files(struct ingest_conf *c)
     c->file_max = 2 * B;
 }
 
+/* ---- digests behind the body ---- */
+
+static struct http_field digest_behind;
+
+static void
+with_trailer(struct exchange_mem *x)
+{
+    pieces(x);
+    x->exchange.trailer = &digest_behind;
+    x->exchange.n_trailers = 1;
+}
+
+/* They count like those of the head; but those of a form are not the file's. */
+static void
+test_trailers(void **state)
+{
+    static const struct {
+        const char *head, *name, *value;
+        int status;
+        const char *why;
+    } row[] = {
+        {RAW_LINE, "Content-Digest", "md5=:XUFAKrxLKna5cZ2REBfFkg==:", 201,
+         "of these bytes"},
+        {RAW_LINE, "Repr-Digest", "md5=:AAAAAAAAAAAAAAAAAAAAAA==:", 422,
+         "of others"},
+        {RAW_LINE "\r\nContent-MD5: XUFAKrxLKna5cZ2REBfFkg==", "Content-Digest",
+         "md5=:AAAAAAAAAAAAAAAAAAAAAA==:", 400, "contradicts the head"},
+        {RAW_LINE, "Content-Digest", "sha-256=5", 400, "malformed"},
+        {RAW_LINE, "X-TTL-Days", "0", 201, "only digests come so late"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        char head[256];
+        unsigned before = files_stored();
+
+        digest_behind = (struct http_field){slice_str(row[i].name),
+                                            slice_str(row[i].value)};
+        (void)snprintf(head, sizeof(head), "%s\r\nTransfer-Encoding: chunked",
+                       row[i].head);
+        ingest_rig_say(&w, head, SLICE("hello"), with_trailer);
+        if (w.x.status != row[i].status)
+            fail_msg("%s: %d %s", row[i].why, w.x.status, w.x.body.p);
+        check_true(SLICE("hello"), before, row[i].why);
+    }
+    digest_behind = (struct http_field){
+        SLICE("Content-Digest"), SLICE("md5=:AAAAAAAAAAAAAAAAAAAAAA==:")};
+    ingest_rig_say(&w, FORM_LINE "\r\nTransfer-Encoding: chunked",
+                   SLICE("--x\r\nContent-Disposition: form-data; "
+                         "name=\"file\"; filename=\"a\"\r\n\r\nhello"
+                         "\r\n--x--\r\n"),
+                   with_trailer);
+    assert_int_equal(w.x.status, 201);
+}
+
 static void
 test_too_large(void **state)
 {
@@ -592,6 +647,7 @@ main(void)
         T(test_long_text_behind_the_file),
         T(test_digests),
         T(test_refusals),
+        T(test_trailers),
         T(test_too_large),
     };
 

@@ -437,9 +437,26 @@ intake_event(struct intake *s, enum intake_event ev)
 
 /* ---- the body ---- */
 
+/* Digests may come behind the bytes that they are of (RFC 9530 section 2). */
+static bool
+trailers_read(struct upload *u)
+{
+    const struct exchange *x = u->call->x;
+
+    for (uint32_t i = 0; i < x->n_trailers && !u->form; i++)
+        if (!params_digest_field(&u->params, x->trailer[i].name,
+                                 x->trailer[i].value, &u->refusal))
+            return false;
+    return true;
+}
+
 void
 upload_received(struct upload *u)
 {
+    if (!trailers_read(u)) {
+        upload_refuse(u);
+        return;
+    }
     u->state = UPLOAD_END;
     intake_end(&u->intake);
 }
