@@ -57,6 +57,9 @@ pull_end(struct exim *x, int64_t res, bool later)
     }
     x->pull.waited.ns += mono_sub(x->x.loop->now, x->pull.began).ns;
     x->pull.busy = false;
+    /* From here to the next read it is us that the peer waits for. */
+    if (x->c->state == CONN_ROLE && !x->c->out_busy)
+        x->c->deadline = MONO_NEVER;
     x->pull.done(&x->x, res);
 }
 

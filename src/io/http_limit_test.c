@@ -207,6 +207,35 @@ test_steady_body(void **state)
     world_close(&w);
 }
 
+/* While nobody reads no peer is late: a disk may be slow, or memory short. */
+static void
+test_pause_between_reads(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct http_stats st;
+    struct client *c;
+    struct answer a;
+    struct world *w;
+
+    conf.body_timeout = dur_ms(400);
+    w = open_world(state, &conf);
+    c = client_open(w);
+    client_say(c, "POST /pause?1000 HTTP/1.1\r\nHost: a\r\n"
+                  "Content-Length: 5\r\n\r\n");
+    sleep_ms(50); /* so that the first byte is waited for */
+    client_say(c, "h");
+    sleep_ms(1050);
+    client_say(c, "ello");
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.status, 200);
+    assert_memory_equal(a.body, "hello", 5);
+    assert_true(a.keep);
+    world_stats(w, &st);
+    assert_int_equal(st.timeouts, 0);
+    client_close(&c);
+    world_close(&w);
+}
+
 /* A piece that comes in drops, fast enough for the minimum rate, is waited for
  * as long as there are blocks for others; then it has its timeout. */
 static void
@@ -633,6 +662,7 @@ main(void)
         {"idle deadline", test_idle_deadline, false},
         {"body deadline", test_body_deadline, false},
         {"steady body", test_steady_body, false},
+        {"pause between reads", test_pause_between_reads, false},
         {"drops while blocks are out", test_drops_while_blocks_are_out, false},
         {"no minimum rate", test_no_minimum, false},
         {"100-continue and silence", test_continue_and_silence, false},

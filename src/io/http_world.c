@@ -45,6 +45,7 @@ struct job {
     uint8_t *mem;
     size_t cap, n;
     size_t step;
+    struct dur pause;
     bool fill;
     bool count_only;
     int fd;
@@ -172,6 +173,41 @@ late_fire(struct loop *l, struct timer *t)
 }
 
 static void
+rest_fire(struct loop *l, struct timer *t)
+{
+    struct job *j = container_of(t, struct job, timer);
+
+    (void)l;
+    j->step = 64 * KIB;
+    echo_read(j);
+}
+
+static void
+first_read(struct exchange *x, int64_t n)
+{
+    struct job *j = x->role;
+
+    if (n < 0) {
+        echo_arrived(x, n);
+        return;
+    }
+    j->n = (size_t)n;
+    j->timer.fire = rest_fire;
+    loop_timer(x->loop, &j->timer, mono_add(x->loop->now, j->pause));
+}
+
+/* Something else is to be done between two reads. */
+static void
+job_pause(struct job *j, int64_t ms)
+{
+    j->pause = dur_ms(ms);
+    j->mem = malloc(16);
+    assert(j->mem != NULL);
+    j->cap = 16;
+    exchange_read(j->x, j->mem, 1, true, first_read);
+}
+
+static void
 moved(struct exchange *x)
 {
     char text[16];
@@ -252,6 +288,8 @@ begin(struct serve_app *app, struct exchange *x)
         exchange_send(x, "0123456789", 10, stub_sent);
     } else if (slice_eq(path, SLICE("/move"))) {
         job_move(j);
+    } else if (slice_eq(path, SLICE("/pause"))) {
+        job_pause(j, (int64_t)k);
     } else {
         echo_read(j);
     }

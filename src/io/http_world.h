@@ -15,6 +15,7 @@
  *     /file?n     the same from a file, in pieces of 1 MiB; n <= FILE_SIZE
  *     /cold?n     the same from a file that is on no page of the cache
  *     /stub       promises 1,000 bytes, sends ten and ends
+ *     /pause?ms   as /echo, and waits so long behind the first byte
  *     /move?k     moves to the next loop, then as /echo; header X-Loop
  *
  * SPDX-License-Identifier: Apache-2.0 */
