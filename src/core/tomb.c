@@ -2,6 +2,8 @@
 #include "core/tomb.h"
 #include <stdlib.h>
 
+#define LOOKS_MAX 64
+
 static uint64_t
 hash_of(const struct tombs *t, const struct uuid *id)
 {
@@ -47,20 +49,21 @@ tombs_get(const struct tombs *t, const struct uuid *file_id)
     return NULL;
 }
 
-/* The oldest that may be forgotten makes room. Pinned ones are few: what is
- * deleted and not yet unlinked. */
+/* The oldest that may be forgotten make room. Those that are pinned are stepped
+ * over, but not for long: there may be as many of them as there were deletes
+ * since the last clean point. */
 static void
 make_room(struct tombs *t)
 {
-    if (t->map.n < t->max)
-        return;
-    LIST_FOREACH (it, &t->age) {
+    unsigned looks = LOOKS_MAX;
+
+    LIST_FOREACH_SAFE (it, next, &t->age) {
         struct tomb *b = container_of(it, struct tomb, age);
 
-        if (!b->pinned) {
-            forget(t, b);
+        if (t->map.n < t->max || looks-- == 0)
             return;
-        }
+        if (!b->pinned)
+            forget(t, b);
     }
 }
 

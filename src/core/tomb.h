@@ -4,7 +4,8 @@
  * A late request of a client that was slow, or was repeated by a proxy, would
  * otherwise make a file again that somebody has deleted. Bounded: beyond MAX
  * the oldest are forgotten, and tomb_expire() forgets by age. What still has to
- * be unlinked is pinned and is never forgotten.
+ * be unlinked is pinned and is never forgotten; where that is all of the oldest
+ * there may be more than MAX, until it is not.
  *
  * Allocates (one node per tombstone, up to MAX). The owner serialises.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -83,6 +83,28 @@ test_bounded(void **state)
     tombs_release(&t);
 }
 
+/* Many deletes that are not settled, as a start finds them in the journal: each
+ * one more costs no look at all of them, and what is over the limit goes when
+ * it may. */
+static void
+test_many_pinned(void **state)
+{
+    enum { MAX = 1000, MANY = 60000 };
+    struct tombs t;
+    (void)state;
+
+    assert_true(tombs_init(&t, MAX, 1));
+    for (unsigned i = 0; i < MANY; i++)
+        delete_(&t, i, NULL)->pinned = true;
+    assert_int_equal(t.map.n, MANY);
+    LIST_FOREACH (it, &t.age)
+        container_of(it, struct tomb, age)->pinned = false;
+    for (unsigned i = MANY; i < MANY + MAX; i++)
+        abort_(&t, i, 1);
+    assert_int_equal(t.map.n, MAX);
+    tombs_release(&t);
+}
+
 static void
 test_expire(void **state)
 {
@@ -123,9 +145,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_allow),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_allow),       cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_many_pinned), cmocka_unit_test(test_expire),
         cmocka_unit_test(test_forget),
     };
 

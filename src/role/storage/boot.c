@@ -80,7 +80,7 @@ load_tomb(struct element *e, const struct journal_record *r)
     if (!t)
         return ERR_NOMEM;
     t->expired = r->type == JOURNAL_EXPIRE;
-    if (!t->pinned) {
+    if (!t->pinned && !e->sb->clean) {
         t->pinned = true; /* until its unlinks are known to be durable */
         e->pinned++;
     }
@@ -165,22 +165,28 @@ journal_append(struct element *e, struct slice text, struct fault *f)
     return err;
 }
 
-/* Keeps what is still to be settled and what is young. Written into a new
- * file; appends wait meanwhile, so it is done when few are to be expected. */
+/* Longer than a batch takes from its journal to its tombstones. */
+#define ABORT_WAY_MS ((int64_t)3600 * 1000)
+
+/* Keeps what is still to be settled, and of what is young what the table has.
+ * Written into a new file; appends wait meanwhile, so it is done when few are
+ * to be expected. */
 static bool
 still_needed(struct element *e, const struct journal_record *r,
              struct wall before)
 {
     const struct tomb *t;
-    bool keep;
+    bool young, keep;
 
     if (r->type == JOURNAL_SYNCED)
         return false;
-    if (r->type == JOURNAL_ABORT)
-        return r->at.ms >= before.ms;
     pthread_mutex_lock(&e->mu);
     t = tombs_get(&e->tombs, &r->file_id);
-    keep = r->seq > e->done_seq || (t && t->pinned) || r->at.ms >= before.ms;
+    young = t && r->at.ms >= before.ms; /* TOMBS_MAX of them at most */
+    if (r->type == JOURNAL_ABORT)       /* it may not be in the table yet */
+        keep = young || r->at.ms >= before.ms + TOMB_KEEP_MS - ABORT_WAY_MS;
+    else
+        keep = young || r->seq > e->done_seq || (t && t->pinned);
     pthread_mutex_unlock(&e->mu);
     return keep;
 }
