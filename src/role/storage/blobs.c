@@ -147,7 +147,7 @@ attempt_remove(struct attempt *t)
 
         loop_post(w->loop, &w->task);
     }
-    empty = a->stopping && list_empty(&a->all);
+    empty = a->stopping && a->attempts.n == 0; /* sweep() empties the list */
     pthread_mutex_unlock(&a->mu);
     free(t);
     if (empty)
@@ -222,7 +222,7 @@ blobs_stop(struct blobs_api *a, void (*done)(void *arg), void *arg)
 
     loop_timer_stop(a->loop, &a->timer);
     pthread_mutex_lock(&a->mu);
-    empty = list_empty(&a->all);
+    empty = a->attempts.n == 0;
     a->stopped = done;
     a->stopped_arg = arg;
     a->stopping = true;
