@@ -73,45 +73,6 @@ collect(struct element *e, struct forget *w)
     return ok;
 }
 
-static int
-by_place(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Nothing of a deleted file is left in its folder, for good. */
-static enum err
-settle_places(struct element *e, struct forget *w, struct fault *f)
-{
-    char last[BUCKET_TEXT] = "";
-    int dir = DISK_NONE;
-    enum err err = ERR_OK;
-
-    qsort(w->place, w->n, sizeof(*w->place), by_place);
-    for (size_t i = 0; err == ERR_OK && i <= w->n; i++) {
-        struct slice rest = slice_str(i < w->n ? w->place[i] : ""), bucket;
-        char name[BUCKET_TEXT];
-
-        if (!slice_cut(&rest, ' ', &bucket) ||
-            !slice_copy(bucket, name, sizeof(name)))
-            name[0] = 0;
-        if (strcmp(name, last) != 0) {
-            if (dir != DISK_NONE)
-                err = disk_sync(e->disk, &dir, 1, f);
-            disk_close(e->disk, &dir);
-            snprintf(last, sizeof(last), "%s", name);
-            if (err == ERR_OK && name[0])
-                err = disk_open(e->disk, e->data, name, DISK_DIR, &dir, f);
-            if (err == ERR_NOENT)
-                err = ERR_OK;
-        }
-        if (err == ERR_OK && dir != DISK_NONE && rest.p)
-            err = clear_names(e, dir, rest.p, f);
-    }
-    disk_close(e->disk, &dir);
-    return err;
-}
-
 static bool
 is_kept(const struct element *e, const struct forget *w, const char *bucket)
 {
@@ -209,7 +170,8 @@ unpin(struct element *e, const struct forget *w)
 static enum err
 forget_all(struct element *e, struct forget *w, bool end, struct fault *f)
 {
-    enum err err = settle_places(e, w, f);
+    /* Nothing of a deleted file is left in its folder, for good. */
+    enum err err = folder_settle(e, w->place, w->n, f);
 
     if (err == ERR_OK)
         err = shorten_dirty(e, w, end, f);

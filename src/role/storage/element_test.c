@@ -431,6 +431,54 @@ test_quarantine(void **state)
     rig_release(&rig);
 }
 
+/* An unclean start syncs a folder once, however many deletes there were in it
+ * since the last clean point. */
+
+static const struct disk_ops *rec_ops;
+static unsigned syncs;
+
+static enum err
+count_syncs(struct disk *d, struct disk_op *op, struct fault *f)
+{
+    syncs += op->what == DISK_SYNC;
+    return rec_ops->exec(d, op, f);
+}
+
+static unsigned
+syncs_of_start(unsigned deletes)
+{
+    struct disk_ops ops;
+
+    rig_init(&rig, NULL);
+    for (unsigned i = 0; i < 200; i++) { /* in two folders */
+        if (i == 100)
+            loop_mem_advance(&rig.loop, dur_s(86400));
+        OK(story_put(&rig.story, i, 10, NULL));
+    }
+    for (unsigned i = 0; i < deletes; i++)
+        OK(story_delete(&rig.story, i % 2 ? 100 + i / 2 : i / 2));
+    rig_kill(&rig);
+    rec_ops = rig.rec->ops;
+    ops = *rec_ops;
+    ops.exec = count_syncs;
+    rig.rec->ops = &ops;
+    syncs = 0;
+    OK(rig_open(&rig));
+    rig.rec->ops = rec_ops;
+    assert_int_equal(rig.report.settled, deletes);
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 200 - deletes);
+    rig_release(&rig);
+    return syncs;
+}
+
+static void
+test_settle(void **state)
+{
+    (void)state;
+    assert_int_equal(syncs_of_start(2), syncs_of_start(100));
+}
+
 /* COMMIT_BATCH_MAX and BUCKET_FILES_MAX do what they say. */
 static void
 test_limits(void **state)
@@ -477,7 +525,7 @@ main(void)
         cmocka_unit_test(test_expiry),   cmocka_unit_test(test_clock_jump),
         cmocka_unit_test(test_poison),   cmocka_unit_test(test_many_buckets),
         cmocka_unit_test(test_rebuild),  cmocka_unit_test(test_quarantine),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_settle),   cmocka_unit_test(test_limits),
     };
     int failed = blob_contract_run(&c);
 

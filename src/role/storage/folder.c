@@ -158,6 +158,44 @@ clear_names(struct element *e, int dir, const char *storage_filename,
     return err;
 }
 
+static int
+by_place(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+enum err
+folder_settle(struct element *e, char **place, size_t n, struct fault *f)
+{
+    char last[BUCKET_TEXT] = "";
+    int dir = DISK_NONE;
+    enum err err = ERR_OK;
+
+    qsort(place, n, sizeof(*place), by_place);
+    for (size_t i = 0; err == ERR_OK && i <= n; i++) {
+        struct slice rest = slice_str(i < n ? place[i] : ""), bucket;
+        char name[BUCKET_TEXT];
+
+        if (!slice_cut(&rest, ' ', &bucket) ||
+            !slice_copy(bucket, name, sizeof(name)))
+            name[0] = 0;
+        if (strcmp(name, last) != 0) {
+            if (dir != DISK_NONE)
+                err = disk_sync(e->disk, &dir, 1, f);
+            disk_close(e->disk, &dir);
+            snprintf(last, sizeof(last), "%s", name);
+            if (err == ERR_OK && name[0])
+                err = disk_open(e->disk, e->data, name, DISK_DIR, &dir, f);
+            if (err == ERR_NOENT)
+                err = ERR_OK;
+        }
+        if (err == ERR_OK && dir != DISK_NONE && rest.p)
+            err = clear_names(e, dir, rest.p, f);
+    }
+    disk_close(e->disk, &dir);
+    return err;
+}
+
 enum err
 folder_unlink(struct element *e, const char *bucket,
               const char *storage_filename, enum publish_name which,

@@ -285,6 +285,10 @@ enum err folder_unlink(struct element *e, const char *bucket,
 /* attr.json, sidecar and data of a file, whichever are there. */
 enum err clear_names(struct element *e, int dir, const char *storage_filename,
                      struct fault *f);
+/* The same of all N places ("bucket storage_filename"), for good: each folder
+ * is opened and synced once. Sorts PLACE. */
+enum err
+folder_settle(struct element *e, char **place, size_t n, struct fault *f);
 const char *folder_name(const char *storage_filename, enum publish_name which,
                         char out[NAME_TEXT]);
 enum err folder_last(struct element *e, struct fault *f);

@@ -442,39 +442,59 @@ sync_parents(struct element *e, const char *bucket, struct fault *f)
 
 /* Deletes that were promised: their names in whatever bucket, their rows, and
  * their change. */
+
+static bool
+is_promised(const struct tomb *t)
+{
+    return t->deleted && t->pinned && t->place && strchr(t->place, ' ');
+}
+
+static enum err
+settle_names(struct recovery *r, struct fault *f)
+{
+    struct element *e = r->e;
+    char **place = calloc(e->tombs.map.n + 1, sizeof(*place));
+    size_t n = 0;
+    enum err err;
+
+    if (!place)
+        return no_memory(f);
+    LIST_FOREACH (it, &e->tombs.age) {
+        struct tomb *t = container_of(it, struct tomb, age);
+
+        if (is_promised(t))
+            place[n++] = t->place;
+    }
+    err = folder_settle(e, place, n, f);
+    free(place);
+    return err;
+}
+
 static enum err
 settle_tombs(struct recovery *r, struct fault *f)
 {
     struct element *e = r->e;
-    enum err err = ERR_OK;
+    enum err err = settle_names(r, f);
 
     LIST_FOREACH (it, &e->tombs.age) {
         struct tomb *t = container_of(it, struct tomb, age);
         struct index_change *c = &r->change[r->n_change];
-        struct slice rest = slice_str(t->place), bucket;
-        int dir = DISK_NONE;
+        const char *place = t->place;
 
-        if (!t->deleted || !t->pinned || !slice_cut(&rest, ' ', &bucket))
+        if (err != ERR_OK)
+            break;
+        if (!is_promised(t))
             continue;
         *c = (struct index_change){
             .seq = t->seq,
             .op = t->expired ? INDEX_EXPIRE : INDEX_DELETE,
             .at = t->at,
             .row = {.attr = {.file_id = t->file_id, .epoch = t->number}}};
-        (void)slice_copy(bucket, c->row.bucket, sizeof(c->row.bucket));
-        err = disk_open(e->disk, e->data, c->row.bucket, DISK_DIR, &dir, f);
-        if (err == ERR_OK)
-            err = clear_names(e, dir, rest.p, f);
-        if (err == ERR_OK)
-            err = disk_sync(e->disk, &dir, 1, f);
-        disk_close(e->disk, &dir);
-        if (err == ERR_NOENT)
-            err = ERR_OK;
+        (void)slice_copy(slice_of(place, strcspn(place, " ")), c->row.bucket,
+                         sizeof(c->row.bucket));
         r->rep->settled++;
-        if (err == ERR_OK && ++r->n_change == CHANGES_MAX)
+        if (++r->n_change == CHANGES_MAX)
             err = flush_changes(r, f);
-        if (err != ERR_OK)
-            break;
     }
     return err == ERR_OK ? flush_changes(r, f) : err;
 }
