@@ -257,15 +257,17 @@ start_run(struct loop *l, struct task *t)
     struct http_loop *hl = container_of(t, struct http_loop, start_task);
 
     (void)l;
-    for (unsigned i = 0; i < hl->n_listeners; i++) {
+    for (unsigned i = 0; i < hl->n_listeners; i++)
         hl->l->net->listen(hl->l, &hl->listener[i]);
-        atomic_fetch_add(&hl->s->listening, 1);
-    }
 }
 
 void
 http_server_start(struct http_server *s)
 {
+    /* All of them before any loop begins: a drain that one loop has carried out
+     * must not find that nobody listens while another has yet to begin. */
+    for (unsigned i = 0; i < s->n_loops; i++)
+        atomic_fetch_add(&s->listening, s->loop[i].n_listeners);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_post(&s->loop[i].l->loop, &s->loop[i].start_task);
 }
