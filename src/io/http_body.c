@@ -26,6 +26,7 @@ body_init(struct exim *x)
     x->left = h->content_length > 0 ? (uint64_t)h->content_length : 0;
     x->body_done = !h->chunked && x->left == 0;
     x->body_in = 0;
+    x->peeked = false;
     x->x.trailer = NULL;
     x->x.n_trailers = 0;
     x->pull.waited = (struct dur){0};
@@ -243,6 +244,7 @@ body_peek(struct exchange *ex, struct slice *body)
 
     if (x->is_chunked || x->pull.busy || x->in_n - x->in_pos < x->left)
         return false;
+    x->peeked = true;
     *body = slice_of(x->inbuf + x->in_pos, x->left);
     return true;
 }

@@ -460,6 +460,7 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
     x->body_in = x->body_out = x->promised = x->left = 0;
     x->continue_due = x->continue_busy = x->started = x->head_left = false;
     x->ended = x->broken = x->send_due = x->is_chunked = false;
+    x->peeked = false;
     x->body_done = false; /* nobody knows where the next request begins */
     x->keep = false;
     x->piece.fd = -1;
@@ -482,7 +483,8 @@ exim_report(struct exim *x)
         .target = x->head.target,
         .client = x->x.client,
         .status = x->status,
-        .bytes_in = x->body_in,
+        /* What was looked at where it lay counts as if it had been read. */
+        .bytes_in = x->body_in + (x->peeked ? x->left : 0),
         .bytes_out = x->body_out,
         .took = mono_sub(hl->l->loop.now, x->x.began),
         .broken = x->broken,

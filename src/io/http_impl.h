@@ -141,6 +141,7 @@ struct exim {
     } piece;
     bool is_chunked;
     bool body_done;
+    bool peeked;        /* the role has seen what is LEFT */
     bool continue_due;  /* 100 Continue was asked for and not sent */
     bool continue_busy; /* it is being sent */
     bool started;       /* the answer's head is made */

@@ -405,6 +405,7 @@ test_peek(void **state)
                   "Content-Length: 4\r\n\r\n");
     assert_true(client_hear(c, &a, false));
     assert_int_equal(a.status, 404);
+    assert_int_equal(world_bytes_in(w), 4); /* of the first, which has ended */
     client_say(c, "body");
     client_say(c, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
                   "ok");

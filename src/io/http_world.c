@@ -303,6 +303,7 @@ finished(struct http_observer *o, struct loop *l, const struct http_record *r)
     struct world *w = container_of(o, struct world, observer);
 
     (void)l;
+    atomic_fetch_add(&w->bytes_in, r->bytes_in);
     if (r->broken)
         atomic_fetch_add(&w->broken, 1);
 }
@@ -519,6 +520,12 @@ unsigned
 world_broken(struct world *w)
 {
     return atomic_load(&w->broken);
+}
+
+uint64_t
+world_bytes_in(struct world *w)
+{
+    return atomic_load(&w->bytes_in);
 }
 
 unsigned

@@ -42,8 +42,9 @@ struct world *world_open(const struct variant *v, const struct http_conf *c);
 void world_close(struct world **w);
 
 void world_stats(struct world *w, struct http_stats *out);
-unsigned world_live(struct world *w);   /* exchanges that the role has */
-unsigned world_broken(struct world *w); /* answers not delivered, so far */
+unsigned world_live(struct world *w);     /* exchanges that the role has */
+unsigned world_broken(struct world *w);   /* answers not delivered, so far */
+uint64_t world_bytes_in(struct world *w); /* of bodies, as reported so far */
 unsigned world_tls_failed(struct world *w);
 unsigned world_begun(struct world *w); /* exchanges that the role ever had */
 /* These wait at most 20 s for a number. An exchange may begin and end between

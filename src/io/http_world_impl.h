@@ -26,6 +26,7 @@ struct world {
     bool running;
     bool draining;
     _Atomic(bool) is_drained;
+    _Atomic(uint64_t) bytes_in;
     _Atomic(unsigned) live, begun, broken, tls_failed;
 };
 
