@@ -524,6 +524,14 @@ linger_arrived(struct ioloop *l, struct net_op *op, int res)
     conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
 }
 
+/* A peer that did not ask for the end may have sent more, and closing on bytes
+ * that nobody read resets the answer before it (RFC 9112 section 9.6). */
+static bool
+may_send_more(const struct exim *x)
+{
+    return !x->body_done || x->head.keep_alive;
+}
+
 /* The answer has left: the next request, or the end. */
 static void
 exim_finished(struct exim *x)
@@ -536,7 +544,7 @@ exim_finished(struct exim *x)
         c->state = CONN_CLOSING;
         conn_free(c);
     } else if (!x->keep) {
-        if (!x->body_done) {
+        if (may_send_more(x)) {
             conn_linger(c);
         } else {
             c->state = CONN_CLOSING;

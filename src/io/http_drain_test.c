@@ -22,14 +22,14 @@ struct bench {
     struct ioloop *loop[N_LOOPS];
     struct http_server *http;
     struct sockaddr_in at;
+    struct exchange *held; /* the request that waits for its answer */
     bool drained;
 };
 
 static void
 begin(struct serve_app *app, struct exchange *x)
 {
-    (void)app;
-    exchange_answer(x, 200, SLICE("text/plain"), SLICE("none"));
+    container_of(app, struct bench, app)->held = x;
 }
 
 static void
@@ -129,6 +129,98 @@ test_late_loop(void **state)
     bench_close(&t);
 }
 
+static int
+client_open(const struct bench *t)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(connect(fd, (const void *)&t->at, sizeof(t->at)), 0);
+    return fd;
+}
+
+/* What the only loop sends until the end of the stream, which must not be a
+ * reset. */
+static void
+hear(struct bench *t, int fd, char *text, size_t cap)
+{
+    size_t n = 0;
+    ssize_t r = -1;
+
+    for (int i = 0; i < 4000 && r != 0 && n < cap - 1; i++) {
+        turn(t->loop[0]);
+        r = recv(fd, text + n, cap - 1 - n, MSG_DONTWAIT);
+        if (r == -1 && errno != EAGAIN)
+            fail_msg("%s instead of the end", strerror(errno));
+        n += r > 0 ? (size_t)r : 0;
+    }
+    assert_int_equal(r, 0);
+    text[n] = '\0';
+}
+
+/* A client that sends ahead, more than anybody reads, while the server drains:
+ * its answer and the end, no reset. */
+static void
+test_sends_ahead(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    static char ahead[40000];
+    char text[1000];
+    struct bench t;
+    int fd;
+
+    bench_open(&t, *state, 1);
+    fd = client_open(&t);
+    memset(ahead, '\n', sizeof(ahead));
+    memcpy(ahead, get, sizeof(get) - 1);
+    assert_int_equal(send(fd, ahead, sizeof(ahead), 0), sizeof(ahead));
+    for (int i = 0; i < 4000 && t.held == NULL; i++)
+        turn(t.loop[0]);
+    assert_non_null(t.held);
+    http_server_drain(t.http, dur_s(60), drained, &t);
+    for (int i = 0; i < 5; i++)
+        turn(t.loop[0]);
+    exchange_answer(t.held, 201, SLICE("text/plain"), SLICE("kept"));
+    hear(&t, fd, text, sizeof(text));
+    assert_non_null(strstr(text, "HTTP/1.1 201 "));
+    assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+    assert_non_null(strstr(text, "\r\n\r\nkept"));
+    (void)close(fd);
+    for (int i = 0; i < 4000 && !t.drained; i++)
+        turn(t.loop[0]);
+    assert_true(t.drained);
+    bench_close(&t);
+}
+
+/* Whoever asks for the end gets it with the answer: nothing is waited for. */
+static void
+test_asks_for_the_end(void **state)
+{
+    static const char get[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct http_stats st;
+    char text[1000];
+    struct bench t;
+    int fd;
+
+    bench_open(&t, *state, 1);
+    fd = client_open(&t);
+    assert_int_equal(send(fd, get, sizeof(get) - 1, 0), sizeof(get) - 1);
+    for (int i = 0; i < 4000 && t.held == NULL; i++)
+        turn(t.loop[0]);
+    assert_non_null(t.held);
+    exchange_answer(t.held, 200, SLICE("text/plain"), SLICE("kept"));
+    hear(&t, fd, text, sizeof(text));
+    http_server_stats(t.http, &st);
+    assert_int_equal(st.open, 0); /* and our side is still open */
+    (void)close(fd);
+    http_server_drain(t.http, dur_s(60), drained, &t);
+    for (int i = 0; i < 4000 && !t.drained; i++)
+        turn(t.loop[0]);
+    assert_true(t.drained);
+    bench_close(&t);
+}
+
 int
 main(void)
 {
@@ -136,6 +228,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         {"late loop (uring)", test_late_loop, NULL, NULL, uring},
         {"late loop (epoll)", test_late_loop, NULL, NULL, epoll},
+        {"sends ahead (uring)", test_sends_ahead, NULL, NULL, uring},
+        {"sends ahead (epoll)", test_sends_ahead, NULL, NULL, epoll},
+        {"asks for the end (uring)", test_asks_for_the_end, NULL, NULL, uring},
+        {"asks for the end (epoll)", test_asks_for_the_end, NULL, NULL, epoll},
     };
 
     return cmocka_run_group_tests_name("http drain", tests, NULL, NULL);

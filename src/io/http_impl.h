@@ -14,8 +14,9 @@
  *                   \-refused-> FINISH                         \-> CLOSING
  *
  * In ROLE the exchange is the role's. FINISH waits for the answer to leave.
- * DRAIN reads away a small rest of the body, LINGER what a client that will not
- * stop still sends, so that it sees our answer and not a reset. CLOSING waits
+ * DRAIN reads away a small rest of the body, LINGER what a client still
+ * sends that did not ask for the end, so that it sees our answer and not a
+ * reset. CLOSING waits
  * for operations in flight; the connection is freed when there is none.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_HTTP_IMPL_H
