@@ -3,7 +3,10 @@
  * Between them every bucket that was written to is dirty, and every delete has
  * its tombstone in the journal, because the index may lose its last commits in
  * a power cut (synchronous=NORMAL). A clean point syncs the index, and the
- * folders in which names were removed, and may then forget both.
+ * folders in which names were removed, and may then forget both. Where buckets
+ * stay dirty whatever is done (DURABILITY=relaxed, or a name that could not be
+ * taken back), it does so for the deletes alone: the journal must not grow
+ * beyond what a start can read.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include "role/storage/periodic.h"
@@ -16,6 +19,7 @@
 struct forget {
     uint64_t upto; /* changes that are complete */
     uint64_t synced;
+    bool buckets;       /* what is in them is durable, or is about to be */
     struct uuid *tombs; /* pinned, deleted before `upto` */
     char **place;
     size_t n;
@@ -61,6 +65,7 @@ collect(struct element *e, struct forget *w)
     pthread_mutex_lock(&e->mu);
     w->upto = e->done_seq;
     w->synced = e->synced_seq;
+    w->buckets = !e->conf.relaxed && !e->synced_frozen;
     w->keep = calloc(COMMIT_BATCHES + 1, sizeof(*w->keep));
     ok = w->keep && collect_tombs(e, w);
     LIST_FOREACH (it, &e->order) {
@@ -173,7 +178,7 @@ forget_all(struct element *e, struct forget *w, bool end, struct fault *f)
     /* Nothing of a deleted file is left in its folder, for good. */
     enum err err = folder_settle(e, w->place, w->n, f);
 
-    if (err == ERR_OK)
+    if (err == ERR_OK && w->buckets)
         err = shorten_dirty(e, w, end, f);
     if (err == ERR_OK) {
         unpin(e, w);
@@ -190,14 +195,11 @@ static enum err
 clean(struct element *e, bool end, struct fault *f)
 {
     struct forget w = {0};
-    bool frozen;
     enum err err;
 
-    pthread_mutex_lock(&e->mu);
-    frozen = e->synced_frozen;
-    pthread_mutex_unlock(&e->mu);
-    if (!e->index->ops->sync || e->conf.relaxed || frozen ||
-        atomic_load(&e->n_unsettled) || atomic_load(&e->poisoned))
+    /* Deletes that the index does not know have only their tombstones. */
+    if (!e->index->ops->sync || atomic_load(&e->n_unsettled) ||
+        atomic_load(&e->poisoned))
         return ERR_UNSUPPORTED;
     if (!collect(e, &w))
         err = fault_set(f, ERR_NOMEM, "clean point", "");

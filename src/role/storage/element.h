@@ -48,7 +48,7 @@ struct element_conf {
     enum blob_mode mode;
     int priority;
     uint64_t quota;              /* bytes; 0: none */
-    bool relaxed;                /* DURABILITY=relaxed: no sync at all (D10) */
+    bool relaxed;                /* DURABILITY=relaxed: answers first (D10) */
     struct uuid installation_id; /* nil: any element will do */
     struct registry *registry;   /* fed before acknowledgements; may be NULL */
     const struct hash_kernels *hash; /* NULL: portable */

@@ -48,6 +48,7 @@ rig_open(struct rig *r)
     struct element_conf conf = {.mode = r->mode,
                                 .hash = kernels(),
                                 .journal_max = r->journal_max,
+                                .relaxed = r->relaxed,
                                 .batch_max = r->batch_max,
                                 .bucket_files = r->bucket_files,
                                 .seed = 1,

@@ -24,6 +24,7 @@ struct rig {
     struct fault fault;
     enum blob_mode mode;
     uint64_t journal_max;
+    bool relaxed;
     unsigned batch_max;
     uint32_t bucket_files;
 };

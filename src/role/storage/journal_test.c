@@ -1,0 +1,108 @@
+/* journal_test.c - how long the journal becomes, and what a start reads in it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "role/storage/impl.h"
+#include "role/storage/rig.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define OK(call)      assert_int_equal((call), ERR_OK)
+#define IS(err, call) assert_int_equal((call), (err))
+
+static struct rig rig;
+
+static void
+set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void
+start(void)
+{
+    element_start(rig.element, &rig.loop.loop);
+}
+
+static void
+stop(void)
+{
+    bool stopped = false;
+
+    element_stop(rig.element, set_flag, &stopped);
+    loop_mem_settle(&rig.loop);
+    assert_true(stopped);
+}
+
+static uint64_t
+journal_size(void)
+{
+    struct disk_stat st;
+    struct fault f;
+    int fd;
+
+    OK(disk_open(rig.rec, DISK_ROOT, "journal", 0, &fd, &f));
+    OK(disk_stat(rig.rec, fd, &st, &f));
+    disk_close(rig.rec, &fd);
+    return st.size;
+}
+
+/* Deletes are forgotten, and the journal stays short, where no bucket is ever
+ * clean, too: each start would otherwise read all deletes of all times, until
+ * it cannot. */
+static void
+journal_stays_short(bool relaxed, bool frozen)
+{
+    const unsigned n = 50;
+    uint64_t before;
+
+    rig_init(&rig, NULL);
+    rig_close(&rig);
+    rig.relaxed = relaxed;
+    rig.journal_max = 1;
+    OK(rig_open(&rig));
+    rig.element->synced_frozen = frozen;
+    start();
+    for (unsigned i = 0; i <= n; i++)
+        OK(story_put(&rig.story, i, 10, NULL));
+    for (unsigned i = 0; i < n; i++)
+        OK(story_delete(&rig.story, i));
+    before = journal_size();
+    assert_int_equal(rig.element->pinned, n);
+    loop_mem_advance(&rig.loop, dur_s(70));
+    assert_int_equal(rig.element->pinned, 0);
+    assert_true(journal_size() > before / 2); /* late uploads still fail */
+    IS(ERR_CONFLICT, story_put(&rig.story, 7, 10, NULL));
+    loop_mem_advance(&rig.loop, dur_s(73 * 3600));
+    OK(story_put(&rig.story, 100, 10, NULL));
+    loop_mem_advance(&rig.loop, dur_s(70));
+    assert_true(journal_size() < 100);
+    stop();
+    rig_close(&rig);
+    OK(rig_open(&rig));
+    assert_int_equal(rig.report.buckets, 2); /* not clean all the same */
+    assert_int_equal(rig.report.settled, 0);
+    assert_int_equal(rig.report.files, 2);
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 2);
+    rig_release(&rig);
+}
+
+static void
+test_never_clean(void **state)
+{
+    (void)state;
+    journal_stays_short(true, false);
+    journal_stays_short(false, true);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_never_clean),
+    };
+
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
