@@ -97,11 +97,95 @@ test_never_clean(void **state)
     journal_stays_short(false, true);
 }
 
+/* After a clean stop nothing is left to be settled: all is still known, and
+ * none of it pinned, so that the table can forget the oldest. */
+static void
+test_clean_start(void **state)
+{
+    const unsigned n = 50;
+    (void)state;
+
+    for (unsigned killed = 0; killed < 2; killed++) {
+        rig_init(&rig, NULL);
+        for (unsigned i = 0; i < n; i++) {
+            OK(story_put(&rig.story, i, 10, NULL));
+            OK(story_delete(&rig.story, i));
+        }
+        if (killed)
+            rig_kill(&rig);
+        else
+            rig_close(&rig);
+        OK(rig_open(&rig));
+        assert_int_equal(rig.element->tombs.map.n, n);
+        assert_int_equal(rig.element->pinned, killed ? n : 0);
+        assert_int_equal(rig.report.settled, killed ? n : 0);
+        IS(ERR_CONFLICT, story_put(&rig.story, 7, 10, NULL));
+        rig_close(&rig);
+        assert_int_equal(rig_audit(&rig), 0);
+        rig_release(&rig);
+    }
+}
+
+static unsigned
+tombs_after_restart(void)
+{
+    size_t n;
+
+    rig_close(&rig);
+    OK(rig_open(&rig));
+    n = rig.element->tombs.map.n;
+    return (unsigned)n;
+}
+
+/* A compaction keeps of what is young only what the table has, whose size is
+ * bounded, but attempts that were given up within the hour. */
+static void
+test_table_full(void **state)
+{
+    const unsigned n = 50, max = 10;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    rig_close(&rig);
+    rig.journal_max = 1;
+    OK(rig_open(&rig));
+    rig.element->tombs.max = max;
+    start();
+    for (unsigned i = 0; i < n; i++) {
+        OK(story_put(&rig.story, i, 10, NULL));
+        OK(story_delete(&rig.story, i));
+        OK(story_abort(&rig.story, 100 + i, 1, 100, 100));
+    }
+    loop_mem_advance(&rig.loop, dur_s(70)); /* none is pinned any more */
+    for (unsigned i = n; i < n + max; i++) {
+        OK(story_put(&rig.story, i, 10, NULL));
+        OK(story_delete(&rig.story, i));
+    }
+    assert_int_equal(rig.element->tombs.map.n, max);
+    loop_mem_advance(&rig.loop, dur_s(70));
+    stop();
+    assert_int_equal(tombs_after_restart(), max + n);
+    start();
+    loop_mem_advance(&rig.loop, dur_s(3700));
+    rig.element->tombs.max = max;
+    OK(story_put(&rig.story, 90, 10, NULL));
+    OK(story_delete(&rig.story, 90));
+    assert_int_equal(rig.element->tombs.map.n, max);
+    loop_mem_advance(&rig.loop, dur_s(70));
+    stop();
+    assert_int_equal(tombs_after_restart(), max);
+    rig_close(&rig);
+    assert_int_equal(rig_audit(&rig), 0);
+    rig_release(&rig);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_clean),
+        cmocka_unit_test(test_clean_start),
+        cmocka_unit_test(test_table_full),
     };
 
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
