@@ -99,6 +99,42 @@ class Put(Case):
             "machine_cpu": peers.cpu_of_machine() - machine})
 
 
+class RemotePut(Put):
+    """Through a gateway and nginx to an element, beside the same embedded:
+    issue 3 wants at most 2 x its CPU, the proxy's apart."""
+
+    def __init__(self, size, conns):
+        super().__init__(size, conns)
+        self.name = "remote " + self.name
+
+    def run(self, bench):
+        for n in range(bench.args.rounds):
+            for w in self.wanted(bench, "artstore", "remote",
+                                 "remote-buffered"):
+                if w == "artstore":
+                    self.one(bench, n, w)
+                else:
+                    self.through(bench, n, w)
+
+    def through(self, bench, n, who):
+        server = peers.Remote(bench.disk.fresh(),
+                              who.replace("remote", "nginx"))
+        try:
+            server.start()
+            proxy = server.cpu_where(False)
+            r = bench.load(server, "--mode", "post", "--path",
+                           server.put["path"], "--conns", self.conns,
+                           "--size", self.size, "--count",
+                           self.count(bench, who))
+            r["proxy_cpu"] = server.cpu_where(False) - proxy
+            r["gateway_rss_mib"] = server.rss() / MIB
+            bench.record(self.name, who, n, r)
+            bench.say("    proxy %.3f s/GB, gateway %.0f MiB" % (
+                r["proxy_cpu"] / (r["bytes"] / 1e9), r["gateway_rss_mib"]))
+        finally:
+            server.stop()
+
+
 class Get(Case):
     """All servers hold their files at once, and run in turn."""
 
@@ -314,5 +350,6 @@ CASES = [
     Get(64 * MIB, 1), Get(64 * MIB, 64),
     Get(4 * KIB, 16, cold=True), Get(MIB, 16, cold=True),
     Get(64 * MIB, 16, cold=True),
+    RemotePut(64 * MIB, 16),
     Idle(), Memory(), Slow(),
 ]

@@ -8,7 +8,9 @@ io_uring and workers of nginx count; the whole machine from /proc/stat.
 SPDX-License-Identifier: Apache-2.0
 """
 import http.client
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -334,3 +336,56 @@ class Artstore(Server):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         c.request("GET", "/version")
         return c.getresponse().read().decode()
+
+
+class Remote(Artstore):
+    """A gateway, nginx, one element behind it: tools/cluster. The CPU is that
+    of gateway and element; the proxy's is asked for by itself."""
+    name = "remote"
+
+    def __init__(self, folder, proxy="nginx"):
+        super().__init__(folder)
+        self.proxy = proxy
+
+    def cluster(self, *words):
+        binary = os.environ.get("ARTSTORE_BIN",
+                                os.path.join(ROOT, "build", "artstore"))
+        p = subprocess.run(
+            [os.path.join(ROOT, "tools", "cluster"), *words, "--bin", binary,
+             "--dir", os.path.join(self.folder, "cluster"), "--ingesters", "1",
+             "--datacentres", "1", "--elements", "1", "--database", "sqlite",
+             "--proxy", self.proxy], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, env={**os.environ, **self.env})
+        if p.returncode:
+            raise RuntimeError("tools/cluster %s: %s" % (words[0], p.stdout))
+        return p.stdout
+
+    def start(self):
+        self.cluster("up")
+        with open(os.path.join(self.folder, "cluster", "cluster.json"),
+                  encoding="utf-8") as f:
+            state = json.load(f)
+        self.pids = {p["name"]: p["pid"] for p in state["processes"]}
+        said = dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$",
+                               self.cluster("env"), re.M))
+        self.port = int(said["ARTSTORE_URL"].rsplit(":", 1)[1])
+        self.headers = ("Authorization: Bearer " + said["ARTSTORE_TOKEN"],)
+        return self
+
+    def cpu_where(self, ours):
+        return sum(cpu_of(pid) for name, pid in self.pids.items()
+                   if (name.startswith("gateway") or "-se-" in name) == ours
+                   and (ours or name.startswith("nginx")))
+
+    def cpu(self):
+        return self.cpu_where(True)
+
+    def rss(self):
+        return sum(rss_of(pid) for name, pid in self.pids.items()
+                   if name.startswith("gateway"))
+
+    def tail(self):
+        return ""
+
+    def stop(self):
+        self.cluster("down")
