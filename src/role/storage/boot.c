@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define JOURNAL_PIECE ((size_t)1024 * 1024) /* read at a time */
+
 enum err
 boot_superblock(struct superblock *sb, struct disk *disk,
                 const struct hash_kernels *hash, struct fault *f)
@@ -87,34 +89,83 @@ load_tomb(struct element *e, const struct journal_record *r)
     return ERR_OK;
 }
 
+/* Up to the end of the last whole line. */
+static size_t
+whole_lines(const char *p, size_t n)
+{
+    size_t whole = n;
+
+    while (whole && p[whole - 1] != '\n')
+        whole--;
+    /* No line is so long: a damaged one, whose rest is no record either. */
+    return whole == 0 && n == JOURNAL_PIECE ? n : whole;
+}
+
+/* FN gets each record; *END is where the journal ends. In pieces: nothing says
+ * how long it is, and without it the element does not start. */
+static enum err
+journal_walk(struct element *e,
+             enum err (*fn)(struct element *e, const struct journal_record *r,
+                            void *arg, struct fault *f),
+             void *arg, uint64_t *end, struct fault *f)
+{
+    struct journal_record *r = calloc(1, sizeof(*r));
+    char *p = malloc(JOURNAL_PIECE);
+    size_t have = 0, did = 1;
+    uint64_t damaged = 0;
+    int fd = DISK_NONE;
+    enum err err = ERR_NOMEM;
+
+    *end = 0;
+    if (!r || !p) {
+        fault_set(f, err, "journal", "");
+        goto out;
+    }
+    err = disk_open(e->disk, DISK_ROOT, "journal", 0, &fd, f);
+    while (err == ERR_OK && did > 0) {
+        struct slice rest;
+        size_t whole;
+
+        err = disk_pread(e->disk, fd, p + have, JOURNAL_PIECE - have, *end,
+                         &did, f);
+        if (err != ERR_OK)
+            break;
+        *end += did;
+        have += did;
+        whole = did ? whole_lines(p, have) : have;
+        rest = slice_of(p, whole);
+        while (err == ERR_OK && journal_next(&rest, r, &damaged, e->hash))
+            err = fn(e, r, arg, f);
+        have -= whole;
+        memmove(p, p + whole, have);
+    }
+out:
+    disk_close(e->disk, &fd);
+    free(p);
+    free(r);
+    return err;
+}
+
+static enum err
+load_record(struct element *e, const struct journal_record *r, void *arg,
+            struct fault *f)
+{
+    (void)arg;
+    e->next_seq = u64_max(e->next_seq, r->seq);
+    if (r->type == JOURNAL_SYNCED) {
+        e->synced_seq = u64_max(e->synced_seq, r->seq);
+        return ERR_OK;
+    }
+    return load_tomb(e, r) == ERR_OK ? ERR_OK
+                                     : fault_set(f, ERR_NOMEM, "journal", "");
+}
+
 enum err
 journal_load(struct element *e, struct fault *f)
 {
-    struct journal_record *r = calloc(1, sizeof(*r));
-    struct slice rest;
-    struct buf text;
-    uint64_t damaged = 0;
-    enum err err;
+    enum err err = journal_walk(e, load_record, NULL, &e->journal_end, f);
 
-    if (!r)
-        return fault_set(f, ERR_NOMEM, "journal", "");
-    buf_init(&text, JOURNAL_MAX);
-    err = disk_read_file(e->disk, DISK_ROOT, "journal", &text, f);
-    if (err == ERR_NOENT)
-        err = ERR_OK;
-    rest = buf_slice(&text);
-    while (err == ERR_OK && journal_next(&rest, r, &damaged, e->hash)) {
-        if (r->seq > e->next_seq)
-            e->next_seq = r->seq;
-        if (r->type == JOURNAL_SYNCED)
-            e->synced_seq = u64_max(e->synced_seq, r->seq);
-        else if ((err = load_tomb(e, r)) != ERR_OK)
-            fault_set(f, err, "journal", "");
-    }
-    e->journal_end = text.n;
-    buf_release(&text);
-    free(r);
-    return err;
+    return err == ERR_NOENT ? ERR_OK : err;
 }
 
 /* Room for the journal is taken ahead, so that a delete can still be written
@@ -191,27 +242,33 @@ still_needed(struct element *e, const struct journal_record *r,
     return keep;
 }
 
+struct survivors {
+    struct wall before;
+    struct buf *out;
+};
+
+static enum err
+add_survivor(struct element *e, const struct journal_record *r, void *arg,
+             struct fault *f)
+{
+    struct survivors *s = arg;
+
+    if (!still_needed(e, r, s->before) || journal_encode(s->out, r, e->hash))
+        return ERR_OK;
+    return fault_set(f, ERR_NOMEM, "journal", "compact");
+}
+
 static enum err
 journal_survivors(struct element *e, struct buf *out, struct fault *f)
 {
-    struct wall before = {element_now(e).ms - TOMB_KEEP_MS};
-    struct journal_record r;
-    struct slice rest;
-    struct buf old;
-    uint64_t damaged = 0;
-    enum err err;
+    struct survivors s = {{element_now(e).ms - TOMB_KEEP_MS}, out};
+    struct journal_record r = {.type = JOURNAL_SYNCED,
+                               .seq = e->journal_synced};
+    uint64_t end;
+    enum err err = journal_walk(e, add_survivor, &s, &end, f);
 
-    buf_init(&old, JOURNAL_MAX);
-    err = disk_read_file(e->disk, DISK_ROOT, "journal", &old, f);
-    rest = buf_slice(&old);
-    while (err == ERR_OK && journal_next(&rest, &r, &damaged, e->hash))
-        if (still_needed(e, &r, before) && !journal_encode(out, &r, e->hash))
-            err = fault_set(f, ERR_NOMEM, "journal", "compact");
-    r = (struct journal_record){.type = JOURNAL_SYNCED,
-                                .seq = e->journal_synced};
     if (err == ERR_OK && !journal_encode(out, &r, e->hash))
         err = fault_set(f, ERR_NOMEM, "journal", "compact");
-    buf_release(&old);
     return err;
 }
 

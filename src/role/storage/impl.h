@@ -37,7 +37,7 @@
 #define DIRECT_MIN         (64 * KIB) /* smaller: through the page cache */
 #define JOURNAL_STEP       ((uint64_t)1024 * 1024)
 #define JOURNAL_COMPACT    ((uint64_t)8 * 1024 * 1024)
-#define JOURNAL_MAX        ((uint64_t)256 * 1024 * 1024)
+#define JOURNAL_MAX        ((uint64_t)256 * 1024 * 1024) /* compacted */
 #define SIDECAR_SUFFIX     ".crc32c"
 #define ATTR_SUFFIX        ".attr.json"
 #define NAME_TEXT          256
