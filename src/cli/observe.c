@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define TICK_S 1
@@ -145,6 +146,22 @@ tls_failed(struct http_observer *ob, struct loop *l, const char *client,
     metric_add(o->metrics, metric_plain(o->metrics, M_HTTP_TLS_FAILED), 1);
     log_debug(o->log, "TLS handshake failed", F_STR("client", hidden),
               F_STR("reason", why));
+}
+
+static void
+accept_failed(struct http_observer *ob, struct loop *l, int sys)
+{
+    struct observe *o = container_of(ob, struct observe, observer);
+    struct rlimit lim = {0};
+    struct fault f;
+
+    (void)l;
+    (void)getrlimit(RLIMIT_NOFILE, &lim);
+    (void)fault_sys(&f, sys, "accept", "");
+    if (sys == EMFILE)
+        (void)fault_hint(&f, "raise ulimit -n, or LimitNOFILE of the unit");
+    log_error(o->log, "no connection can be accepted", F_FAULT(&f),
+              F_U64("open_files_max", lim.rlim_cur));
 }
 
 struct http_observer *
@@ -300,6 +317,7 @@ observe_open(const struct conf *c, struct metrics *m, struct log *l,
         return NULL;
     o->observer.finished = request_finished;
     o->observer.tls_failed = tls_failed;
+    o->observer.accept_failed = accept_failed;
     o->conf = c;
     o->metrics = m;
     o->log = l;

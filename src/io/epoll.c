@@ -242,15 +242,27 @@ run_ready(struct ioloop *l)
 /* ---- listening ---- */
 
 static void
+listener_forget(struct ep *e, struct net_listener *ln)
+{
+    (void)epoll_ctl(e->fd, EPOLL_CTL_DEL, ln->fd, NULL);
+    e->fds[ln->fd] = (struct ep_fd){0};
+    ln->armed = false;
+}
+
+static void
 accept_all(struct ioloop *l, struct net_listener *ln)
 {
     for (int i = 0; i < 1024 && !ln->closing; i++) {
         int fd = accept4(ln->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd >= 0)
+        if (fd >= 0) {
             ln->accepted(l, ln, fd);
-        else if (errno != EINTR && errno != ECONNABORTED)
-            break; /* EAGAIN; or EMFILE: level-triggered, so we come back */
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* EAGAIN; or EMFILE, of which epoll would tell us without end */
+            if (listener_pause(l, ln, errno))
+                listener_forget(l->driver, ln);
+            return;
+        }
     }
 }
 
@@ -272,9 +284,8 @@ epoll_unlisten(struct ioloop *l, struct net_listener *ln)
 
     accept_all(l, ln);
     ln->closing = true;
-    (void)epoll_ctl(e->fd, EPOLL_CTL_DEL, ln->fd, NULL);
-    e->fds[ln->fd] = (struct ep_fd){0};
-    ln->armed = false;
+    (void)listener_unpause(l, ln);
+    listener_forget(e, ln);
     ln->accepted(l, ln, -ECANCELED);
 }
 

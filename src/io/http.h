@@ -68,6 +68,9 @@ struct http_observer {
     /* A handshake did not come to its end, WHY in a few words. May be NULL. */
     void (*tls_failed)(struct http_observer *o, struct loop *l,
                        const char *client, const char *why);
+    /* No connection can be accepted for now: errno is SYS (EMFILE ...). It is
+     * tried again ten times a second, and told each time. May be NULL. */
+    void (*accept_failed)(struct http_observer *o, struct loop *l, int sys);
 };
 
 struct http_stats {

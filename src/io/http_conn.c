@@ -151,6 +151,18 @@ listener_gone(struct http_loop *hl, struct net_listener *ln)
     http_server_check(hl->s);
 }
 
+/* Nobody was accepted: FD is why. */
+static void
+not_accepted(struct http_loop *hl, struct net_listener *ln, int fd)
+{
+    struct http_observer *o = hl->s->observer;
+
+    if (ln->closing)
+        listener_gone(hl, ln);
+    else if (o && o->accept_failed)
+        o->accept_failed(o, &hl->l->loop, -fd);
+}
+
 static struct http_loop *
 loop_of(struct http_server *s, struct ioloop *l)
 {
@@ -167,8 +179,7 @@ conn_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     int one = 1;
 
     if (fd < 0) {
-        if (ln->closing)
-            listener_gone(hl, ln);
+        not_accepted(hl, ln, fd);
         return;
     }
     peer_address(fd, addr);

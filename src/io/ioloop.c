@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TIMERS_MAX (1 << 20)
+#define PAUSE_MS   100 /* of accepting, when there is no descriptor left */
 
 void
 ioloop_clock(struct ioloop *l)
@@ -54,6 +55,42 @@ run_timers(struct ioloop *l)
         n++;
     }
     return n;
+}
+
+/* ---- listeners that cannot accept ---- */
+
+static void
+pause_over(struct loop *loop, struct timer *t)
+{
+    struct ioloop *l = ioloop_of(loop);
+    struct net_listener *ln = container_of(t, struct net_listener, again);
+
+    ln->paused = false;
+    l->net->listen(l, ln);
+}
+
+/* The connection that could not be accepted is still there, so that trying at
+ * once would be all that the loop does until a descriptor is free. */
+bool
+listener_pause(struct ioloop *l, struct net_listener *ln, int sys)
+{
+    if (sys != EMFILE && sys != ENFILE && sys != ENOBUFS && sys != ENOMEM)
+        return false;
+    ln->again.fire = pause_over;
+    ln->paused = loop_timer(&l->loop, &ln->again,
+                            mono_add(l->loop.now, dur_ms(PAUSE_MS)));
+    ln->accepted(l, ln, -sys);
+    return ln->paused;
+}
+
+bool
+listener_unpause(struct ioloop *l, struct net_listener *ln)
+{
+    bool was = ln->paused;
+
+    loop_timer_stop(&l->loop, &ln->again);
+    ln->paused = false;
+    return was;
 }
 
 /* ---- posts and finished work ---- */

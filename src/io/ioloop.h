@@ -53,6 +53,9 @@ struct net_op {
     bool more; /* more will follow at once: MSG_MORE */
 };
 
+/* ACCEPTED gets connections; -ECANCELED last, when CLOSING; or the negative
+ * errno for which none can be had now (no descriptor, no memory): accepting is
+ * tried again after a moment, and goes on by itself. */
 struct net_listener {
     int fd;
     void (*accepted)(struct ioloop *l, struct net_listener *ln, int fd);
@@ -60,6 +63,8 @@ struct net_listener {
     struct ioloop *loop;
     bool armed;
     bool closing;
+    bool paused; /* until AGAIN fires */
+    struct timer again;
     struct list item;
 };
 

@@ -382,7 +382,7 @@ test_number_again(void **state)
 
 struct door {
     struct net_listener ln; /* first */
-    unsigned n, closed;
+    unsigned n, closed, failed;
     int fd[8];
 };
 
@@ -392,32 +392,44 @@ door_accepted(struct ioloop *l, struct net_listener *ln, int fd)
     struct door *d = container_of(ln, struct door, ln);
 
     (void)l;
-    if (fd < 0)
+    if (fd == -ECANCELED)
         d->closed++;
+    else if (fd == -EMFILE)
+        d->failed++;
     else
         d->fd[d->n++] = fd;
+    assert_true(fd >= 0 || fd == -ECANCELED || fd == -EMFILE);
+}
+
+static void
+door_open(struct bench *t, struct door *d, struct sockaddr_in *sa)
+{
+    socklen_t len = sizeof(*sa);
+
+    *d = (struct door){0};
+    *sa = (struct sockaddr_in){.sin_family = AF_INET};
+    sa->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    d->ln.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(d->ln.fd, (struct sockaddr *)sa, len), 0);
+    assert_int_equal(listen(d->ln.fd, 16), 0);
+    getsockname(d->ln.fd, (struct sockaddr *)sa, &len);
+    d->ln.accepted = door_accepted;
+    d->ln.loop = t->l;
 }
 
 static void
 test_listen(void **state)
 {
     struct bench *t = bench_of(state);
-    struct sockaddr_in sa = {.sin_family = AF_INET};
-    socklen_t len = sizeof(sa);
-    struct door d = {0};
+    struct sockaddr_in sa;
+    struct door d;
     int c[5];
 
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    d.ln.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(d.ln.fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-    assert_int_equal(listen(d.ln.fd, 16), 0);
-    getsockname(d.ln.fd, (struct sockaddr *)&sa, &len);
-    d.ln.accepted = door_accepted;
-    d.ln.loop = t->l;
+    door_open(t, &d, &sa);
     t->l->net->listen(t->l, &d.ln);
     for (int i = 0; i < 5; i++) {
         c[i] = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(c[i], (struct sockaddr *)&sa, len), 0);
+        assert_int_equal(connect(c[i], (struct sockaddr *)&sa, sizeof(sa)), 0);
     }
     turn_until(t->l, &d.n, 5);
     t->l->net->unlisten(t->l, &d.ln);
@@ -428,5 +440,72 @@ test_listen(void **state)
         (void)close(c[i]);
         (void)close(d.fd[i]);
     }
+    (void)close(d.ln.fd);
+}
+
+/* The connection C waits at the door, and there is no descriptor for it. */
+static void
+door_crowded(struct bench *t, struct door *d, int *c, struct rlimit *was)
+{
+    struct sockaddr_in sa;
+    struct rlimit none;
+    int spare;
+
+    door_open(t, d, &sa);
+    *c = socket(AF_INET, SOCK_STREAM, 0);
+    spare = dup(*c); /* the first one that is free */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, was), 0);
+    none = *was;
+    none.rlim_cur = (rlim_t)spare;
+    (void)close(spare);
+    assert_int_equal(connect(*c, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    t->l->net->listen(t->l, &d->ln);
+    turn_until(t->l, &d->failed, 1);
+}
+
+/* No descriptor is left: the loop sleeps between its attempts, says so at each,
+ * and takes the connection when there is one again. */
+static void
+test_no_descriptor(void **state)
+{
+    struct bench *t = bench_of(state);
+    struct rlimit was;
+    uint64_t turns;
+    struct door d;
+    int c;
+
+    door_crowded(t, &d, &c, &was);
+    turns = t->l->stat.turns;
+    turn_until(t->l, &d.failed, 4);
+    /* 300 ms, of which turn_until() itself wakes the loop each 10 ms. */
+    assert_true(t->l->stat.turns - turns < 200);
+    assert_int_equal(d.n, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    turn_until(t->l, &d.n, 1);
+    t->l->net->unlisten(t->l, &d.ln);
+    turn_until(t->l, &d.closed, 1);
+    (void)close(c);
+    (void)close(d.fd[0]);
+    (void)close(d.ln.fd);
+}
+
+/* The listener is closed while it pauses: that is told once, and is the end. */
+static void
+test_no_descriptor_closed(void **state)
+{
+    struct bench *t = bench_of(state);
+    struct rlimit was;
+    struct door d;
+    int c;
+
+    door_crowded(t, &d, &c, &was);
+    t->l->net->unlisten(t->l, &d.ln);
+    turn_until(t->l, &d.closed, 1);
+    turn_for(t->l, 250);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_int_equal(d.closed, 1);
+    assert_int_equal(d.n, 0);
+    (void)close(c);
     (void)close(d.ln.fd);
 }

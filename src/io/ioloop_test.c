@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -576,6 +577,8 @@ main(void)
         BOTH(test_both_ways),
         BOTH(test_number_again),
         BOTH(test_listen),
+        BOTH(test_no_descriptor),
+        BOTH(test_no_descriptor_closed),
     };
 
     return cmocka_run_group_tests_name("loops", tests, NULL, NULL);

@@ -156,9 +156,14 @@ static void
 uring_unlisten(struct ioloop *l, struct net_listener *ln)
 {
     struct uring *u = l->driver;
-    struct io_uring_sqe *s = sqe_get(u);
+    struct io_uring_sqe *s;
 
     ln->closing = true;
+    if (listener_unpause(l, ln)) { /* nothing is in flight */
+        ln->accepted(l, ln, -ECANCELED);
+        return;
+    }
+    s = sqe_get(u);
     io_uring_prep_cancel64(s, (uint64_t)(uintptr_t)ln | TAG_LISTEN, 0);
     sqe_tag(s, NULL, TAG_IGNORE);
 }
@@ -288,7 +293,7 @@ complete_listen(struct ioloop *l, struct net_listener *ln, int res,
     ln->armed = false;
     if (ln->closing)
         ln->accepted(l, ln, -ECANCELED);
-    else
+    else if (!listener_pause(l, ln, -res))
         listen_arm(l->driver, ln);
 }
 
