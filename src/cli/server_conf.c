@@ -2,6 +2,8 @@
  * that may change while it runs, so that the start and SIGHUP cannot differ.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/server_impl.h"
+#include "obs/log.h"
+#include <sys/resource.h>
 
 static void
 ledger_of(const struct conf *c, struct ledger_conf *l)
@@ -86,8 +88,27 @@ server_conf_far(const struct conf *c, struct gateway_conf *g)
     g->patience = c->service_account_timeout;
 }
 
+/* Half of our descriptors are not for clients: each connection may have a file
+ * open, and a quarter is the cache's (cache_entries()). Without this reserve a
+ * crowd leaves none for the files of those who are inside. */
+static unsigned
+connections_max(const struct conf *c, struct log *log)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 ||
+        (uint64_t)c->max_connections <= r.rlim_cur / 2)
+        return (unsigned)c->max_connections;
+    log_warning(log, "fewer connections than MAX_CONNECTIONS are admitted",
+                F_I64("max_connections", c->max_connections),
+                F_U64("admitted", r.rlim_cur / 2),
+                F_U64("open_files_max", r.rlim_cur),
+                F_STR("remedy", "raise ulimit -n, or LimitNOFILE of the unit"));
+    return (unsigned)(r.rlim_cur / 2);
+}
+
 void
-server_conf_http(const struct conf *c, struct http_conf *hc)
+server_conf_http(const struct conf *c, struct log *log, struct http_conf *hc)
 {
     hc->head_timeout = c->head_timeout;
     hc->idle_timeout = c->idle_timeout;
@@ -97,7 +118,7 @@ server_conf_http(const struct conf *c, struct http_conf *hc)
     hc->write_min_rate = c->write_min_rate;
     /* The file and the form around it. */
     hc->body_max = c->max_file_size_mb * MIB + MIB;
-    hc->connections_max = (unsigned)c->max_connections;
+    hc->connections_max = connections_max(c, log);
     hc->connections_per_address = (unsigned)c->max_connections_per_address;
 }
 

@@ -92,7 +92,8 @@ void server_far_close(struct server *s);
 /* ---- server_conf.c: what may change on SIGHUP ---- */
 
 void server_conf_join(const struct conf *c, struct join_conf *jc);
-void server_conf_http(const struct conf *c, struct http_conf *hc);
+void
+server_conf_http(const struct conf *c, struct log *log, struct http_conf *hc);
 void server_conf_far(const struct conf *c, struct gateway_conf *g);
 void server_conf_vitals(const struct conf *c, struct vitals_limits *l);
 

@@ -513,7 +513,7 @@ open_http(struct server *s, struct fault *f)
     char address[300], url[256];
     enum err e;
 
-    server_conf_http(c, &hc);
+    server_conf_http(c, s->log, &hc);
     hc.limits.head_max = (uint32_t)c->http_head_max;
     s->app.begin = app_begin;
     e = http_server_open(&s->http, &hc, s->loop, s->n_loops, &s->app,

@@ -39,7 +39,7 @@ set_values(void *arg)
     join_adjust(s->join, &jc);
     if (s->bucket.objects)
         bucket_adjust(s->bucket.objects, &s->conf);
-    server_conf_http(&s->conf, &hc);
+    server_conf_http(&s->conf, s->log, &hc);
     http_server_adjust(s->http, &hc);
     observe_access(s->observe, s->conf.access_log, ch->access_fd);
 }
