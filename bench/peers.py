@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 from ports import free_port  # noqa: E402,F401
 
 TICK = os.sysconf("SC_CLK_TCK")
+BIN = os.environ.get("ARTSTORE_BIN", os.path.join(ROOT, "build", "artstore"))
 
 
 # -- what was spent ---------------------------------------------------------
@@ -313,17 +314,15 @@ class Artstore(Server):
         self.env = {**self.settings, **settings}
 
     def start(self):
-        binary = os.environ.get("ARTSTORE_BIN",
-                                os.path.join(ROOT, "build", "artstore"))
         data = os.path.join(self.folder, "data")
-        self.spawn(binary, "server", "--data-dir", data, "--listen",
+        self.spawn(BIN, "server", "--data-dir", data, "--listen",
                    "127.0.0.1:0", env=self.env, stdout=subprocess.PIPE)
         line = self.process.stdout.readline().decode()
         if not line.startswith("ready http://"):
             raise RuntimeError("artstore does not serve: %s%s" % (
                 line, self.tail()))
         self.port = int(line.strip().rsplit(":", 1)[1])
-        token = subprocess.run([binary, "token", "--data-dir", data],
+        token = subprocess.run([BIN, "token", "--data-dir", data],
                                check=True, stdout=subprocess.PIPE,
                                text=True).stdout.strip()
         self.headers = ("Authorization: Bearer " + token,)
@@ -348,10 +347,8 @@ class Remote(Artstore):
         self.proxy = proxy
 
     def cluster(self, *words):
-        binary = os.environ.get("ARTSTORE_BIN",
-                                os.path.join(ROOT, "build", "artstore"))
         p = subprocess.run(
-            [os.path.join(ROOT, "tools", "cluster"), *words, "--bin", binary,
+            [os.path.join(ROOT, "tools", "cluster"), *words, "--bin", BIN,
              "--dir", os.path.join(self.folder, "cluster"), "--ingesters", "1",
              "--datacentres", "1", "--elements", "1", "--database", "sqlite",
              "--proxy", self.proxy], stdout=subprocess.PIPE,

@@ -56,6 +56,15 @@ queue_put(struct admin *a, const struct meta_audit *entry, unsigned max)
         a->stats.audit_lost++;
 }
 
+struct meta_audit
+admin_audit_named(const struct meta_audit *entry)
+{
+    struct meta_audit e = *entry;
+
+    name(&e);
+    return e;
+}
+
 static void
 enqueue(struct admin *a, const struct meta_audit *entry)
 {
@@ -67,9 +76,8 @@ enqueue(struct admin *a, const struct meta_audit *entry)
 void
 admin_audit_add(struct registry *g, const struct meta_audit *entry)
 {
-    struct meta_audit e = *entry;
+    struct meta_audit e = admin_audit_named(entry);
 
-    name(&e);
     enqueue(container_of(g, struct admin, registry), &e);
 }
 
@@ -77,9 +85,8 @@ void
 admin_audit_token(struct admin *a, const struct meta_audit *entry, bool refused,
                   const char *address, struct mono now)
 {
-    struct meta_audit e = *entry;
+    struct meta_audit e = admin_audit_named(entry);
 
-    name(&e);
     (void)pthread_mutex_lock(&a->lock);
     if (!refused || refusals_add(&a->refusals, &e, address, now))
         queue_put(a, &e, ADMIN_AUDIT_TOKENS);
@@ -114,15 +121,6 @@ count_written(struct admin *a, size_t n)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-struct meta_audit
-admin_audit_named(const struct meta_audit *entry)
-{
-    struct meta_audit e = *entry;
-
-    name(&e);
-    return e;
-}
-
 enum err
 admin_audit_with(struct admin *a, enum err e)
 {
@@ -134,9 +132,8 @@ admin_audit_with(struct admin *a, enum err e)
 void
 admin_audit_now(struct admin *a, const struct meta_audit *entry)
 {
-    struct meta_audit e = *entry;
+    struct meta_audit e = admin_audit_named(entry);
 
-    name(&e);
     if (admin_audit_take(a, &e, 1, NULL) != ERR_OK)
         enqueue(a, &e);
 }

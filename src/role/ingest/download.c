@@ -237,14 +237,24 @@ download_begin(struct call *c)
 
 /* ---- what of it ---- */
 
+/* Its SHA-256, in quotation marks. */
 static void
-headers_common(struct download *d, const char *etag)
+etag_of(const struct file_attr *a, char out[ETAG_TEXT])
+{
+    out[0] = '"';
+    hex_encode(a->sha256, sizeof(a->sha256), out + 1);
+    strcat(out, "\"");
+}
+
+static void
+headers_common(struct download *d)
 {
     const struct file_attr *a = d->entry->info.attr;
     struct exchange *x = d->call->x;
-    char date[DATE_TEXT], text[128];
+    char etag[ETAG_TEXT], date[DATE_TEXT], text[128];
     struct buf b;
 
+    etag_of(a, etag);
     exchange_header(x, SLICE("ETag"), slice_str(etag));
     exchange_header(x, SLICE("Last-Modified"),
                     slice_str(date_http(a->uploaded_at, date)));
@@ -263,15 +273,6 @@ headers_common(struct download *d, const char *etag)
     if (disposition_format(&b, true, slice_str(a->original_filename)))
         exchange_header(x, SLICE("Content-Disposition"), buf_slice(&b));
     buf_release(&b);
-}
-
-/* Its SHA-256, in quotation marks. */
-static void
-etag_of(const struct file_attr *a, char out[ETAG_TEXT])
-{
-    out[0] = '"';
-    hex_encode(a->sha256, sizeof(a->sha256), out + 1);
-    strcat(out, "\"");
 }
 
 enum http_cond
@@ -298,7 +299,7 @@ reply_condition_failed(struct call *c)
 
 /* Conditions and ranges: sets d->status and d->ranges. False: answered. */
 static bool
-download_decide(struct download *d, const char *etag)
+download_decide(struct download *d)
 {
     struct exchange *x = d->call->x;
     enum http_cond cond = file_condition(x, d->entry->info.attr);
@@ -317,7 +318,7 @@ download_decide(struct download *d, const char *etag)
     }
     if (cond == HTTP_COND_NOT_MODIFIED) {
         d->status = 304;
-        headers_common(d, etag);
+        headers_common(d);
         count_download(&d->g->counts, COUNT_SUCCESS);
         download_free(d);
         reply_empty(c, 304);
@@ -354,12 +355,11 @@ download_start(struct download *d)
     const struct file_attr *a = d->entry->info.attr;
     struct exchange *x = d->call->x;
     struct slice type = slice_str(a->content_type);
-    char etag[ETAG_TEXT], text[HTTP_CONTENT_RANGE_TEXT];
+    char text[HTTP_CONTENT_RANGE_TEXT];
     char multi[64];
     uint64_t length = d->ranges.n ? d->ranges.r[0].n : 0;
 
-    etag_of(a, etag);
-    headers_common(d, etag);
+    headers_common(d);
     if (d->multi) {
         struct slice bound = slice_str(d->boundary);
 
@@ -387,10 +387,7 @@ range_begin(struct download *d)
 static void
 download_serve(struct download *d)
 {
-    char etag[ETAG_TEXT];
-
-    etag_of(d->entry->info.attr, etag);
-    if (!download_decide(d, etag))
+    if (!download_decide(d))
         return;
     if (d->multi) /* 64 random bits: no file can be made to contain it */
         snprintf(d->boundary, sizeof(d->boundary), "%.16s",
