@@ -164,6 +164,24 @@ conf_admin_in_clear(const struct conf *c)
            !is_loopback(slice_skip(url, 7));
 }
 
+/* Who names a certificate means TLS, and must not get plain text. */
+static void
+check_redis_tls(const struct conf *c, struct conf_report *rep)
+{
+    static const enum conf_id only[] = {
+        CONF_REDIS_TLS_CA_FILE, CONF_REDIS_TLS_CERT_FILE,
+        CONF_REDIS_TLS_KEY_FILE, CONF_REDIS_TLS_SERVER_NAME};
+
+    if (c->redis_tls || slice_starts(slice_str(c->redis_url), SLICE("rediss:")))
+        return;
+    for (size_t i = 0; i < countof(only); i++)
+        if (c->source[only[i]].layer != CONF_BY_DEFAULT)
+            conf_report_add(rep, CONF_ERROR, only[i],
+                            "%s is of no use without REDIS_TLS=on or a "
+                            "REDIS_URL of rediss://",
+                            conf_option[only[i]].name);
+}
+
 static void
 check_others(const struct conf *c, struct conf_report *rep)
 {
@@ -174,10 +192,9 @@ check_others(const struct conf *c, struct conf_report *rep)
     check_pair(c, rep, CONF_CLIENT_SECRET, CONF_CLIENT_ID);
     check_pair(c, rep, CONF_REDIS_SENTINELS, CONF_REDIS_SENTINEL_MASTER);
     check_pair(c, rep, CONF_REDIS_USERNAME, CONF_REDIS_PASSWORD);
-    if (c->redis_tls || slice_starts(slice_str(c->redis_url), SLICE("rediss:")))
-        conf_report_add(rep, CONF_ERROR, CONF_REDIS_TLS,
-                        "%s: this version speaks no TLS to Redis",
-                        c->redis_tls ? "REDIS_TLS=on" : "REDIS_URL=rediss:...");
+    check_pair(c, rep, CONF_REDIS_TLS_CERT_FILE, CONF_REDIS_TLS_KEY_FILE);
+    check_pair(c, rep, CONF_REDIS_TLS_KEY_FILE, CONF_REDIS_TLS_CERT_FILE);
+    check_redis_tls(c, rep);
     if (c->app_env == CONF_ENV_PRODUCTION && !c->auth_enabled) /* PRD-232 */
         conf_report_add(rep, CONF_ERROR, CONF_AUTH_ENABLED,
                         "AUTH_ENABLED=off: must be on with "

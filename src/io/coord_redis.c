@@ -6,6 +6,7 @@
  * empty, until its place in the row has been answered too: answers have no
  * names, only an order. SPDX-License-Identifier: Apache-2.0 */
 #include "io/coord_redis_impl.h"
+#include "io/redis_tls.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -336,6 +337,10 @@ d_free(struct coord_redis *d)
     free((char *)(uintptr_t)c->sentinels);
     free((char *)(uintptr_t)c->master);
     free((char *)(uintptr_t)c->sentinel_username);
+    free((char *)(uintptr_t)c->tls_ca_file);
+    free((char *)(uintptr_t)c->tls_cert_file);
+    free((char *)(uintptr_t)c->tls_key_file);
+    free((char *)(uintptr_t)c->tls_name);
     wipe(c->password);
     wipe(c->sentinel_password);
     redis_conn_release(&d->link.conn);
@@ -344,6 +349,7 @@ d_free(struct coord_redis *d)
     sub_release(d);
     coord_subs_release(&d->subs);
     buf_release(&d->body);
+    tls_client_close(&d->trust);
     (void)pthread_mutex_destroy(&d->lock);
     free(d);
 }
@@ -406,7 +412,11 @@ copy_conf(struct coord_redis *d, const struct coord_redis_conf *c)
                            &d->conf.sentinels,
                            &d->conf.sentinel_username,
                            &d->conf.master,
-                           &d->conf.sentinel_password};
+                           &d->conf.sentinel_password,
+                           &d->conf.tls_ca_file,
+                           &d->conf.tls_cert_file,
+                           &d->conf.tls_key_file,
+                           &d->conf.tls_name};
     bool ok = true;
 
     d->conf = *c;
@@ -429,15 +439,22 @@ copy_conf(struct coord_redis *d, const struct coord_redis_conf *c)
     return ok;
 }
 
+void
+coord_redis_prepare(struct coord_redis *d, struct redis_conn *c)
+{
+    redis_conn_init(c, d->home);
+    c->connect_timeout = d->conf.connect_timeout;
+    c->timeout = d->conf.timeout;
+    c->ping_every = dur_s(5);
+    c->trust = d->trust;
+    c->tls_name = d->conf.tls_name;
+}
+
 static enum err
 conf_check(const struct coord_redis *d, struct fault *f)
 {
     const struct coord_redis_conf *c = &d->conf;
 
-    if (c->tls) {
-        (void)fault_set(f, ERR_UNSUPPORTED, "open redis", "TLS (rediss://)");
-        return fault_hint(f, "put a proxy that speaks TLS beside it");
-    }
     if (c->sentinels[0] ? !c->master[0] : !c->host[0])
         return fault_set(f, ERR_INVAL, "open redis",
                          c->sentinels[0] ? "no name of the master" : "no host");
@@ -457,15 +474,15 @@ coord_redis_open(struct coord **out, const struct coord_redis_conf *c,
         .close = d_close,
     };
     struct coord_redis *d = calloc(1, sizeof(*d));
-    bool copied;
-    enum err e;
+    enum err e, early;
 
     *out = NULL;
     if (!d)
         return fault_set(f, ERR_NOMEM, "allocate", "redis");
     d->coord.ops = &ops;
     d->home = home;
-    copied = copy_conf(d, c);
+    early = copy_conf(d, c) ? redis_trust_open(&d->trust, c, f)
+                            : fault_set(f, ERR_NOMEM, "allocate", "redis");
     (void)pthread_mutex_init(&d->lock, NULL);
     prng_init(&d->prng, c->seed);
     list_init(&d->calls);
@@ -473,9 +490,7 @@ coord_redis_open(struct coord **out, const struct coord_redis_conf *c,
     buf_init(&d->body, 64 * KIB);
     link_init(d);
     sub_init(d);
-    e = sentinel_init(d, f);
-    if (!copied)
-        e = fault_set(f, ERR_NOMEM, "allocate", "redis");
+    e = early ? early : sentinel_init(d, f);
     if (!e)
         e = conf_check(d, f);
     if (e) {

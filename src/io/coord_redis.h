@@ -16,9 +16,11 @@
  * A request that was sent is never repeated, but when Redis did not know its
  * script.
  *
- * Not supported: TLS (rediss://), which this driver does not speak:
- * ERR_UNSUPPORTED when opened; and Redis Cluster (a guard and what it guards
- * are different keys): told as a failed attempt. Needs Redis 5. Scores must be
+ * With TLS all connections speak it, those to Sentinels too; its files are read
+ * when it is opened.
+ *
+ * Not supported: Redis Cluster (a guard and what it guards are different keys):
+ * told as a failed attempt. Needs Redis 5. Scores must be
  * exact in a double (+-2^53), else ERR_TOOBIG. Keys that end in ":epoch" or
  * ":until" are the driver's and ERR_INVAL.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -43,9 +45,13 @@ struct coord_redis_conf {
     const char *host; /* without Sentinels */
     uint16_t port;    /* 0: 6379 */
     unsigned db;
-    const char *username; /* NULL or "": the default user */
-    const char *password; /* NULL or "": none */
-    bool tls;             /* refused */
+    const char *username;      /* NULL or "": the default user */
+    const char *password;      /* NULL or "": none */
+    bool tls;                  /* also to the Sentinels */
+    const char *tls_ca_file;   /* NULL or "": whom the system trusts */
+    const char *tls_cert_file; /* ours; NULL or "": none */
+    const char *tls_key_file;
+    const char *tls_name; /* in their certificates; NULL or "": the host */
     /* "host:port,host,[v6]:port"; NULL or "": no Sentinels. */
     const char *sentinels;
     const char *master; /* their name of it */
@@ -65,7 +71,7 @@ struct coord_redis_conf {
 };
 
 /* Begins to connect; whether that works is told by events and answers. What C
- * points to is copied. ERR_INVAL, ERR_UNSUPPORTED: *F says what.
+ * points to is copied. ERR_INVAL, or what a file answers: *F says which.
  *
  * close() may be called on any thread and ends later, with conf.closed(): HOME
  * must go on until then. */

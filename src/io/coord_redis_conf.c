@@ -95,7 +95,7 @@ from_url(struct coord_redis_conf *out, struct coord_redis_text *room,
     struct slice rest = slice_skip(text, sizeof(scheme) - 1);
 
     if (slice_starts(text, SLICE("rediss://"))) {
-        out->tls = true; /* coord_redis_open() says no */
+        out->tls = true;
         rest = slice_skip(text, sizeof("rediss://") - 1);
     } else if (!slice_starts(text, slice_str(scheme))) {
         return fault_set(f, ERR_INVAL, "parse", "REDIS_URL");
@@ -105,7 +105,8 @@ from_url(struct coord_redis_conf *out, struct coord_redis_text *room,
     if (u.ok)
         return ERR_OK;
     (void)fault_set(f, ERR_INVAL, "parse", "REDIS_URL");
-    return fault_hint(f, "it is redis://[[user]:password@]host[:port][/db]");
+    return fault_hint(f, "it is redis://[[user]:password@]host[:port][/db], "
+                         "or rediss:// for TLS");
 }
 
 enum err
@@ -120,6 +121,10 @@ coord_redis_from_conf(struct coord_redis_conf *out,
         .username = c->redis_username,
         .password = c->redis_password,
         .tls = c->redis_tls,
+        .tls_ca_file = c->redis_tls_ca_file,
+        .tls_cert_file = c->redis_tls_cert_file,
+        .tls_key_file = c->redis_tls_key_file,
+        .tls_name = c->redis_tls_server_name,
         .sentinels = c->redis_sentinels,
         .master = c->redis_sentinel_master,
         .sentinel_username = c->redis_sentinel_username,

@@ -120,7 +120,15 @@ test_refused(void **state)
         enum err err;
         const char *why;
     } bad[] = {
-        {{.host = "h", .tls = true}, ERR_UNSUPPORTED, "TLS (rediss://)"},
+        {{.host = "h", .tls = true, .tls_ca_file = "/no/ca.pem"},
+         ERR_INVAL,
+         "REDIS_TLS_CA_FILE"},
+        {{.host = "h",
+          .tls = true,
+          .tls_cert_file = "/no",
+          .tls_key_file = "k"},
+         ERR_NOENT,
+         "REDIS_TLS_CERT_FILE"},
         {{.host = ""}, ERR_INVAL, "no host"},
         {{.sentinels = "a,b:1"}, ERR_INVAL, "no name of the master"},
         {{.sentinels = "a,,b", .master = "m"}, ERR_INVAL, "HOST"},

@@ -8,6 +8,7 @@
  *   coord_redis_lua.c       the scripts
  *   coord_redis_reply.c     an answer as a request's results
  *   coord_redis_conf.c      from options
+ *   redis_tls.c             TLS, of all three connections
  *
  * All of it runs on the home loop, but what is marked "any thread".
  * SPDX-License-Identifier: Apache-2.0 */
@@ -140,6 +141,7 @@ struct coord_redis {
     struct coord_redis_conf conf; /* its texts are the driver's own */
     struct ioloop *home;
     struct prng prng;
+    struct tls_client *trust; /* NULL: no TLS */
     struct link link;
     struct sentinel sentinel;
     struct sub sub;
@@ -169,6 +171,8 @@ void coord_redis_tell(struct coord_redis *d, enum coord_redis_event ev,
 void coord_redis_go(struct coord_redis *d); /* sends what waits */
 void coord_redis_give_up(struct coord_redis *d, const struct fault *f);
 void coord_redis_closed(struct coord_redis *d); /* one part has closed */
+/* Durations and trust of one of the three connections. */
+void coord_redis_prepare(struct coord_redis *d, struct redis_conn *c);
 /* Doubles with each attempt, up to the ceiling; the upper half is random. */
 struct dur coord_redis_pause(struct coord_redis *d, unsigned attempts);
 

@@ -350,11 +350,8 @@ link_init(struct coord_redis *d)
     };
     struct link *k = &d->link;
 
-    redis_conn_init(&k->conn, d->home);
+    coord_redis_prepare(d, &k->conn);
     k->conn.ops = &ops;
-    k->conn.connect_timeout = d->conf.connect_timeout;
-    k->conn.timeout = d->conf.timeout;
-    k->conn.ping_every = dur_s(5);
     k->retry.fire = retry_fired;
     k->port = d->conf.port;
     (void)slice_copy(slice_str(d->conf.host), k->host, sizeof(k->host));

@@ -197,11 +197,8 @@ sentinel_init(struct coord_redis *d, struct fault *f)
     struct conf_listen at;
     enum err e;
 
-    redis_conn_init(&s->conn, d->home);
+    coord_redis_prepare(d, &s->conn);
     s->conn.ops = &ops;
-    s->conn.connect_timeout = d->conf.connect_timeout;
-    s->conn.timeout = d->conf.timeout;
-    s->conn.ping_every = dur_s(5);
     s->retry.fire = retry_fired;
     while ((e = conf_peer_next(&rest, SENTINEL_PORT, &at, NULL)) == ERR_OK) {
         if (s->n == COORD_REDIS_SENTINELS)

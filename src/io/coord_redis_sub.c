@@ -262,11 +262,8 @@ sub_init(struct coord_redis *d)
     };
     struct sub *s = &d->sub;
 
-    redis_conn_init(&s->conn, d->home);
+    coord_redis_prepare(d, &s->conn);
     s->conn.ops = &ops;
-    s->conn.connect_timeout = d->conf.connect_timeout;
-    s->conn.timeout = d->conf.timeout;
-    s->conn.ping_every = dur_s(5);
     s->retry.fire = retry_fired;
     s->sync.run = sync_run;
 }

@@ -402,7 +402,7 @@ fetch_tls_start(struct fetch_conn *c)
     t->c = c;
     t->wire.out = wire_out;
     t->task.run = task_run;
-    t->ssl = tls_client_connect(p->io->conf.tls, &t->wire, p->host);
+    t->ssl = tls_client_connect(p->io->conf.tls, &t->wire, p->host, "http/1.1");
     if (t->ssl == NULL) {
         free(t);
         return false;

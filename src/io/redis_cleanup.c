@@ -1,19 +1,23 @@
-/* redis_cleanup.c - see redis_cleanup.h. The blocking half of hiredis, which is
- * enough for one connection and one job.
+/* redis_cleanup.c - see redis_cleanup.h. One connection that blocks: hiredis
+ * connects it and parses, the bytes go through TLS where it is wanted.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_cleanup.h"
 #include "conf/items.h"
 #include "io/coord_redis.h"
+#include "io/redis_tls.h"
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #define SENTINEL_PORT 26379
 #define REDIS_PORT    6379
 #define SCAN_COUNT    "1000"
 #define BATCH         512 /* commands sent before their answers are read */
+#define OUT_MAX       (4 * MIB) /* of them, unsent */
+#define OUT_ROOM      (OUT_MAX + REDIS_TLS_MORE)
 
 static const struct slice pattern_head = {"storage:elements:", 17};
 static const struct slice exact[] = {
@@ -35,6 +39,9 @@ struct job {
     const struct coord_redis_conf *where;
     struct fault *f;
     redisContext *redis;
+    struct tls_client *trust; /* NULL: no TLS */
+    struct redis_tls *tls;    /* of this connection */
+    struct buf out, sealed;
     char address[280]; /* for faults */
     struct found *keys;
     size_t n, cap;
@@ -69,17 +76,23 @@ timeval_of(struct dur d, int64_t otherwise_ms)
                             .tv_usec = (suseconds_t)(us % 1000000)};
 }
 
-/* What hiredis says when there is no answer. */
+/* By errno. */
 static enum err
-no_answer(struct job *j, const char *op)
+failed(struct job *j, const char *op)
+{
+    return fault_sys(j->f, errno == EAGAIN ? ETIMEDOUT : errno, op, j->address);
+}
+
+/* What hiredis says when it does not connect. */
+static enum err
+no_connection(struct job *j, const char *op)
 {
     const redisContext *r = j->redis;
 
     if (!r)
         return fault_set(j->f, ERR_NOMEM, op, j->address);
     if (r->err == REDIS_ERR_IO && errno != 0)
-        return fault_sys(j->f, errno == EAGAIN ? ETIMEDOUT : errno, op,
-                         j->address);
+        return failed(j, op);
     (void)fault_set(j->f, ERR_IO, op, r->err ? r->errstr : "no answer");
     return fault_in(j->f, j->address);
 }
@@ -105,18 +118,100 @@ refused(struct job *j, const char *op, const redisReply *r)
     return fault_in(j->f, j->address);
 }
 
-/* Sends ARGV and takes its answer, which must be of TYPE; the caller frees it.
- * NULL: j->f. */
-static redisReply *
-command(struct job *j, const char *op, int type, int argc, const char **argv,
-        const size_t *len)
+static enum err
+send_out(struct job *j, const char *op, struct buf *b)
 {
-    redisReply *r = redisCommandArgv(j->redis, argc, argv, len);
+    for (size_t at = 0; at < b->n;) {
+        ssize_t n = send(j->redis->fd, b->p + at, b->n - at, MSG_NOSIGNAL);
 
-    if (!r) {
-        (void)no_answer(j, op);
-        return NULL;
+        if (n < 0 && errno != EINTR)
+            return failed(j, op);
+        at += n > 0 ? (size_t)n : 0;
     }
+    buf_clear(b);
+    return ERR_OK;
+}
+
+/* All that waits, and the handshake's part. */
+static enum err
+flush(struct job *j, const char *op)
+{
+    enum err e = ERR_OK;
+
+    if (!j->tls)
+        return send_out(j, op, &j->out);
+    e = redis_tls_seal(j->tls, &j->out, &j->sealed, j->address, j->f);
+    return e == ERR_OK ? send_out(j, op, &j->sealed) : e;
+}
+
+static bool
+feed(void *arg, const void *p, size_t n)
+{
+    return redisReaderFeed(((struct job *)arg)->redis->reader, p, n) ==
+           REDIS_OK;
+}
+
+static enum err
+receive(struct job *j, const char *op)
+{
+    char room[16 * 1024];
+    enum err e = flush(j, op);
+    ssize_t n;
+
+    if (e != ERR_OK)
+        return e;
+    do
+        n = recv(j->redis->fd, room, sizeof(room), 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        errno = ECONNRESET;
+    if (n <= 0)
+        return failed(j, op);
+    if (!j->tls)
+        return feed(j, room, (size_t)n)
+                   ? ERR_OK
+                   : fault_set(j->f, ERR_NOMEM, op, j->address);
+    e = redis_tls_take(j->tls, room, (size_t)n, feed, j, j->address, j->f);
+    if (e != ERR_END)
+        return e;
+    errno = ECONNRESET;
+    return failed(j, op);
+}
+
+static enum err
+append(struct job *j, int argc, const char **argv, const size_t *len)
+{
+    char *text = NULL;
+    int n = redisFormatCommandArgv(&text, argc, argv, len);
+    bool ok = n >= 0 && (size_t)n <= OUT_MAX;
+    enum err e = ERR_OK;
+
+    if (ok && (size_t)n > OUT_MAX - j->out.n)
+        e = flush(j, argv[0]);
+    ok = ok && e == ERR_OK && (size_t)n <= OUT_MAX - j->out.n &&
+         buf_add(&j->out, text, (size_t)n);
+    redisFreeCommand(text);
+    return ok || e ? e : fault_set(j->f, ERR_TOOBIG, argv[0], j->address);
+}
+
+/* The next answer, which must be of TYPE; the caller frees it. NULL: j->f. */
+static redisReply *
+answer(struct job *j, const char *op, int type)
+{
+    void *p = NULL;
+    redisReply *r;
+
+    while (!p) {
+        if (redisReaderGetReply(j->redis->reader, &p) != REDIS_OK) {
+            (void)fault_set(j->f, ERR_CORRUPT, op, j->address);
+            (void)fault_hint(j->f, "is it a Redis, and does it speak TLS? See "
+                                   "REDIS_TLS");
+            return NULL;
+        }
+        if (!p && receive(j, op) != ERR_OK)
+            return NULL;
+    }
+    r = p;
     if (r->type != type) {
         (void)refused(j, op, r);
         freeReplyObject(r);
@@ -125,22 +220,38 @@ command(struct job *j, const char *op, int type, int argc, const char **argv,
     return r;
 }
 
+/* Sends ARGV and takes its answer. */
+static redisReply *
+command(struct job *j, const char *op, int type, int argc, const char **argv,
+        const size_t *len)
+{
+    return append(j, argc, argv, len) == ERR_OK ? answer(j, op, type) : NULL;
+}
+
 /* ---- the connection ---- */
 
 static enum err
 open_one(struct job *j, const char *host, uint16_t port)
 {
+    const char *name = j->where->tls_name;
+
     (void)snprintf(j->address, sizeof(j->address), "%.255s:%u", host, port);
     redisFree(j->redis);
+    redis_tls_free(&j->tls);
+    buf_clear(&j->out);
     errno = 0;
     j->redis = redisConnectWithTimeout(
         host, port, timeval_of(j->where->connect_timeout, 1000));
     if (!j->redis || j->redis->err)
-        return no_answer(j, "connect to Redis");
+        return no_connection(j, "connect to Redis");
     if (redisSetTimeout(j->redis, timeval_of(j->where->timeout, 500)) !=
         REDIS_OK)
-        return no_answer(j, "connect to Redis");
-    return ERR_OK;
+        return no_connection(j, "connect to Redis");
+    if (!j->trust)
+        return ERR_OK;
+    j->tls = redis_tls_new(j->trust, name && name[0] ? name : host, OUT_ROOM);
+    return j->tls ? ERR_OK
+                  : fault_set(j->f, ERR_NOMEM, "connect to Redis", j->address);
 }
 
 static enum err
@@ -231,11 +342,10 @@ open_redis(struct job *j)
     const struct coord_redis_conf *w = j->where;
     uint16_t port = w->port ? w->port : REDIS_PORT;
     char host[256];
-    enum err e = ERR_OK;
+    enum err e = redis_trust_open(&j->trust, w, j->f);
 
-    if (w->tls)
-        return fault_set(j->f, ERR_UNSUPPORTED, "connect to Redis",
-                         "TLS (REDIS_TLS, rediss://)");
+    if (e != ERR_OK)
+        return e;
     if (w->sentinels && w->sentinels[0])
         e = find_master(j, host, &port);
     else if (!slice_copy(slice_str(w->host), host, sizeof(host)))
@@ -363,27 +473,6 @@ find_keys(struct job *j)
 
 /* ---- telling and removing ---- */
 
-/* The next answer, as command() has it. */
-static redisReply *
-answer(struct job *j, const char *op, int type)
-{
-    void *p = NULL;
-    redisReply *r;
-
-    errno = 0;
-    if (redisGetReply(j->redis, &p) != REDIS_OK || !p) {
-        (void)no_answer(j, op);
-        return NULL;
-    }
-    r = p;
-    if (r->type != type) {
-        (void)refused(j, op, r);
-        freeReplyObject(r);
-        return NULL;
-    }
-    return r;
-}
-
 static enum err
 send_all(struct job *j, const char *word, size_t from, size_t to)
 {
@@ -391,8 +480,10 @@ send_all(struct job *j, const char *word, size_t from, size_t to)
         const char *argv[] = {word, j->keys[i].p};
         const size_t len[] = {strlen(word), j->keys[i].n};
 
-        if (redisAppendCommandArgv(j->redis, 2, argv, len) != REDIS_OK)
-            return no_answer(j, word);
+        enum err e = append(j, 2, argv, len);
+
+        if (e != ERR_OK)
+            return e;
     }
     return ERR_OK;
 }
@@ -460,6 +551,8 @@ redis_cleanup_run(struct redis_cleanup *c, const struct coord_redis_conf *where,
     struct job j = {.c = c, .where = where, .f = f ? f : &mine};
     enum err e;
 
+    buf_init(&j.out, OUT_ROOM);
+    buf_init(&j.sealed, OUT_ROOM);
     c->found = c->removed = c->kept = 0;
     c->more = false;
     e = open_redis(&j);
@@ -471,5 +564,9 @@ redis_cleanup_run(struct redis_cleanup *c, const struct coord_redis_conf *where,
         free(j.keys[i].p);
     free(j.keys);
     redisFree(j.redis);
+    redis_tls_free(&j.tls);
+    tls_client_close(&j.trust);
+    buf_release(&j.out);
+    buf_release(&j.sealed);
     return e;
 }

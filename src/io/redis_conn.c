@@ -11,6 +11,7 @@
  * when there is a connection, or says why there is none. Receiving begins then.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_conn.h"
+#include "io/redis_tls.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -20,7 +21,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARGS_MAX 256
+#define OUT_ROOM (REDIS_OUT_MAX + REDIS_TLS_MORE)
+#define ALERT    0x15 /* a record of TLS (RFC 8446 section 5.1) */
 
 static void
 fault_here(struct redis_conn *c, enum err e, int sys, const char *op)
@@ -55,6 +57,7 @@ finish(struct redis_conn *c)
     socket_close(c);
     redisReaderFree(c->reader);
     c->reader = NULL;
+    redis_tls_free(&c->tls);
     buf_clear(&c->waits);
     buf_clear(&c->leaves);
     /* Still closing, so that no answer() can send. */
@@ -147,6 +150,9 @@ timer_fired(struct loop *l, struct timer *t)
         timer_arm(c); /* something was heard since */
     } else if (c->owed || c->state == REDIS_GREETING) {
         fault_here(c, ERR_TIMEOUT, 0, c->connected ? "answer" : "connect");
+        if (c->tls && c->connected && !c->spoke)
+            (void)fault_hint(&c->fault, "does Redis speak TLS on that port? "
+                                        "See REDIS_TLS and rediss://");
         shut(c);
     } else if (redis_conn_send(c, call, 1, &ping)) {
         fault_here(c, ERR_NOMEM, 0, "ping");
@@ -224,6 +230,67 @@ take_answers(struct redis_conn *c)
 }
 
 static void receive(struct redis_conn *c);
+static void send_some(struct redis_conn *c);
+
+/* Plaintext. False: the connection ends. */
+static bool
+take_bytes(void *arg, const void *p, size_t n)
+{
+    struct redis_conn *c = arg;
+
+    c->unparsed += n;
+    if (redisReaderFeed(c->reader, p, n) != REDIS_OK) {
+        fault_here(c, ERR_NOMEM, 0, "answer");
+        shut(c);
+    }
+    take_answers(c);
+    return open_now(c);
+}
+
+static void
+take_sealed(struct redis_conn *c, const void *p, size_t n)
+{
+    struct fault f;
+    enum err e = redis_tls_take(c->tls, p, n, take_bytes, c, c->address, &f);
+
+    if (!open_now(c))
+        return;
+    if (e == ERR_OK) {
+        send_some(c);
+        return;
+    }
+    if (e == ERR_END)
+        fault_here(c, ERR_IO, ECONNRESET, "receive");
+    else
+        c->fault = f;
+    shut(c);
+}
+
+/* A TLS server that hears plain commands answers an alert, or hangs up. */
+static void
+hint_at_tls(struct redis_conn *c)
+{
+    if (!c->trust)
+        (void)fault_hint(&c->fault, "does it speak TLS there? See REDIS_TLS "
+                                    "and rediss://");
+}
+
+static void
+take(struct redis_conn *c, const void *p, size_t n)
+{
+    bool first = !c->spoke;
+
+    c->spoke = true;
+    if (c->tls) {
+        take_sealed(c, p, n);
+    } else if (first && *(const unsigned char *)p == ALERT) {
+        fault_here(c, ERR_IO, 0, "no Redis answers at");
+        hint_at_tls(c);
+        shut(c);
+    } else {
+        (void)take_bytes(c, p, n);
+    }
+}
 
 static void
 received(struct ioloop *l, struct net_op *op, int res)
@@ -233,16 +300,13 @@ received(struct ioloop *l, struct net_op *op, int res)
     c->receiving = false;
     if (open_now(c) && res > 0) {
         c->heard = l->loop.now;
-        c->unparsed += (size_t)res;
-        if (redisReaderFeed(c->reader, op->p, (size_t)res) != REDIS_OK) {
-            fault_here(c, ERR_NOMEM, 0, "answer");
-            shut(c);
-        }
-        take_answers(c);
+        take(c, op->p, (size_t)res);
         c->owed = !list_empty(&c->calls);
         c->owed_since = l->loop.now;
     } else if (open_now(c)) {
         fault_here(c, ERR_IO, res ? -res : ECONNRESET, "receive");
+        if (!c->spoke)
+            hint_at_tls(c);
         shut(c);
     }
     if (open_now(c))
@@ -259,8 +323,6 @@ receive(struct redis_conn *c)
 }
 
 /* ---- sending ---- */
-
-static void send_some(struct redis_conn *c);
 
 static void
 sent(struct ioloop *l, struct net_op *op, int res)
@@ -286,15 +348,29 @@ sent(struct ioloop *l, struct net_op *op, int res)
     send_some(c);
 }
 
+/* What may leave now, into c->leaves. */
+static bool
+load(struct redis_conn *c)
+{
+    struct buf swap = c->leaves;
+    struct fault f;
+
+    if (c->tls == NULL) {
+        c->leaves = c->waits;
+        c->waits = swap;
+    } else if (redis_tls_seal(c->tls, &c->waits, &c->leaves, c->address, &f)) {
+        c->fault = f;
+        shut(c);
+        return false;
+    }
+    return c->leaves.n > 0;
+}
+
 static void
 send_some(struct redis_conn *c)
 {
-    struct buf swap = c->leaves;
-
-    if (c->sending || c->waits.n == 0)
+    if (c->sending || !load(c))
         return;
-    c->leaves = c->waits;
-    c->waits = swap;
     c->out.iov[0] =
         (struct iovec){.iov_base = c->leaves.p, .iov_len = c->leaves.n};
     c->out.n_iov = 1;
@@ -315,37 +391,13 @@ flush_run(struct loop *l, struct task *t)
         finish(c);
 }
 
-static bool
-write_command(struct redis_conn *c, unsigned argc, const struct slice *argv)
-{
-    const char *p[ARGS_MAX];
-    size_t n[ARGS_MAX];
-    char *text = NULL;
-    bool ok;
-    int len;
-
-    assert(argc <= ARGS_MAX);
-    for (unsigned i = 0; i < argc; i++) {
-        p[i] = argv[i].p ? argv[i].p : "";
-        n[i] = argv[i].n;
-    }
-    len = redisFormatCommandArgv(&text, (int)argc, p, n);
-    if (len < 0)
-        return false;
-    ok = (size_t)len <= REDIS_OUT_MAX - c->waits.n &&
-         buf_add(&c->waits, text, (size_t)len);
-    c->waits.failed = false;
-    redisFreeCommand(text);
-    return ok;
-}
-
 enum err
 redis_conn_send(struct redis_conn *c, struct redis_call *call, unsigned argc,
                 const struct slice *argv)
 {
     if (!open_now(c))
         return ERR_IO;
-    if (!write_command(c, argc, argv))
+    if (!redis_command_add(&c->waits, REDIS_OUT_MAX, argc, argv))
         return ERR_NOMEM;
     if (call)
         list_push(&c->calls, &call->item);
@@ -361,20 +413,17 @@ redis_conn_send(struct redis_conn *c, struct redis_call *call, unsigned argc,
     return ERR_OK;
 }
 
-enum err
-redis_conn_auth(struct redis_conn *c, struct redis_call *call,
-                const char *username, const char *password)
-{
-    struct slice argv[3] = {SLICE("AUTH")};
-    unsigned n = 1;
-
-    if (username && username[0])
-        argv[n++] = slice_str(username);
-    argv[n++] = slice_str(password);
-    return redis_conn_send(c, call, n, argv);
-}
-
 /* ---- opening ---- */
+
+static bool
+tls_start(struct redis_conn *c)
+{
+    const char *name = c->tls_name && c->tls_name[0] ? c->tls_name : c->host;
+
+    if (c->trust)
+        c->tls = redis_tls_new(c->trust, name, OUT_ROOM);
+    return !c->trust || c->tls;
+}
 
 static void
 connect_next(struct redis_conn *c)
@@ -387,8 +436,8 @@ connect_next(struct redis_conn *c)
         socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     c->state = REDIS_GREETING;
     c->began = c->heard = c->loop->loop.now;
-    c->owed = c->connected = false;
-    if (c->fd == -1 || !reader_open(c)) {
+    c->owed = c->connected = c->spoke = false;
+    if (c->fd == -1 || !reader_open(c) || !tls_start(c)) {
         fault_here(c, ERR_IO, c->fd == -1 ? errno : ENOMEM, "socket for");
         shut(c);
         return;
@@ -530,8 +579,8 @@ redis_conn_init(struct redis_conn *c, struct ioloop *l)
 {
     *c = (struct redis_conn){.loop = l, .fd = -1};
     list_init(&c->calls);
-    buf_init(&c->waits, REDIS_OUT_MAX);
-    buf_init(&c->leaves, REDIS_OUT_MAX);
+    buf_init(&c->waits, OUT_ROOM);
+    buf_init(&c->leaves, OUT_ROOM);
     c->flush.run = flush_run;
     c->end.run = end_run;
     c->timer.fire = timer_fired;

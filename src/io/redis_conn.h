@@ -4,7 +4,8 @@
  * socket, deadlines and ceilings are ours. Commands are pipelined: all that are
  * sent within a turn leave in one system call, and answers come to the calls in
  * the order of the commands. What a Redis says unasked (messages of channels)
- * comes through `push` when no call waits.
+ * comes through `push` when no call waits. With `trust` all of it goes through
+ * TLS.
  *
  * A connection is opened and closed many times. Everything happens on its loop;
  * no callback comes inside a call, and answer(NULL) comes for each call that
@@ -51,12 +52,17 @@ enum redis_conn_state {
     REDIS_CLOSING
 };
 
+struct redis_tls;
+struct tls_client;
+
 struct redis_conn {
     struct ioloop *loop;
     const struct redis_conn_ops *ops;
     struct dur connect_timeout; /* until redis_conn_up(), for each address */
     struct dur timeout;
-    struct dur ping_every; /* silence after which the peer is asked */
+    struct dur ping_every;    /* silence after which the peer is asked */
+    struct tls_client *trust; /* NULL: no TLS */
+    const char *tls_name; /* in the peer's certificate; NULL or "": the host */
     /* the connection's own */
     enum redis_conn_state state;
     struct fault fault;
@@ -70,6 +76,8 @@ struct redis_conn {
     int fd;
     struct net_op in, out;
     bool receiving, sending, connected;
+    bool spoke; /* the peer has said something */
+    struct redis_tls *tls;
     struct buf waits, leaves;
     struct task flush, end;
     bool flush_posted, end_posted;
@@ -84,7 +92,8 @@ struct redis_conn {
     struct redis_call ping;
 };
 
-/* The three durations and ops are the caller's to set before the first open. */
+/* The three durations, ops, trust and tls_name are the caller's to set before
+ * the first open. */
 void redis_conn_init(struct redis_conn *c, struct ioloop *l);
 /* Of a closed one. */
 void redis_conn_release(struct redis_conn *c);
@@ -105,6 +114,11 @@ enum err redis_conn_send(struct redis_conn *c, struct redis_call *call,
 /* AUTH, with or without a user. */
 enum err redis_conn_auth(struct redis_conn *c, struct redis_call *call,
                          const char *username, const char *password);
+
+/* Adds a command, as the protocol has it, to TO. False: that would be over MAX,
+ * or there is no memory, and nothing was added. */
+bool redis_command_add(struct buf *to, size_t max, unsigned argc,
+                       const struct slice *argv);
 
 /* What an error answer of the peer means, into F: ERR_DENIED, ERR_NOMEM or
  * ERR_IO. Of its text only the first word is told when SECRET is set, since

@@ -1,7 +1,10 @@
-/* redis_reply.c - what an error answer of a Redis means; see redis_conn.h.
+/* redis_reply.c - commands as bytes, and what an error answer of a Redis means;
+ * see redis_conn.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_conn.h"
 #include <stdio.h>
+
+#define ARGS_MAX 256
 
 bool
 redis_reply_is(const struct redisReply *r, const char *code)
@@ -44,4 +47,43 @@ redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
                    (int)size_min(said.n, sizeof(what)), said.p);
     (void)fault_set(f, e, op, what);
     return fault_in(f, c->address);
+}
+
+/* ---- commands ---- */
+
+bool
+redis_command_add(struct buf *to, size_t max, unsigned argc,
+                  const struct slice *argv)
+{
+    const char *p[ARGS_MAX];
+    size_t n[ARGS_MAX];
+    char *text = NULL;
+    bool ok;
+    int len;
+
+    assert(argc <= ARGS_MAX);
+    for (unsigned i = 0; i < argc; i++) {
+        p[i] = argv[i].p ? argv[i].p : "";
+        n[i] = argv[i].n;
+    }
+    len = redisFormatCommandArgv(&text, (int)argc, p, n);
+    if (len < 0)
+        return false;
+    ok = (size_t)len <= max - to->n && buf_add(to, text, (size_t)len);
+    to->failed = false;
+    redisFreeCommand(text);
+    return ok;
+}
+
+enum err
+redis_conn_auth(struct redis_conn *c, struct redis_call *call,
+                const char *username, const char *password)
+{
+    struct slice argv[3] = {SLICE("AUTH")};
+    unsigned n = 1;
+
+    if (username && username[0])
+        argv[n++] = slice_str(username);
+    argv[n++] = slice_str(password);
+    return redis_conn_send(c, call, n, argv);
 }

@@ -166,23 +166,24 @@ context_rules(const struct tls_context *t, SSL_CTX *ctx)
      * keep here for clients that may never return. One ticket is enough. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(ctx, 1);
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 }
 
-static enum err
-context_files(const struct tls_context *t, SSL_CTX *ctx, struct fault *f)
+enum err
+tls_load_pair(SSL_CTX *ctx, const char *of_cert, const char *cert_file,
+              const char *of_key, const char *key_file, struct fault *f)
 {
-    if (access(t->cert_file, R_OK) != 0)
-        return fault_sys(f, errno, "TLS_CERT_FILE", t->cert_file);
-    if (access(t->key_file, R_OK) != 0)
-        return fault_sys(f, errno, "TLS_KEY_FILE", t->key_file);
+    if (access(cert_file, R_OK) != 0)
+        return fault_sys(f, errno, of_cert, cert_file);
+    if (access(key_file, R_OK) != 0)
+        return fault_sys(f, errno, of_key, key_file);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, t->cert_file) != 1)
-        return file_fault(f, "TLS_CERT_FILE", t->cert_file);
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
+        return file_fault(f, of_cert, cert_file);
     /* Also compares it with the certificate. */
-    if (SSL_CTX_use_PrivateKey_file(ctx, t->key_file, SSL_FILETYPE_PEM) != 1)
-        return file_fault(f, "TLS_KEY_FILE", t->key_file);
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1)
+        return file_fault(f, of_key, key_file);
     return ERR_OK;
 }
 
@@ -207,7 +208,8 @@ context_read(const struct tls_context *t, SSL_CTX **out, struct fault *f)
     if (ctx == NULL)
         return fault_set(f, ERR_NOMEM, "TLS", tls_reason());
     context_rules(t, ctx);
-    e = context_files(t, ctx, f);
+    e = tls_load_pair(ctx, "TLS_CERT_FILE", t->cert_file, "TLS_KEY_FILE",
+                      t->key_file, f);
     if (e == ERR_OK)
         *out = ctx;
     else

@@ -62,10 +62,16 @@ enum err tls_client_open(struct tls_client **out, const char *ca_file,
                          bool allow_tls12, struct fault *f);
 void tls_client_close(struct tls_client **c);
 
+/* A certificate of ours, for peers that ask for one; before the first
+ * connection. Files as in struct tls_conf. */
+enum err tls_client_present(struct tls_client *c, const char *cert_file,
+                            const char *key_file, struct fault *f);
+
 /* The client's side of a new connection to HOST, a name or an address, over W;
- * to be freed with SSL_free(). NULL: no memory. From any thread. */
-struct ssl_st *
-tls_client_connect(struct tls_client *c, struct tls_wire *w, const char *host);
+ * to be freed with SSL_free(). PROTOCOL: what will be spoken (ALPN, RFC 7301),
+ * or NULL, which says nothing of it. NULL: no memory. From any thread. */
+struct ssl_st *tls_client_connect(struct tls_client *c, struct tls_wire *w,
+                                  const char *host, const char *protocol);
 
 /* Why the last call of OpenSSL on this thread failed, in a few words; empties
  * its queue of errors. Never NULL. */

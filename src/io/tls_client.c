@@ -65,6 +65,14 @@ tls_client_close(struct tls_client **cp)
     free(c);
 }
 
+enum err
+tls_client_present(struct tls_client *c, const char *cert_file,
+                   const char *key_file, struct fault *f)
+{
+    return tls_load_pair(c->ctx, "our certificate", cert_file, "key of it",
+                         key_file, f);
+}
+
 /* A name is told to the peer (SNI, RFC 6066 section 3: no addresses). */
 static bool
 expect_host(SSL *ssl, const char *host)
@@ -80,15 +88,28 @@ expect_host(SSL *ssl, const char *host)
            SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-struct ssl_st *
-tls_client_connect(struct tls_client *c, struct tls_wire *w, const char *host)
+/* As RFC 7301 section 3.1 has it: the length, then the name. */
+static bool
+offer(SSL *ssl, const char *protocol)
 {
-    static const unsigned char protocol[] = "\x08http/1.1";
+    unsigned char list[32];
+    size_t n = strlen(protocol);
+
+    assert(n < sizeof(list));
+    list[0] = (unsigned char)n;
+    memcpy(list + 1, protocol, n);
+    return SSL_set_alpn_protos(ssl, list, (unsigned)n + 1) == 0;
+}
+
+struct ssl_st *
+tls_client_connect(struct tls_client *c, struct tls_wire *w, const char *host,
+                   const char *protocol)
+{
     SSL *ssl = SSL_new(c->ctx);
     BIO *b = BIO_new(c->bio);
 
     if (ssl == NULL || b == NULL || !expect_host(ssl, host) ||
-        SSL_set_alpn_protos(ssl, protocol, sizeof(protocol) - 1) != 0) {
+        (protocol && !offer(ssl, protocol))) {
         SSL_free(ssl);
         BIO_free(b);
         return NULL;

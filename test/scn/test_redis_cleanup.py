@@ -123,6 +123,36 @@ def test_many_keys_among_more(redis):
     assert redis.send("KEYS", "storage:*") == []
 
 
+def certificate(folder, name):
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+        "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
+        "-keyout", folder / (name + ".key"), "-out", folder / (name + ".pem"))
+    return folder / (name + ".pem")
+
+
+def test_over_tls(tmp_path):
+    """REDIS_TLS and rediss://, a name that is not the host's (PRD-186)."""
+    cert = certificate(tmp_path, "redis.test")
+    port = free_port()
+    redis = Redis(tmp_path / "redis", "tls-port %d" % port,
+                  "tls-cert-file %s" % cert,
+                  "tls-key-file %s" % cert.with_suffix(".key"),
+                  "tls-ca-cert-file %s" % cert, "tls-auth-clients no")
+    try:
+        redis.send("EVAL", """for i = 1, 2000 do redis.call('HSET',
+            'storage:elements:se-' .. i, 'a', 'b') end""", 0)
+        url = {"REDIS_URL": "rediss://127.0.0.1:%d" % port,
+               "REDIS_TLS_CA_FILE": str(cert)}
+        said = cleanup(redis, code=7, port=False, **url).stderr
+        assert "REDIS_TLS_SERVER_NAME" in said
+        url["REDIS_TLS_SERVER_NAME"] = "redis.test"
+        out = cleanup(redis, "--execute", port=False, **url).stdout
+        assert "2000 legacy keys removed" in out and not keys(redis)
+    finally:
+        redis.stop()
+
+
 def test_one_database_only(redis):
     fill(redis)
     fill(redis, db=3)
@@ -228,11 +258,3 @@ def test_sentinel_names_the_master(redis, tmp_path):
 def test_usage(words, why):
     p = run(BIN, "redis-cleanup", *words, code=2)
     assert why in p.stderr
-
-
-def test_tls_is_refused(redis):
-    """Rather than speak without it to a Redis that is meant to have it."""
-    assert "TLS" in cleanup(redis, code=78, REDIS_TLS="on").stderr
-    p = cleanup(redis, code=78, port=False,
-                REDIS_URL="rediss://:secret-9@127.0.0.1:%d" % redis.port)
-    assert "TLS" in p.stderr and "secret-9" not in p.stderr
