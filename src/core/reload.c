@@ -19,7 +19,8 @@ reload_init(struct reload *r, const struct reload_conf *conf, uint64_t seed)
                          .fetch_end = MONO_NEVER,
                          .clock_at = MONO_NEVER,
                          .lazy_at = {INT64_MIN},
-                         .message_at = MONO_NEVER};
+                         .message_at = MONO_NEVER,
+                         .message_next = {INT64_MIN}};
     prng_init(&r->prng, seed);
     for (size_t i = 0; i < RELOAD_HEALTH_MAX; i++)
         r->health[i].until.ns = INT64_MIN;
@@ -314,8 +315,9 @@ message_ended(struct reload *r, enum reload_status status,
     out->took = (struct dur){0};
 }
 
-/* Gathered until the window ends; of several the newest stays, and of equals
- * the last (REL-093, REL-174). */
+/* Applied at once, unless one was within the window: what comes until that ends
+ * is gathered; of several the newest stays, and of equals the last (REL-093,
+ * REL-174). */
 static void
 message(struct reload *r, const struct reload_event *ev, struct reload_out *out)
 {
@@ -340,17 +342,20 @@ message(struct reload *r, const struct reload_event *ev, struct reload_out *out)
         drop(out, old);
         r->message = l;
         if (!old)
-            r->message_at = mono_add(ev->now, r->conf.message_window);
+            r->message_at = mono_before(ev->now, r->message_next)
+                                ? r->message_next
+                                : ev->now;
     }
 }
 
 static void
-message_apply(struct reload *r, struct reload_out *out)
+message_apply(struct reload *r, struct mono now, struct reload_out *out)
 {
     const struct reload_list *l = r->message;
 
     r->message = NULL;
     r->message_at = MONO_NEVER;
+    r->message_next = mono_add(now, r->conf.message_window);
     if (is_older(r, l)) { /* overtaken by a reading */
         r->counts.thrown_older++;
         drop(out, l);
@@ -430,7 +435,7 @@ static void
 time_passed(struct reload *r, struct mono now, struct reload_out *out)
 {
     if (mono_reached(now, r->message_at))
-        message_apply(r, out);
+        message_apply(r, now, out);
     else if (r->fetching != RELOAD_NOWHERE && mono_reached(now, r->fetch_end))
         next_source(r, now, out);
 }

@@ -14,9 +14,9 @@
  *                     else installed as a whole, with what has changed
  *
  * One reading at a time: who asks meanwhile shares it (the operator gets one
- * that began after his word). Lazy readings keep LAZY_GAP apart, messages are
- * gathered for MESSAGE_WINDOW and the newest wins, so a burst of either costs
- * one reading. After a failure the clock asks again in 2, 4, 8 ... s, at most
+ * that began after his word). Lazy readings keep LAZY_GAP apart; a message is
+ * used at once, those that follow it within MESSAGE_WINDOW are gathered and the
+ * newest wins, so a burst of either costs one reading, of messages two. After a failure the clock asks again in 2, 4, 8 ... s, at most
  * INTERVAL (CNF-036).
  *
  * Invariants: the list in use never goes back in (generation, version) (D37),
@@ -242,7 +242,8 @@ struct reload {
     struct mono began, fetch_end;
     struct mono clock_at; /* next reading by the clock */
     struct mono lazy_at;  /* earliest next lazy one */
-    struct mono message_at;
+    struct mono message_at;   /* when the one gathered is used */
+    struct mono message_next; /* and no other before */
     struct {
         uint64_t hash;
         struct mono until;
