@@ -16,8 +16,9 @@
  * One reading at a time: who asks meanwhile shares it (the operator gets one
  * that began after his word). Lazy readings keep LAZY_GAP apart; a message is
  * used at once, those that follow it within MESSAGE_WINDOW are gathered and the
- * newest wins, so a burst of either costs one reading, of messages two. After a failure the clock asks again in 2, 4, 8 ... s, at most
- * INTERVAL (CNF-036).
+ * newest wins, so a burst of the first costs one reading, of the second two.
+ * After a failure the clock asks again in 2, 4, 8 ... s, at most INTERVAL
+ * (CNF-036).
  *
  * Invariants: the list in use never goes back in (generation, version) (D37),
  * and never becomes empty by an answer (CNF-037; see ALLOW_EMPTY). An answer is
@@ -240,8 +241,8 @@ struct reload {
     uint32_t lazy_now[RELOAD_REASONS];  /* served by the reading under way */
     uint32_t lazy_next[RELOAD_REASONS]; /* by the next */
     struct mono began, fetch_end;
-    struct mono clock_at; /* next reading by the clock */
-    struct mono lazy_at;  /* earliest next lazy one */
+    struct mono clock_at;     /* next reading by the clock */
+    struct mono lazy_at;      /* earliest next lazy one */
     struct mono message_at;   /* when the one gathered is used */
     struct mono message_next; /* and no other before */
     struct {
