@@ -82,6 +82,8 @@ struct blob_admit {
     struct uuid file_id;
     uint64_t attempt;
     uint64_t size; /* or BLOB_SIZE_UNKNOWN: room is taken in steps of 64 MiB */
+    bool exact;    /* no more will be appended, and no less if it is published;
+                      else SIZE is only what may come */
     struct blob_ticket *ticket; /* result; ends with publish or abort */
     enum err err;
     struct fault fault;

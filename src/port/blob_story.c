@@ -165,6 +165,7 @@ admit(struct blob_story *s, const struct file_attr *a, uint64_t attempt,
                            .file_id = a->file_id,
                            .attempt = attempt,
                            .size = size,
+                           .exact = size != BLOB_SIZE_UNKNOWN,
                            .priv = &done};
 
     s->blob->ops->admit(s->blob, &r);

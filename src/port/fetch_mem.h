@@ -25,6 +25,7 @@ struct fetch_mem_call {
     enum http_method method;
     struct slice target;
     struct slice fields;
+    uint64_t length; /* as it was promised, or FETCH_CHUNKED */
     struct buf body;
     struct loop *loop;
     /* private */

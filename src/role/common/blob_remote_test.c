@@ -8,8 +8,11 @@
 #include "wire/blobs.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+
+#define SEGMENT ((uint64_t)2 * BLOCK_SIZE)
 
 static struct loop_mem loop;
 static struct fetch_mem fetch;
@@ -25,6 +28,8 @@ static struct {
     unsigned stored;       /* number of the file that it has; 0: none */
     unsigned puts, aborts; /* asked for */
     char withdraw[65];     /* in the last abort */
+    unsigned appends;
+    uint64_t length[4]; /* of their requests */
 } far;
 
 static void
@@ -70,6 +75,20 @@ answer_abort(struct fetch_mem_call *c)
 }
 
 static void
+answer_append(struct fetch_mem_call *c)
+{
+    const char *off = strstr(c->target.p, "?off=");
+    char text[64];
+
+    assert_non_null(off);
+    assert_true(far.appends < countof(far.length));
+    far.length[far.appends++] = c->length;
+    snprintf(text, sizeof(text), "{\"offset\":%llu}",
+             strtoull(off + 5, NULL, 10) + c->body.n - FOOTER_SIZE);
+    fetch_mem_answer(c, 200, slice_str(text));
+}
+
+static void
 answer(void *arg, struct fetch_mem_call *c)
 {
     (void)arg;
@@ -79,11 +98,10 @@ answer(void *arg, struct fetch_mem_call *c)
         return;
     }
     far.puts += strstr(c->target.p, "/put?") || strstr(c->target.p, "/publish");
-    if (strstr(c->target.p, "/admit") || strstr(c->target.p, "/append"))
-        fetch_mem_answer(c, 200,
-                         slice_str(strstr(c->target.p, "/admit")
-                                       ? "{\"offset\":0}"
-                                       : "{\"offset\":100}"));
+    if (strstr(c->target.p, "/admit"))
+        fetch_mem_answer(c, 200, SLICE("{\"offset\":0}"));
+    else if (strstr(c->target.p, "/append"))
+        answer_append(c);
     else
         fetch_mem_answer(c, far.status, slice_str(far.body));
 }
@@ -94,7 +112,8 @@ set_up(void **state)
     static const struct hash_cpu portable;
     const struct blob_remote_conf conf = {.element_id = "se-01",
                                           .url = "http://far.test",
-                                          .hash = hash_select(&portable, "c")};
+                                          .hash = hash_select(&portable, "c"),
+                                          .segment_max = SEGMENT};
     struct fault f;
     (void)state;
 
@@ -378,13 +397,51 @@ test_publish(void **state)
     assert_int_equal(far.aborts, 3);
 }
 
+/* A promised size is the length of the requests, so that no proxy takes them
+ * apart; a size that is not known makes them chunked. */
+static void
+test_segments(void **state)
+{
+    static const struct {
+        uint64_t size;
+        unsigned n;
+        uint64_t last;
+        const char *why;
+    } row[] = {
+        {1, 1, 1, "a byte"},
+        {SEGMENT, 1, SEGMENT, "all of one"},
+        {SEGMENT + 1, 2, 1, "a byte more"},
+        {2 * SEGMENT + BLOCK_SIZE, 3, BLOCK_SIZE, "ends with a block"},
+    };
+    (void)state;
+
+    far.status = 507;
+    far.body = "{\"error\":\"no_space\",\"message\":\"\"}";
+    for (unsigned i = 0; i < 2 * countof(row); i++) {
+        bool known = i % 2;
+
+        far.appends = 0;
+        assert_int_equal(story_upload(&s, 1, row[i / 2].size, known, NULL),
+                         ERR_NOSPC);
+        if (far.appends != row[i / 2].n)
+            fail_msg("%s: %u segments", row[i / 2].why, far.appends);
+        for (unsigned k = 0; k < far.appends; k++) {
+            uint64_t n = k + 1 < far.appends ? SEGMENT : row[i / 2].last;
+
+            if (far.length[k] != (known ? n + FOOTER_SIZE : FETCH_CHUNKED))
+                fail_msg("%s: segment %u", row[i / 2].why, k);
+        }
+    }
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_refusals),   T(test_doubt),   T(test_no_doubt),   T(test_owed),
-        T(test_owed_moves), T(test_publish), T(test_durability),
+        T(test_refusals),   T(test_doubt),      T(test_no_doubt),
+        T(test_owed),       T(test_owed_moves), T(test_publish),
+        T(test_durability), T(test_segments),
     };
 
     return cmocka_run_group_tests_name("blob_remote", tests, NULL, NULL);

@@ -4,9 +4,11 @@
  *     no segment --append--> open --footer--> ending --answer--> no segment
  *
  * One append is on its way at a time; the others wait in their order. The first
- * of a segment begins its request, which is chunked, since nobody knows yet
- * where the body ends (the size at admission is a bound, not a promise). When
- * the segment is full or the block is the last, the footer follows and the
+ * of a segment begins its request. If the size at admission was a promise, the
+ * request has a length: proxies take chunks apart and make new ones of whatever
+ * their buffers hold, and an element that receives a body of known length does
+ * so by the block. Else it is chunked, since nobody knows where the body ends.
+ * When the segment is full or the block is the last, the footer follows and the
  * append waits for the element's answer. SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/blob_remote_impl.h"
 #include <stdio.h>
@@ -19,7 +21,8 @@ struct blob_ticket {
     struct loop *loop;
     struct uuid file_id;
     uint64_t attempt;
-    uint64_t size; /* of the segments that were answered */
+    uint64_t promised; /* BLOB_SIZE_UNKNOWN: nothing was */
+    uint64_t size;     /* of the segments that were answered */
     uint32_t crc;
     enum err err; /* not ERR_OK: nothing can come of it */
     struct fault fault;
@@ -28,10 +31,10 @@ struct blob_ticket {
     struct blob_append *now;
 
     /* the segment */
-    bool open;     /* its request has begun */
-    bool closing;  /* its footer is being sent, or has been */
-    bool finished; /* has been */
-    bool ending;   /* the request is being ended */
+    bool open;    /* its request has begun */
+    bool closing; /* its footer is being sent, or has been */
+    bool ending;  /* the request is being ended */
+    uint64_t seg_max;
     uint64_t seg_size;
     uint32_t seg_crc;
     struct fetch_request req;
@@ -144,6 +147,7 @@ remote_admit(struct blob *b, struct blob_admit *r)
     t->loop = r->loop;
     t->file_id = r->file_id;
     t->attempt = r->attempt;
+    t->promised = r->exact ? r->size : BLOB_SIZE_UNKNOWN;
     t->admit = r;
     list_init(&t->queue);
     buf_init(&t->target, 512);
@@ -176,12 +180,13 @@ segment_ended(struct fetch_request *req)
     struct blob_ticket *t = req->owner;
     struct blob_append *r = t->now;
 
-    t->open = t->ending = t->closing = t->finished = false;
+    t->open = t->ending = t->closing = false;
     t->now = NULL;
     if (t->err == ERR_OK) {
         t->crc = hash_crc32c_combine(t->crc, t->seg_crc, t->seg_size);
         t->size += t->seg_size;
     }
+    t->seg_size = 0;
     if (r)
         append_over(t, r);
     step(t);
@@ -235,7 +240,7 @@ segment_heard(struct blob_ticket *t)
     o = json_read(text, &je);
     off = json_get_int(o, "offset", JSON_REQUIRED, 0, INT64_MAX, 0, &je);
     json_decref(o);
-    if (!t->finished || je.text[0] || (uint64_t)off != t->size + t->seg_size)
+    if (!t->closing || je.text[0] || (uint64_t)off != t->size + t->seg_size)
         segment_protest(t, "append: another offset");
     else
         segment_end(t);
@@ -294,11 +299,11 @@ block_sent(struct fetch_request *req, enum err e)
     struct blob_append *r = t->now;
 
     if (e != ERR_OK)
-        return; /* segment_answered() has the reason, or will have */
-    if (t->closing) {
-        t->finished = true;
-        fetch_send(req, SLICE_NULL, SLICE_NULL, end_sent);
-        return; /* R is done when the element has answered */
+        return;       /* segment_answered() has the reason, or will have */
+    if (t->closing) { /* R is done when the element has answered */
+        if (req->length == FETCH_CHUNKED)
+            fetch_send(req, SLICE_NULL, SLICE_NULL, end_sent);
+        return;
     }
     t->now = NULL;
     append_over(t, r);
@@ -309,6 +314,7 @@ static void
 segment_begin(struct blob_ticket *t)
 {
     struct remote *m = t->remote;
+    bool known = t->promised != BLOB_SIZE_UNKNOWN;
 
     buf_clear(&t->target);
     buf_clear(&t->fields);
@@ -319,7 +325,7 @@ segment_begin(struct blob_ticket *t)
     if (m->conf.auth.fields)
         m->conf.auth.fields(m->conf.auth.arg, &t->fields);
     t->open = true;
-    t->seg_size = 0;
+    t->seg_max = u64_min(m->conf.segment_max, t->promised - t->size);
     t->seg_crc = 0;
     t->req = (struct fetch_request){
         .loop = t->loop,
@@ -327,7 +333,7 @@ segment_begin(struct blob_ticket *t)
         .method = HTTP_PUT,
         .target = buf_slice(&t->target),
         .fields = buf_slice(&t->fields),
-        .length = FETCH_CHUNKED,
+        .length = known ? t->seg_max + FOOTER_SIZE : FETCH_CHUNKED,
         .patience = m->conf.patience,
         .answered = segment_answered,
         .owner = t,
@@ -342,6 +348,7 @@ segment_close(struct blob_ticket *t, struct slice a)
     const struct footer f = {t->seg_size, t->seg_crc};
     struct slice foot = slice_of(t->foot, sizeof(t->foot));
 
+    assert(t->promised == BLOB_SIZE_UNKNOWN || t->seg_size == t->seg_max);
     t->closing = true;
     footer_encode(&f, t->foot);
     if (a.n)
@@ -376,9 +383,10 @@ send_block(struct blob_ticket *t, struct blob_append *r)
     }
     if (!t->open)
         segment_begin(t);
+    assert(data.n <= t->seg_max - t->seg_size);
     t->seg_crc = hash_crc32c(t->remote->conf.hash, t->seg_crc, data.p, data.n);
     t->seg_size += data.n;
-    if (r->last || t->seg_size >= t->remote->conf.segment_max)
+    if (r->last || t->seg_size == t->seg_max)
         segment_close(t, data);
     else
         fetch_send(&t->req, data, SLICE_NULL, block_sent);

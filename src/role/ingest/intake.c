@@ -165,6 +165,7 @@ intake_admit(struct intake *s)
     s->admit.file_id = s->file_id;
     s->admit.attempt = s->attempt;
     s->admit.size = s->size_hint;
+    s->admit.exact = s->exact;
     s->blob->ops->admit(s->blob, &s->admit);
 }
 
@@ -382,13 +383,14 @@ intake_hold(struct intake *s, uint64_t size)
 
 void
 intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
-           uint64_t attempt, uint64_t size_hint)
+           uint64_t attempt, uint64_t size_hint, bool exact)
 {
     assert(s->ticket == NULL && !s->admitting);
     s->blob = b;
     s->file_id = *file_id;
     s->attempt = attempt;
     s->size_hint = size_hint;
+    s->exact = exact;
 }
 
 void
@@ -397,7 +399,7 @@ intake_again(struct intake *s, struct blob *b, uint64_t attempt)
     assert(s->failed && s->refused && !s->aborting);
     s->failed = s->failed_told = s->refused = false;
     s->err = ERR_OK;
-    intake_aim(s, b, &s->file_id, attempt, s->size_hint);
+    intake_aim(s, b, &s->file_id, attempt, s->size_hint, s->exact);
     intake_admit(s);
     intake_step(s);
 }

@@ -66,6 +66,7 @@ struct intake {
     void (*event)(struct intake *s, enum intake_event ev);
     uint64_t size;      /* bytes so far */
     uint64_t size_hint; /* for the admission; BLOB_SIZE_UNKNOWN */
+    bool exact;         /* it is no hint but what will come */
     struct hash_state hash;
     const void *client; /* for the lanes: the same for all of a connection */
     struct hash_digests digests; /* with INTAKE_ENDED */
@@ -109,7 +110,7 @@ void intake_init(struct intake *s, struct loop *l, struct lanes *lanes,
 /* Where it goes, before anything is appended; again for another element as long
  * as nothing was admitted. */
 void intake_aim(struct intake *s, struct blob *b, const struct uuid *file_id,
-                uint64_t attempt, uint64_t size_hint);
+                uint64_t attempt, uint64_t size_hint, bool exact);
 /* Asks for admission now, before the first byte: intake_room() says no until
  * the answer is there (INTAKE_READY or INTAKE_FAILED). For bodies known to be
  * large. */

@@ -60,7 +60,7 @@ tear_down(void **state)
 static void
 aim(uint64_t hint)
 {
-    intake_aim(&w.s, &w.element.blob, &id, 1, hint);
+    intake_aim(&w.s, &w.element.blob, &id, 1, hint, false);
 }
 
 /* As many bytes as there is room for, N at most; settles when there is none.

@@ -592,7 +592,8 @@ upload_place(struct upload *u)
     }
     u->refusal = (struct refusal){0};
     u->attempt++;
-    intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known);
+    intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known,
+               u->exact);
     if (!upload_hold(u) && u->exact && u->known > BLOB_PUT_MAX)
         intake_admit(&u->intake);
     return true;
