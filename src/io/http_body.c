@@ -76,9 +76,19 @@ pull_deadline(struct exim *x)
                x->pull.waited);
 }
 
+/* A sender's pieces are often small (a proxy sends 16 KiB), and without this
+ * the loop would be woken for each. So many bytes are not there to wait for at
+ * the end of a body, nor when the role wants any. */
+static bool
+wakes_late(const struct exim *x, size_t n, bool all)
+{
+    return all && !x->is_chunked && x->left - n >= CONN_LOWAT;
+}
+
 static void
 pull_receive(struct exim *x, size_t n, bool all)
 {
+    conn_lowat(x->c, wakes_late(x, n, all));
     conn_recv(x->c, x->pull.p + x->pull.got, n, all, body_arrived);
 }
 

@@ -516,6 +516,7 @@ conn_linger(struct conn *c)
     (void)shutdown(c->fd, SHUT_WR);
     conn_deadline(c, c->hl->s->conf.linger_timeout);
     c->x->left = LINGER_MAX;
+    conn_lowat(c, false);
     conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
 }
 

@@ -94,6 +94,17 @@ conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done)
 }
 
 void
+conn_lowat(struct conn *c, bool high)
+{
+    int n = high ? CONN_LOWAT : 1;
+
+    if (c->lowat == high || c->tls)
+        return;
+    c->lowat = high;
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &n, sizeof(n));
+}
+
+void
 conn_recv_pool(struct conn *c, net_done_fn *done)
 {
     assert(!c->in_busy);

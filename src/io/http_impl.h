@@ -57,6 +57,8 @@ struct peer {
     unsigned n;
 };
 
+#define CONN_LOWAT (128 * 1024)
+
 struct conn {
     struct http_loop *hl;
     struct exim *x; /* NULL when idle */
@@ -73,7 +75,8 @@ struct conn {
     bool out_busy; /* x->out is in flight */
     bool timed_out;
     bool eof;
-    bool used; /* has served a request */
+    bool used;  /* has served a request */
+    bool lowat; /* conn_lowat() */
     struct net_op in;
 };
 
@@ -249,6 +252,9 @@ void exim_deliver(struct http_loop *hl);
  * and still completes. */
 void conn_recv(struct conn *c, void *p, size_t n, bool all, net_done_fn *done);
 void conn_recv_pool(struct conn *c, net_done_fn *done);
+/* HIGH: a receive needs not wake for less than CONN_LOWAT bytes, which are sure
+ * to come, or the end. */
+void conn_lowat(struct conn *c, bool high);
 void conn_sendv(struct conn *c, struct net_op *op, net_done_fn *done);
 void conn_sendfile(struct conn *c, struct net_op *op, int file, uint64_t off,
                    size_t n, net_done_fn *done);

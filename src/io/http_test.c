@@ -367,6 +367,43 @@ test_length_cuts(void **state)
     world_close(&w);
 }
 
+/* Receives of blocks wake late (CONN_LOWAT) as long as enough is to follow:
+ * whatever the length, and wherever the sender pauses, the end arrives, and
+ * after it the next request. */
+static void
+test_late_wakes(void **state)
+{
+    static const size_t b = 262144, low = 131072;
+    const size_t n[] = {b,           b + 1,           b + low - 1, b + low,
+                        b + low + 1, 2 * b + low - 1, 3 * b};
+    const size_t left[] = {1, low - 1, low, low + 1, b + 1};
+    struct world *w = open_world(state);
+    struct client *c = client_open(w);
+    uint8_t *p = malloc(3 * b);
+    struct answer a;
+
+    assert_non_null(p);
+    pattern_fill(p, 0, 3 * b);
+    for (size_t i = 0; i < countof(n) * countof(left); i++) {
+        size_t all = n[i / countof(left)];
+        size_t end = size_min(left[i % countof(left)], all);
+
+        client_say(c,
+                   "POST /echo?262144 HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   all);
+        client_send(c, p, all - end);
+        sleep_ms(1);
+        client_send(c, p + all - end, end);
+        assert_true(client_hear(c, &a, false));
+        assert_int_equal(a.status, 200);
+        expect_pattern(&a, all);
+    }
+    free(p);
+    client_close(&c);
+    world_close(&w);
+}
+
 static void
 test_large_body(void **state)
 {
@@ -648,6 +685,7 @@ main(void)
         {"chunked, large", test_chunked_large, false},
         {"chunked, refused", test_chunked_refused, false},
         {"a length, cut", test_length_cuts, false},
+        {"receives that wake late", test_late_wakes, false},
         {"a large body", test_large_body, false},
         {"peek", test_peek, false},
         {"unread, small", test_unread_small, false},
