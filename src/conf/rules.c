@@ -168,18 +168,22 @@ conf_admin_in_clear(const struct conf *c)
 static void
 check_redis_tls(const struct conf *c, struct conf_report *rep)
 {
-    static const enum conf_id only[] = {
-        CONF_REDIS_TLS_CA_FILE, CONF_REDIS_TLS_CERT_FILE,
-        CONF_REDIS_TLS_KEY_FILE, CONF_REDIS_TLS_SERVER_NAME};
+    const struct {
+        enum conf_id id;
+        const char *value;
+    } only[] = {{CONF_REDIS_TLS_CA_FILE, c->redis_tls_ca_file},
+                {CONF_REDIS_TLS_CERT_FILE, c->redis_tls_cert_file},
+                {CONF_REDIS_TLS_KEY_FILE, c->redis_tls_key_file},
+                {CONF_REDIS_TLS_SERVER_NAME, c->redis_tls_server_name}};
 
     if (c->redis_tls || slice_starts(slice_str(c->redis_url), SLICE("rediss:")))
         return;
     for (size_t i = 0; i < countof(only); i++)
-        if (c->source[only[i]].layer != CONF_BY_DEFAULT)
-            conf_report_add(rep, CONF_ERROR, only[i],
+        if (only[i].value[0])
+            conf_report_add(rep, CONF_ERROR, only[i].id,
                             "%s is of no use without REDIS_TLS=on or a "
                             "REDIS_URL of rediss://",
-                            conf_option[only[i]].name);
+                            conf_option[only[i].id].name);
 }
 
 static void
