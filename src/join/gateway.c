@@ -147,27 +147,51 @@ tell_monitor(struct gateway *g, const struct monitor_status *s)
          s->listed ? NULL : "there is no list of elements yet");
 }
 
+/* No key at all, not even of a file (AUTH_PUBLIC_KEY_PATH). */
+static bool
+keyless(const struct gateway *g)
+{
+    struct keyset *ks = g->conf.keys ? keys_get(g->conf.keys) : NULL;
+    bool none = ks && ks->n == 0;
+
+    if (ks)
+        keyset_unref(&ks);
+    return none;
+}
+
+static void
+tell_admin(struct gateway *g)
+{
+    const bool none = keyless(g);
+    struct admin_link_status l;
+    bool good;
+
+    admin_link_status(g->link, &l);
+    good = l.has_token && l.has_keys &&
+           registry_remote_state(g->registry) != BREAKER_OPEN;
+    health_critical(g->conf.health, g->check[CHECK_ADMIN], none);
+    tell(g, CHECK_ADMIN,
+         none   ? HEALTH_UNHEALTHY
+         : good ? HEALTH_HEALTHY
+                : HEALTH_DEGRADED,
+         good && !none ? NULL
+         : l.why[0]    ? l.why
+         : l.has_token ? "it does not answer"
+                       : "it has not answered yet");
+}
+
 static void
 tell_all(struct gateway *g)
 {
-    struct admin_link_status l;
     struct monitor_status s;
-    bool admin;
 
     monitor_status(g->monitor, &s);
-    admin_link_status(g->link, &l);
     if (s.has_store)
         tell(g, CHECK_REDIS, s.store_ok ? HEALTH_HEALTHY : HEALTH_DEGRADED,
              s.store_ok ? NULL : s.why);
     else
         tell(g, CHECK_REDIS, HEALTH_HEALTHY, "none is configured");
-    admin = l.has_token && l.has_keys &&
-            registry_remote_state(g->registry) != BREAKER_OPEN;
-    tell(g, CHECK_ADMIN, admin ? HEALTH_HEALTHY : HEALTH_DEGRADED,
-         admin         ? NULL
-         : l.why[0]    ? l.why
-         : l.has_token ? "it does not answer"
-                       : "it has not answered yet");
+    tell_admin(g);
     tell_elements(g, &s);
     detail_elements(g);
     tell_monitor(g, &s);
@@ -365,6 +389,12 @@ gateway_open(struct gateway **out, const struct gateway_conf *conf,
         gateway_close(&g);
     *out = g;
     return e;
+}
+
+void
+gateway_issuer(struct gateway *g, struct authority *a)
+{
+    authority_issuer(a, admin_link_key_unknown, g->link);
 }
 
 void

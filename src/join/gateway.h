@@ -11,7 +11,9 @@
  * and the checks of health that tell of them (ING-096, ING-097):
  *
  *     redis             degraded without: choices go by Admin's list
- *     admin_module      degraded without: nothing new is listed
+ *     admin_module      degraded without: nothing new is listed; unhealthy
+ *                       until the first keys are there, since no token can be
+ *                       told from a forged one
  *     storage_elements  unhealthy when none takes uploads, or nobody knows
  *     capacity_monitor  who polls; what selection goes by
  *
@@ -20,6 +22,7 @@
 #define JOIN_GATEWAY_H
 
 #include "obs/health.h"
+#include "role/common/auth.h"
 #include "role/ingest/ingest.h"
 #include "role/ingest/monitor.h"
 #include "sec/keys.h"
@@ -48,6 +51,8 @@ struct gateway_conf {
 /* What CONF names must outlive it. */
 enum err gateway_open(struct gateway **out, const struct gateway_conf *conf,
                       struct fault *f);
+/* Whose keys A goes by: Admin's. */
+void gateway_issuer(struct gateway *g, struct authority *a);
 /* Sets registry, monitor and pull. */
 void gateway_provide(struct gateway *g, struct ingest_conf *c);
 /* Both on the first loop's thread. Stop when no exchange is under way, while

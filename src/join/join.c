@@ -385,6 +385,8 @@ open_router(struct join *j, struct fault *f)
             authority_open(j->conf.auth, j->conf.token_cache, j->conf.n_loops);
         if (j->authority == NULL)
             return fault_set(f, ERR_NOMEM, "allocate", "authority");
+        if (j->gateway)
+            gateway_issuer(j->gateway, j->authority);
     }
     if (j->ingest)
         tables[n++] = ingest_routes(j->ingest);

@@ -165,6 +165,11 @@ auth_refusal(enum token_why why, unsigned need, struct auth_refusal *out)
         .reason = token_why_name(why),
         .message = token_why_text(why),
     };
+    if (why == TOKEN_KEYS_ABSENT) { /* ours, not the token's fault */
+        out->status = 503;
+        out->error = "unavailable";
+        return;
+    }
     /* Who sent nothing is told only the way, not an error (RFC 6750 3.1). */
     if (why == TOKEN_MISSING)
         snprintf(out->www_authenticate, sizeof(out->www_authenticate),

@@ -76,11 +76,11 @@ void auth_done(struct auth *a, const struct auth_job *job, unsigned need,
                struct wall now, struct auth_result *out);
 
 struct auth_refusal {
-    unsigned status;     /* 401 or 403 */
-    const char *error;   /* "unauthorized" or "forbidden" (ING-103) */
-    const char *reason;  /* "token_expired" */
-    const char *message; /* for people */
-    char www_authenticate[256];
+    unsigned status;            /* 401 or 403; 503 when nobody can say yet */
+    const char *error;          /* "unauthorized" or "forbidden" (ING-103) */
+    const char *reason;         /* "token_expired" */
+    const char *message;        /* for people */
+    char www_authenticate[256]; /* "": not to be sent */
 };
 
 void auth_refusal(enum token_why why, unsigned need, struct auth_refusal *out);

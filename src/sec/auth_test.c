@@ -195,8 +195,13 @@ test_refusal(void **state)
     assert_int_equal(r.status, 403);
     assert_string_equal(r.error, "forbidden");
     assert_non_null(strstr(r.www_authenticate, "scope=\"write delete\""));
+    auth_refusal(TOKEN_KEYS_ABSENT, SCOPE_READ, &r); /* not the token's fault */
+    assert_int_equal(r.status, 503);
+    assert_string_equal(r.www_authenticate, "");
     for (unsigned w = TOKEN_MISSING; w < TOKEN_WHY_COUNT; w++) {
         auth_refusal((enum token_why)w, SCOPE_ALL, &r); /* none is cut */
+        if (w == TOKEN_KEYS_ABSENT)
+            continue;
         assert_int_equal(r.www_authenticate[strlen(r.www_authenticate) - 1],
                          '"');
     }

@@ -31,6 +31,8 @@
     X(TOKEN_ALGORITHM, "token_algorithm", "the algorithm must be RS256")     \
     X(TOKEN_KEY_UNKNOWN, "token_key_unknown",                                \
       "the token is signed with a key that is not known here")               \
+    X(TOKEN_KEYS_ABSENT, "token_keys_absent",                                \
+      "the keys that verify tokens have not come from Admin yet; try again") \
     X(TOKEN_SIGNATURE, "token_signature", "the signature is wrong")          \
     X(TOKEN_EXPIRED, "token_expired", "the token has expired")               \
     X(TOKEN_NOT_YET_VALID, "token_not_yet_valid",                            \

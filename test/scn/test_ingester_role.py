@@ -3,6 +3,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import base64
 import datetime
 import json
 import os
@@ -141,6 +142,41 @@ def test_redis_and_admin_lost(cluster):
     body = store.pattern(3000)
     up = g.put(body, "again.pdf")
     assert g.get(up["file_id"]).content == body
+    c.stop()
+
+
+def test_keys_come_late(cluster):
+    """A gateway that has no keys of Admin's yet cannot tell a right token from
+    a wrong one: 503, and not ready, until Admin is there (ING-183, ING-198)."""
+    c = cluster
+    c.start_admin()
+    token = c.admin.token()
+    port = c.admin.port
+    c.admin.stop()
+    g = c.start_gateway(ready=False)
+
+    def ask(t=token):
+        return requests.get(g.url + "/api/v1/selection/explain?size=1",
+                            headers={"Authorization": "Bearer " + t},
+                            timeout=20)
+
+    def admin_check():
+        r = requests.get(g.url + "/health/ready", timeout=10)
+        return r.status_code, r.json()["checks"]["admin_module"]["status"]
+
+    r = ask()
+    assert r.status_code == 503 and "Retry-After" in r.headers
+    assert r.json()["details"]["reason"] == "token_keys_absent"
+    wait_for("it is not ready without a key",
+             lambda: admin_check() == (503, "fail"))
+    c.admin.start(port=port)
+    wait_for("the token is good", lambda: ask().status_code == 200)
+    wait_for("Admin is well", lambda: admin_check()[1] == "ok")
+    head = base64.urlsafe_b64encode(
+        b'{"alg":"RS256","kid":"nobody"}').decode().rstrip("=")
+    r = ask(head + token[token.index("."):])
+    assert r.status_code == 401
+    assert r.json()["details"]["reason"] == "token_key_unknown"
     c.stop()
 
 

@@ -4,6 +4,7 @@
 #include "admin_world.h"
 #include "role/common/admin_link.h"
 #include "role/common/audit_remote.h"
+#include "role/common/route.h"
 #include "role/ingest/admin_list.h"
 #include "role/ingest/inform.h"
 #include "sec/account.h"
@@ -212,6 +213,139 @@ test_rotation(void **state)
     assert_int_equal(n_keys(), 2);
 }
 
+/* ---- whom a gateway believes ---- */
+
+static void
+let_in(struct call *c)
+{
+    exchange_answer(c->x, 204, SLICE_NULL, SLICE_NULL);
+    call_end(c);
+}
+
+static const struct route guarded[] = {
+    {HTTP_GET, "/files", SCOPE_READ, let_in, "list", "", {0}, NULL},
+};
+
+/* How a gateway answers who sends FIELDS; where there is a reason it is in
+ * WHY. */
+static int
+gateway_says(struct router *r, const char *fields, char why[64])
+{
+    struct serve_app *app = router_app(r);
+    struct exchange_mem x;
+    char text[9000];
+    int status;
+
+    (void)snprintf(text, sizeof(text),
+                   "GET /files HTTP/1.1\r\nHost: h\r\n%s\r\n", fields);
+    exchange_mem_init(&x, &w.loop.loop, text);
+    app->begin(app, &x.exchange);
+    loop_mem_settle(&w.loop);
+    for (unsigned i = 0; i < 100 && !x.ended; i++)
+        loop_mem_advance(&w.loop, dur_ms(50));
+    assert_true(x.ended);
+    status = x.status;
+    why[0] = '\0';
+    if (status >= 400) {
+        json_t *o = json_loadb(x.body.p, x.body.n, 0, NULL);
+
+        (void)snprintf(why, 64, "%s",
+                       json_text_of(json_object_get(o, "details"), "reason"));
+        json_decref(o);
+    }
+    assert_int_equal(status == 503,
+                     strstr(buf_str(&x.headers), "Retry-After") != NULL);
+    assert_int_equal(status == 401,
+                     strstr(buf_str(&x.headers), "WWW-Authenticate") != NULL);
+    exchange_mem_release(&x);
+    return status;
+}
+
+/* As of a process that has just begun. */
+static void
+link_again(void)
+{
+    struct fault f = {0};
+
+    admin_link_stop(k, stopped, NULL);
+    loop_mem_settle(&w.loop);
+    admin_link_close(&k);
+    loop_mem_settle(&w.loop);
+    keys_close(&keys);
+    ended = 0;
+    admin_world_ok(keys_open(&keys, &(struct keys_conf){.adopts = true}, &f),
+                   &f);
+    link_open(SECRET);
+}
+
+/* A token whose key is not there is not wrong for that: Admin is asked first,
+ * and who cannot be told is asked to come again. */
+static void
+test_key_unknown(void **state)
+{
+    const struct keys_rotation at_once = {.keep = dur_s(-1)};
+    struct auth_conf conf = {.enabled = true, .token = {.leeway = dur_s(60)}};
+    const struct route_table table = {guarded, 1, NULL, "a"};
+    char good[8192], forged[8192], why[64];
+    struct authority *a;
+    unsigned asked;
+    struct fault f = {0};
+    struct router *r;
+    (void)state;
+
+    link_open(SECRET);
+    (void)slice_copy(slice_str(token()), good, sizeof(good));
+    w.fetch.away = AWAY;
+    link_again();
+    conf.keys = keys;
+    a = authority_open(&conf, 16, 1);
+    assert_non_null(a);
+    authority_issuer(a, admin_link_key_unknown, k);
+    r = router_open(&table, 1, a, NULL, 1);
+    assert_non_null(r);
+
+    loop_mem_advance(&w.loop, dur_s(100)); /* now it is asked twice a minute */
+    assert_int_equal(gateway_says(r, good, why), 503);
+    assert_string_equal(why, "token_keys_absent");
+    w.fetch.away = 0;
+    loop_mem_advance(&w.loop, dur_s(1));
+    assert_int_equal(gateway_says(r, good, why), 503); /* which asks Admin */
+    loop_mem_settle(&w.loop);
+    assert_int_equal(gateway_says(r, good, why), 204);
+
+    /* A key of which Admin did not speak 300 s ahead. */
+    admin_world_ok(keys_rotate(w.keys, &at_once, NULL, &f), &f);
+    loop_mem_advance(&w.loop, dur_s(4));
+    admin_link_refused(k); /* another token, by that key */
+    loop_mem_settle(&w.loop);
+    assert_string_not_equal(token(), good);
+    assert_int_equal(n_keys(), 1);
+    (void)slice_copy(slice_str(token()), good, sizeof(good));
+    assert_int_equal(gateway_says(r, good, why), 204);
+    assert_int_equal(n_keys(), 2);
+
+    /* Nobody's key. It costs Admin one question in three seconds. */
+    (void)snprintf(forged, sizeof(forged),
+                   "Authorization: Bearer "
+                   "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vYm9keSJ9"
+                   "%s",
+                   strchr(good, '.'));
+    loop_mem_advance(&w.loop, dur_s(4));
+    asked = w.asked;
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(gateway_says(r, forged, why), 401);
+        assert_string_equal(why, "token_key_unknown");
+    }
+    assert_int_equal(w.asked, asked + 1);
+    loop_mem_advance(&w.loop, dur_s(4));
+    w.fetch.away = AWAY; /* it is refused without Admin too */
+    assert_int_equal(gateway_says(r, forged, why), 401);
+    assert_int_equal(gateway_says(r, good, why), 204);
+    w.fetch.away = 0;
+    router_close(&r);
+    authority_close(&a);
+}
+
 /* ---- the list ---- */
 
 static void
@@ -412,9 +546,10 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_token),  T(test_refused), T(test_wrong_secret),
-        T(test_away),   T(test_list),    T(test_rotation),
-        T(test_inform), T(test_audit),   T(test_audit_hangs),
+        T(test_token),       T(test_refused), T(test_wrong_secret),
+        T(test_away),        T(test_list),    T(test_rotation),
+        T(test_inform),      T(test_audit),   T(test_audit_hangs),
+        T(test_key_unknown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

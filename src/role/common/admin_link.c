@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define KEYS_EVERY       dur_s(300) /* what Admin says they may be kept for */
+#define KEYS_ANEW        dur_s(3)
 #define RETRY_MIN        dur_s(1)
 #define RETRY_MAX        dur_s(30)
 #define SECRET_MAX_BYTES 1024
@@ -54,8 +55,9 @@ struct admin_link {
     struct task wake;
     pthread_mutex_t lock; /* for all that follows */
     struct buf token;
-    bool woken;
+    bool woken[LINES];
     bool have[LINES];
+    struct mono keys_at; /* when the last question for keys was over */
     char why[160];
 };
 
@@ -78,6 +80,11 @@ line_next(struct line_state *n, struct dur in)
     struct admin_link *k = n->link;
 
     n->busy = false;
+    if (n == &k->line[LINE_KEYS]) {
+        (void)pthread_mutex_lock(&k->lock);
+        k->keys_at = k->loop->now;
+        (void)pthread_mutex_unlock(&k->lock);
+    }
     if (k->stopping)
         maybe_over(k);
     else if (!loop_timer(k->loop, &n->timer, mono_add(k->loop->now, in)))
@@ -310,24 +317,55 @@ static void
 woken(struct loop *l, struct task *t)
 {
     struct admin_link *k = container_of(t, struct admin_link, wake);
-    struct line_state *n = &k->line[LINE_TOKEN];
+    bool now[LINES];
 
     (void)pthread_mutex_lock(&k->lock);
-    k->woken = false;
+    memcpy(now, k->woken, sizeof(now));
+    memset(k->woken, 0, sizeof(k->woken));
     (void)pthread_mutex_unlock(&k->lock);
-    if (k->started && mono_sub(l->now, n->asked).ns >= RETRY_MIN.ns)
-        line_ask(n);
+    for (unsigned i = 0; i < LINES; i++)
+        if (now[i] && k->started &&
+            mono_sub(l->now, k->line[i].asked).ns >= RETRY_MIN.ns)
+            line_ask(&k->line[i]);
+}
+
+/* Under the lock. */
+static void
+wake(struct admin_link *k, enum line i)
+{
+    bool posted = k->woken[LINE_TOKEN] || k->woken[LINE_KEYS];
+
+    if (!k->loop)
+        return;
+    k->woken[i] = true;
+    if (!posted)
+        loop_post(k->loop, &k->wake);
 }
 
 void
 admin_link_refused(struct admin_link *k)
 {
     (void)pthread_mutex_lock(&k->lock);
-    if (k->loop && !k->woken) {
-        k->woken = true;
-        loop_post(k->loop, &k->wake);
-    }
+    wake(k, LINE_TOKEN);
     (void)pthread_mutex_unlock(&k->lock);
+}
+
+enum authority_keys
+admin_link_key_unknown(void *arg, struct mono now)
+{
+    struct admin_link *k = arg;
+    enum authority_keys r = AUTHORITY_KEYS_KNOWN;
+
+    (void)pthread_mutex_lock(&k->lock);
+    if (k->line[LINE_KEYS].wanted && !k->have[LINE_KEYS])
+        r = AUTHORITY_KEYS_ABSENT;
+    else if (k->line[LINE_KEYS].wanted &&
+             mono_sub(now, k->keys_at).ns >= KEYS_ANEW.ns)
+        r = AUTHORITY_KEYS_ASKED;
+    if (r != AUTHORITY_KEYS_KNOWN)
+        wake(k, LINE_KEYS);
+    (void)pthread_mutex_unlock(&k->lock);
+    return r;
 }
 
 static void

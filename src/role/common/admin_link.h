@@ -7,6 +7,9 @@
  *     GET  /.well-known/jwks.json   every KEYS_EVERY, so that a rotation is
  *                                   seen; into sec/keys (keys_adopt())
  *
+ *                                   and when a token names a key that is not
+ *                                   there, at most every KEYS_ANEW
+ *
  * Both are tried again after 1, 2, 4 ... 30 s for as long as Admin does not
  * answer; what there was stays until then. One question of each kind at a time
  * (ING-192). All on one loop; the token is given out on any thread.
@@ -15,6 +18,7 @@
 #define ROLE_COMMON_ADMIN_LINK_H
 
 #include "role/common/ask.h"
+#include "role/common/auth.h"
 #include "sec/keys.h"
 
 struct admin_link;
@@ -54,6 +58,10 @@ struct ask_auth admin_link_auth(struct admin_link *k);
  * anew, but not more often than once a second (ING-190, ING-192). */
 void admin_link_refused(struct admin_link *k);
 struct fetch_peer *admin_link_peer(struct admin_link *k);
+
+/* For authority_issuer(): K's keys, of which a token's is none. From any
+ * thread. */
+enum authority_keys admin_link_key_unknown(void *k, struct mono now);
 
 struct admin_link_status {
     bool has_token; /* or none is wanted */

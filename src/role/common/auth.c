@@ -5,8 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long a call waits for the issuer's keys, and how often it looks. */
+#define KEYS_PATIENCE dur_s(2)
+#define KEYS_LOOK     dur_ms(20)
+
 struct authority {
     const struct auth_conf *conf;
+    enum authority_keys (*unknown)(void *arg, struct mono now);
+    void *arg;
     unsigned n_loops;
     struct auth loop[];
 };
@@ -17,6 +23,9 @@ struct check {
     struct authority *a;
     struct call *call;
     struct auth_job job;
+    struct timer timer; /* while the issuer's keys are asked for */
+    struct mono since;
+    bool waits, again;
 };
 
 struct authority *
@@ -53,6 +62,15 @@ authority_close(struct authority **ap)
     free(a);
 }
 
+void
+authority_issuer(struct authority *a,
+                 enum authority_keys (*unknown)(void *arg, struct mono now),
+                 void *arg)
+{
+    a->unknown = unknown;
+    a->arg = arg;
+}
+
 static void
 refuse_caller(struct call *c, enum token_why why)
 {
@@ -61,8 +79,9 @@ refuse_caller(struct call *c, enum token_why why)
     struct buf b;
 
     auth_refusal(why, c->route->scope, &r);
-    exchange_header(c->x, SLICE("WWW-Authenticate"),
-                    slice_str(r.www_authenticate));
+    if (r.www_authenticate[0])
+        exchange_header(c->x, SLICE("WWW-Authenticate"),
+                        slice_str(r.www_authenticate));
     buf_init(&b, sizeof(details));
     buf_printf(&b, "{\"reason\":\"%s\"}", r.reason);
     reply_error_details(c, (int)r.status, r.error, r.message, buf_str(&b));
@@ -98,15 +117,58 @@ check_work(struct work *w)
 }
 
 static void
-check_done(struct loop *l, struct work *w)
+check_end(struct loop *l, struct check *k)
 {
-    struct check *k = container_of(w, struct check, work);
     struct auth_result res;
 
     auth_done(&k->a->loop[l->id], &k->job, k->call->route->scope, l->wall,
               &res);
     caller_admit(k->call, &res);
     free(k);
+}
+
+/* The token names a key that we do not have. */
+static void
+check_key(struct loop *l, struct check *k)
+{
+    switch (k->a->unknown(k->a->arg, l->now)) {
+    case AUTHORITY_KEYS_ASKED:
+        if (!k->waits)
+            k->since = l->now;
+        k->waits = true;
+        if (mono_sub(l->now, k->since).ns < KEYS_PATIENCE.ns &&
+            loop_timer(l, &k->timer, mono_add(l->now, KEYS_LOOK)))
+            return;
+        k->job.why = TOKEN_KEYS_ABSENT;
+        break;
+    case AUTHORITY_KEYS_ABSENT:
+        k->job.why = TOKEN_KEYS_ABSENT;
+        break;
+    case AUTHORITY_KEYS_KNOWN:
+        if (!k->waits)
+            break;
+        k->again = true; /* with what came; and that is the end of it */
+        loop_work(l, &k->work);
+        return;
+    }
+    check_end(l, k);
+}
+
+static void
+key_timer(struct loop *l, struct timer *t)
+{
+    check_key(l, container_of(t, struct check, timer));
+}
+
+static void
+check_done(struct loop *l, struct work *w)
+{
+    struct check *k = container_of(w, struct check, work);
+
+    if (k->job.why == TOKEN_KEY_UNKNOWN && k->a->unknown && !k->again)
+        check_key(l, k);
+    else
+        check_end(l, k);
 }
 
 void
@@ -138,5 +200,6 @@ authority_check(struct authority *a, struct call *c)
     k->job.now = l->wall;
     k->work.work = check_work;
     k->work.done = check_done;
+    k->timer.fire = key_timer;
     loop_work(l, &k->work);
 }

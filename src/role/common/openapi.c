@@ -74,16 +74,20 @@ answer(struct json_writer *w, const char *status, const char *text,
 static void
 answers(struct json_writer *w, const struct route *r)
 {
-    bool any = false;
+    bool any = false, busy = false;
 
     json_put_object(w, "responses");
     for (const struct route_doc *d = r->docs; d && d->name; d++)
         if (d->in == NULL) {
             answer(w, d->name, d->text, d->type);
             any = true;
+            busy |= strcmp(d->name, "503") == 0;
         }
     if (!any)
         answer(w, "200", r->summary, NULL);
+    if (r->scope && !busy)
+        answer(w, "503", "Keys of tokens are not here yet; Retry-After",
+               "Error");
     if (r->scope) {
         answer(w, "401", "No token, or one that is not valid", "Error");
         answer(w, "403", "The token does not grant this", "Error");
