@@ -25,6 +25,7 @@ struct pull_element {
     bool listed;
     bool told;      /* that it fails */
     uint64_t seen;  /* Admin has its log up to there */
+    struct mono at; /* when Admin said so */
     uint64_t shown; /* where it was said to be, when last looked at */
     bool doubt;     /* it may be before SEEN: a copy of an older day */
     bool back;      /* it said so, once */
@@ -297,6 +298,7 @@ pushed(struct registry_push *r)
         return;
     }
     e->seen = r->position;
+    e->at = e->p->loop->now;
     /* Somebody has begun to tell it anew, and pages are not taken. If he still
      * does he will lose to us; nobody knows whether he does. No log reaches to
      * this number, so the element says where it is. */
@@ -526,15 +528,17 @@ queue(struct pull_element *e)
 static void
 look(struct pull_element *e)
 {
+    struct mono now = e->p->loop->now;
     struct blob_capacity cap;
+    bool old = mono_reached(now, mono_add(e->at, PULL_ASK));
 
     if (e->state != PULL_IDLE || !e->listed || uuid_is_nil(&e->uuid) ||
-        !mono_reached(e->p->loop->now, e->not_before))
+        !mono_reached(now, e->not_before))
         return;
     e->blob->ops->capacity(e->blob, &cap);
     e->doubt |= cap.seq < e->shown;
     e->shown = cap.seq;
-    if (cap.seq > e->seen || (e->doubt && cap.boot))
+    if (cap.seq > e->seen || ((e->doubt || old) && cap.boot))
         queue(e);
 }
 

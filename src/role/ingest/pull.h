@@ -10,6 +10,9 @@
  * none can lead): who else would, would bring the same. A delete is pulled at
  * once by whoever has asked for it.
  *
+ * Admin itself may go back, to a backup of its database: so it is asked every
+ * PULL_ASK where it is in each log, and what it has lost is brought again.
+ *
  * An element whose log does not reach back to where Admin is is told anew, file
  * by file (pull_anew.h). So is one that is before that itself, because it was
  * restored from a copy: it is noticed when its number goes down, and looked for
@@ -25,6 +28,7 @@
 #include "role/ingest/monitor.h"
 
 #define PULL_EVERY   dur_s(2)
+#define PULL_ASK     dur_s(15)
 #define PULL_AT_ONCE 8
 #define PULL_ROWS    250
 
