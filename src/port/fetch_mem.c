@@ -174,6 +174,7 @@ f_begin(struct fetch_request *r)
     c->url = r->peer->url;
     c->method = r->method;
     c->length = r->length;
+    c->patience = r->patience;
     c->loop = r->loop;
     buf_init(&c->head, MIB);
     buf_init(&c->body, FETCH_MEM_BODY_MAX);

@@ -26,6 +26,7 @@ struct fetch_mem_call {
     struct slice target;
     struct slice fields;
     uint64_t length; /* as it was promised, or FETCH_CHUNKED */
+    struct dur patience;
     struct buf body;
     struct loop *loop;
     /* private */

@@ -255,6 +255,7 @@ op_delete(struct blob *b, struct blob_delete *r)
     remote_ask(m, &q->ask, r->loop, HTTP_DELETE, REMOTE_ANSWER_MAX);
     /* Asked twice it would answer that there is no such file: a lie. */
     q->ask.again = false;
+    q->ask.patience = REMOTE_PATIENCE;
     q->ask.done = removal_done;
     remote_path(&q->ask.target, &r->file_id, 0, NULL);
     if (r->epoch)
@@ -353,6 +354,7 @@ listing_ask(struct listing *q)
     char text[UUID_TEXT];
 
     remote_ask(q->remote, &q->ask, r->loop, HTTP_GET, BLOBS_PAGE_BYTES);
+    q->ask.patience = REMOTE_PATIENCE;
     q->ask.done = listing_done;
     buf_printf(&q->ask.target, BLOBS_PATH "?limit=%u",
                left < BLOBS_PAGE_MAX ? left : BLOBS_PAGE_MAX);

@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 
 #define REMOTE_ANSWER_MAX BLOBS_HEAD_MAX
+/* For what an element does at once, while a client waits. */
+#define REMOTE_PATIENCE dur_s(5)
 
 struct remote {
     struct blob blob;
@@ -40,7 +42,7 @@ void remote_unref(struct remote *m);
 /* "/api/v1/blobs/{file_id}/{attempt}/{verb}"; NUMBER 0: without it. */
 void remote_path(struct buf *b, const struct uuid *id, uint64_t number,
                  const char *verb);
-/* A question with what all of them have. NULL: no memory. */
+/* A question with what all of them have. */
 void remote_ask(struct remote *m, struct ask *a, struct loop *l,
                 enum http_method method, size_t answer_max);
 /* What a gateway does with an attempt of which it does not know what became

@@ -112,6 +112,7 @@ remote_open(struct blob *b, struct blob_open *r)
     q->req = r;
     q->generation = atomic_load(&m->generation);
     remote_ask(m, &q->ask, r->loop, HTTP_GET, REMOTE_ANSWER_MAX);
+    q->ask.patience = REMOTE_PATIENCE;
     q->ask.done = open_done;
     remote_path(&q->ask.target, &r->file_id, 0, "info");
     ask_send(&q->ask);

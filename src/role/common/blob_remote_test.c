@@ -28,6 +28,7 @@ static struct {
     unsigned stored;       /* number of the file that it has; 0: none */
     unsigned puts, aborts; /* asked for */
     char withdraw[65];     /* in the last abort */
+    struct dur patience;   /* of whoever asked last */
     unsigned appends;
     uint64_t length[4]; /* of their requests */
 } far;
@@ -93,6 +94,7 @@ answer(void *arg, struct fetch_mem_call *c)
 {
     (void)arg;
     far.asked++;
+    far.patience = c->patience;
     if (strstr(c->target.p, "/abort")) {
         answer_abort(c);
         return;
@@ -178,6 +180,26 @@ test_refusals(void **state)
             fail_msg("%s: %s, asked %u times", row[i].why, err_name(e),
                      far.asked);
     }
+}
+
+/* A client waits for these, and an element needs no time for them; a commit may
+ * take as long as whoever opened the element says. */
+static void
+test_patience(void **state)
+{
+    struct blob_reader *rd;
+    (void)state;
+
+    far.status = 507;
+    far.body = "{\"error\":\"no_space\",\"message\":\"\"}";
+    (void)story_open(&s, 1, &rd);
+    assert_int_equal(far.patience.ns, dur_s(5).ns);
+    far.patience.ns = 0;
+    (void)story_delete(&s, 1);
+    assert_int_equal(far.patience.ns, dur_s(5).ns);
+    (void)story_put(&s, 1, 1, NULL);
+    assert_int_equal(far.puts, 1);
+    assert_int_equal(far.patience.ns, 0);
 }
 
 /* ---- attempts in doubt ---- */
@@ -441,7 +463,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(test_refusals),   T(test_doubt),      T(test_no_doubt),
         T(test_owed),       T(test_owed_moves), T(test_publish),
-        T(test_durability), T(test_segments),
+        T(test_durability), T(test_segments),   T(test_patience),
     };
 
     return cmocka_run_group_tests_name("blob_remote", tests, NULL, NULL);

@@ -435,6 +435,16 @@ deletion_done(struct blob_delete *r)
         reply_error(c, 409, "file_held",
                     "The file is being moved; try again later");
         break;
+    case ERR_IO:
+    case ERR_TIMEOUT: /* it may have heard all the same */
+        log_error(d->g->conf.log, "delete failed",
+                  F_STR("se_id", d->blob->element_id), F_FAULT(&r->fault),
+                  F_STR("request_id", c->x->request_id));
+        reply_error(c, 503, "storage_error",
+                    "Storage element %s did not delete the file, or did not "
+                    "say so; ask again",
+                    d->blob->element_id);
+        break;
     default:
         reply_fault(c, &r->fault);
     }
