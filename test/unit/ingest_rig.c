@@ -96,10 +96,10 @@ ingest_rig_settle(struct ingest_rig *r)
         for (unsigned i = 0; i < RIG_LOOPS; i++) {
             while (loop_mem_turn(&r->loop[i]))
                 did = true;
-            /* A piece may wait for company in the lanes, 1 ms at most; other
-             * timers are for later. */
-            if (is_due(&r->loop[i], LANES_WAIT)) {
-                loop_mem_advance(&r->loop[i], LANES_WAIT);
+            /* A body may wait for company in the lanes; other timers are for
+             * later. */
+            if (is_due(&r->loop[i], lanes_wait(INTAKE_HELD_MAX))) {
+                loop_mem_advance(&r->loop[i], lanes_wait(INTAKE_HELD_MAX));
                 did = true;
             }
         }

@@ -97,6 +97,15 @@ slot_hashed(struct lane_item *it)
     intake_step(k->intake);
 }
 
+/* Of a body that is kept, the first piece waits for all of them. */
+static struct dur
+slot_wait(const struct intake *s, const struct intake_slot *k)
+{
+    if (!s->holding)
+        return lanes_wait(k->block->len);
+    return lanes_wait(k == &s->slot[s->head] ? (size_t)s->size : 0);
+}
+
 static void
 slot_hash(struct intake *s, struct intake_slot *k, bool final)
 {
@@ -107,6 +116,7 @@ slot_hash(struct intake *s, struct intake_slot *k, bool final)
                                  .n = k->block->len,
                                  .client = s->client,
                                  .final = final,
+                                 .wait = slot_wait(s, k),
                                  .digests = &s->digests,
                                  .done = slot_hashed};
     lanes_add(s->lanes, &k->lane);
@@ -187,6 +197,7 @@ final_hash(struct intake *s, const void *p, size_t n)
                                       .p = p,
                                       .n = n,
                                       .final = true,
+                                      .wait = lanes_wait(n),
                                       .digests = &s->digests,
                                       .done = final_hashed};
     lanes_add(s->lanes, &s->last_lane);
@@ -207,12 +218,12 @@ step_small_end(struct intake *s)
     }
 }
 
-/* Hash what is full (one at a time: a stream is one chain), write what is
- * hashed and admitted, in order. */
+/* Hash what is full (one at a time: a stream is one chain; of a body that is
+ * kept, once it is all here), write what is hashed and admitted, in order. */
 static void
 step_slots(struct intake *s)
 {
-    bool hashing = s->final_busy;
+    bool hashing = s->final_busy || (s->holding && !s->ending);
 
     for (unsigned i = 0; i < s->used; i++)
         hashing |= slot_at(s, i)->state == SLOT_HASHING;

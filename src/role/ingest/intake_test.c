@@ -188,8 +188,11 @@ test_held(void **state)
     aim(4 * B);
     assert_true(intake_hold(&w.s, 4 * B));
     assert_int_equal(send(3 * B + 5), 0); /* fewer than were announced */
-    intake_end(&w.s);
     loop_mem_settle(&w.loop);
+    assert_int_equal(atomic_load(&w.lanes.items), 0); /* asked once, for all */
+    intake_end(&w.s);
+    loop_mem_settle(&w.loop); /* and without a pause between the blocks */
+    assert_int_equal(atomic_load(&w.lanes.items), 4);
     assert_int_equal(w.told[INTAKE_ENDED], 1);
     for (int again = 0; again < 2; again++) {
         assert_true(intake_body(&w.s, blocks, &put));

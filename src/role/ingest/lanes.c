@@ -91,8 +91,23 @@ static bool
 lanes_due(const struct lanes *ln)
 {
     return ln->n >= hash_kernels_lanes(ln->k) ||
-           mono_reached(ln->loop->now, mono_add(ln->oldest, LANES_WAIT)) ||
-           clients_missing(ln) == 0;
+           mono_reached(ln->loop->now, ln->due) || clients_missing(ln) == 0;
+}
+
+/* After a run fewer are left than fill the lanes, or they go at once. */
+static void
+lanes_set_due(struct lanes *ln)
+{
+    unsigned i = 0;
+
+    LIST_FOREACH (at, &ln->ready) {
+        const struct lane_item *it = container_of(at, struct lane_item, item);
+
+        if (i == 0 || mono_before(it->due, ln->due))
+            ln->due = it->due;
+        if (++i == hash_kernels_lanes(ln->k))
+            break;
+    }
 }
 
 static void
@@ -100,10 +115,9 @@ lanes_go(struct lanes *ln)
 {
     while (ln->n && lanes_due(ln)) {
         lanes_run(ln);
-        ln->oldest = ln->loop->now;
+        lanes_set_due(ln);
     }
-    if (ln->n &&
-        !loop_timer(ln->loop, &ln->timer, mono_add(ln->oldest, LANES_WAIT)))
+    if (ln->n && !loop_timer(ln->loop, &ln->timer, ln->due))
         while (ln->n) /* no timer to be had, so nobody would come back */
             lanes_run(ln);
 }
@@ -138,8 +152,9 @@ lanes_init(struct lanes *ln, struct loop *l, const struct hash_kernels *k)
 void
 lanes_add(struct lanes *ln, struct lane_item *it)
 {
-    if (ln->n++ == 0)
-        ln->oldest = ln->loop->now;
+    it->due = mono_add(ln->loop->now, it->wait);
+    if (ln->n++ == 0 || mono_before(it->due, ln->due))
+        ln->due = it->due;
     list_push(&ln->ready, &it->item);
     if (it->client)
         client_ready(ln, it->client);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define ITEMS 80
+#define WAIT  dur_ms(1)
 
 static struct {
     struct loop_mem loop;
@@ -16,6 +17,7 @@ static struct {
     struct hash_state state[ITEMS];
     struct hash_digests digests[ITEMS];
     struct lane_item item[ITEMS];
+    struct dur wait;
     unsigned done;
 } w;
 
@@ -33,6 +35,7 @@ set_up(void **state)
 {
     (void)state;
     memset(&w, 0, sizeof(w));
+    w.wait = WAIT;
     loop_mem_init(&w.loop);
     lanes_init(&w.lanes, &w.loop.loop, kernels());
     return 0;
@@ -66,6 +69,7 @@ add(unsigned i, unsigned client)
         .n = i % sizeof(body),
         .client = client ? (const char *)&w + client : NULL,
         .final = true,
+        .wait = w.wait,
         .digests = &w.digests[i],
         .done = done,
     };
@@ -108,13 +112,54 @@ test_company(void **state)
     add(4, 1);
     loop_mem_settle(&w.loop);
     assert_int_equal(w.done, 0);
-    loop_mem_advance(&w.loop, LANES_WAIT);
+    loop_mem_advance(&w.loop, WAIT);
     assert_int_equal(w.done, 1);
     /* Client 2 is silent for long: nobody waits for it any more. */
     loop_mem_advance(&w.loop, LANES_RECENT);
     w.done = 0;
     add(5, 1);
     loop_mem_settle(&w.loop);
+    assert_int_equal(w.done, 1);
+}
+
+/* Whoever waits least decides for all; a piece that may not wait goes at once
+ * and takes along who is there. */
+static void
+test_patience(void **state)
+{
+    (void)state;
+    if (hash_kernels_lanes(kernels()) < 4)
+        skip();
+    for (unsigned i = 0; i < 4; i++)
+        add(i, i + 1);
+    loop_mem_settle(&w.loop);
+    w.done = 0;
+    w.wait = dur_ms(6);
+    add(4, 1);
+    loop_mem_advance(&w.loop, dur_ms(2));
+    assert_int_equal(w.done, 0);
+    w.wait = dur_ms(2);
+    add(5, 2);
+    loop_mem_advance(&w.loop, dur_ms(1));
+    assert_int_equal(w.done, 0);
+    loop_mem_advance(&w.loop, dur_ms(1));
+    assert_int_equal(w.done, 2);
+    w.done = 0;
+    w.wait = dur_ms(6);
+    add(6, 1);
+    loop_mem_settle(&w.loop);
+    assert_int_equal(w.done, 0);
+    w.wait = dur_ms(0);
+    add(7, 2);
+    loop_mem_settle(&w.loop);
+    assert_int_equal(w.done, 2);
+    /* 4 ms is what the second may wait, whatever the first might have. */
+    w.done = 0;
+    w.wait = dur_ms(4);
+    add(8, 1);
+    loop_mem_advance(&w.loop, dur_ms(3));
+    assert_int_equal(w.done, 0);
+    loop_mem_advance(&w.loop, dur_ms(1));
     assert_int_equal(w.done, 1);
 }
 
@@ -131,7 +176,7 @@ test_many(void **state)
         w.done = 0;
         for (unsigned i = 0; i < ITEMS; i++)
             add(i, i % 50 + 1);
-        loop_mem_advance(&w.loop, LANES_WAIT);
+        loop_mem_advance(&w.loop, WAIT);
         assert_int_equal(w.done, ITEMS);
     }
     for (unsigned i = 0; i < ITEMS; i++) {
@@ -175,10 +220,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_alone),
-        T(test_company),
-        T(test_many),
-        T(test_no_timer),
+        T(test_alone), T(test_company),  T(test_patience),
+        T(test_many),  T(test_no_timer),
     };
 
     return cmocka_run_group_tests_name("lanes", tests, NULL, NULL);
