@@ -149,7 +149,7 @@ test_speed(void **state)
 
     for (int i = 0; i < 1024; i++) {
         memset(token[i], 'x', 700);
-        snprintf(token[i] + 690, 11, "%010d", i);
+        snprintf(token[i] + 690, 11, "%010u", (unsigned)i);
         put(c, token[i], 100);
     }
     clock_gettime(CLOCK_MONOTONIC, &a);

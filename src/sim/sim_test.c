@@ -1,7 +1,7 @@
 /* sim_test.c - what the simulator says of the gateways as they are, and that it
  * would say something else of gateways that lack a safeguard. Longer runs:
  * tools/suite sim. SPDX-License-Identifier: Apache-2.0 */
-#include "base/base.h"
+#include "base/sanitized.h"
 #include "sim/sim.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,11 +32,7 @@ run(struct sim_conf c, uint64_t seed)
 
 /* Whether the gateways behave, the plain build shows; a sanitizer looks at the
  * code, which is the same with every seed. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SEEDS 4
-#else
-#define SEEDS 15
-#endif
+#define SEEDS TIMES(15, 2)
 
 /* All safeguards, all faults. The numbers keep the runs from being empty. */
 static void
@@ -88,7 +84,7 @@ test_without(void **state)
     };
 
     (void)state;
-    if (SEEDS < 15)
+    if (SANITIZED)
         skip();
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         struct sim_conf c = small;
@@ -172,7 +168,7 @@ test_follow(void **state)
     (void)state;
     c.faults = SIM_KILL;
     c.length.ns *= 4;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t seed = 1; seed <= TIMES(4, 1); seed++) {
         struct sim_report r = run(c, seed);
 
         assert_string_equal(r.bad, "");

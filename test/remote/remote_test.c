@@ -2,6 +2,7 @@
  * server of its own, on both kinds of loop, in the clear and encrypted, and
  * behind nginx with a path prefix, which spools the bodies of requests or does
  * not. SPDX-License-Identifier: Apache-2.0 */
+#include "base/sanitized.h"
 #include "port/blob_contract.h"
 #include "nginx.h"
 #include "remote_world.h"
@@ -86,11 +87,7 @@ contract(const char *name, struct remote_conf *conf)
 
 /* Races are between threads of ours: each loop once, with and without TLS, is
  * what ThreadSanitizer is shown, at ten times the cost of a plain run. */
-#if defined(__SANITIZE_THREAD__)
-#define EVERY false
-#else
-#define EVERY true
-#endif
+#define EVERY (!SANITIZED_THREAD)
 
 int
 main(void)

@@ -1,5 +1,6 @@
 /* remote_world.c - see remote_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "remote_world.h"
+#include "hash/test_cpu.h"
 #include "io/disk_linux.h"
 #include "io/http.h"
 #include "io/http_world_impl.h"
@@ -94,14 +95,6 @@ remote_base(void)
     return base;
 }
 
-static const struct hash_kernels *
-kernels(void)
-{
-    static const struct hash_cpu portable;
-
-    return hash_select(&portable, "c");
-}
-
 /* ---- sides ---- */
 
 static void *
@@ -165,7 +158,7 @@ static void
 world_element(struct remote_world *w)
 {
     struct element_conf conf = {.mode = BLOB_EDIT,
-                                .hash = kernels(),
+                                .hash = test_quickest(),
                                 .relaxed = w->conf.relaxed,
                                 /* what others free shall not be seen */
                                 .quota = 1 << 30,
@@ -195,7 +188,7 @@ start_run(struct loop *l, struct task *t)
 static void
 far_start(struct remote_world *w)
 {
-    const struct blobs_conf bc = {.hash = kernels(),
+    const struct blobs_conf bc = {.hash = test_quickest(),
                                   .lease = w->conf.lease,
                                   .attempts_max = w->conf.attempts_max};
     struct http_conf hc = {
@@ -277,7 +270,7 @@ near_start(struct remote_world *w)
         w->conf.fetch ? *w->conf.fetch : fetch_http_defaults();
     struct blob_remote_conf rc = {.element_id = "se-01",
                                   .url = w->url,
-                                  .hash = kernels(),
+                                  .hash = test_quickest(),
                                   .segment_max = w->conf.segment_max};
     struct fault f;
 
@@ -512,7 +505,7 @@ remote_world_open(const struct remote_conf *c)
     if (c->tls)
         cert_make(w->cert_file, w->key_file, "localhost");
     birth.element_uuid.b[0] = 1;
-    OK(element_init(w->disk, &birth, kernels(), &f));
+    OK(element_init(w->disk, &birth, test_quickest(), &f));
     far_start(w);
     near_start(w);
     return w;
@@ -536,7 +529,8 @@ remote_world_audit(struct remote_world *w)
     near_stop(w);
     far_stop(w);
     OK(index_sqlite_open(&w->index, w->db, &f));
-    OK(element_rebuild(w->disk, w->index, kernels(), true, true, &rep, &f));
+    OK(element_rebuild(w->disk, w->index, test_quickest(), true, true, &rep,
+                       &f));
     assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
     w->index->ops->close(w->index);
     w->rebuilt = true;

@@ -7,6 +7,7 @@
  *                memory that it took: no more than the parts' budget
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/sanitized.h"
 #include "port/blob_contract.h"
 #include "world.h"
 #include <pthread.h>
@@ -285,11 +286,8 @@ one_large(unsigned i, bool known)
                   (unsigned long long)(large_size / MIB),
                   known ? "known" : "unknown", up, down,
                   (unsigned long long)(rss_kb("VmHWM:") / KIB));
-#ifndef __SANITIZE_ADDRESS__ /* which keeps for a while what is freed */
-    assert_true(rss_kb("VmHWM:") <= most + 768);
-#else
-    (void)most;
-#endif
+    if (!SANITIZED_ADDRESS) /* which keeps for a while what is freed */
+        assert_true(rss_kb("VmHWM:") <= most + 768);
 }
 
 static void

@@ -8,6 +8,7 @@
  * no block, no byte for replay and no reservation is out, nothing lies around
  * on the disk, and the index is what a rebuild would make.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "hash/test_cpu.h"
 #include "exchange_mem.h"
 #include "ingest_rig.h"
 #include "role/ingest/impl.h"
@@ -97,7 +98,6 @@ gateway_open(void)
 {
     static const struct registry_ops ops = {
         .lookup = lookup, .elements = elements, .audit = audit};
-    static const struct hash_cpu portable;
     struct loop *loop = &w.rig.loop.loop;
     const struct ingest_conf c = {
         .file_max = 16 * MIB,
@@ -109,7 +109,7 @@ gateway_open(void)
         .verify_reads = true,
         .gather_max = 4,
         .cache_entries = 2,
-        .hash = hash_select(&portable, "c"),
+        .hash = test_quickest(),
         .registry = &w.registry,
     };
     struct route_table table;

@@ -1,6 +1,7 @@
 /* ingest_rig.c - see ingest_rig.h. SPDX-License-Identifier: Apache-2.0 */
 #include "ingest_rig.h"
 #include "base/prng.h"
+#include "hash/test_cpu.h"
 #include "role/ingest/impl.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -9,7 +10,6 @@
 void
 ingest_rig_open(struct ingest_rig *r, void (*change)(struct ingest_conf *c))
 {
-    static const struct hash_cpu portable;
     struct ingest_conf c = {
         .file_max = 16 * MIB,
         .replay_window = 4 * BLOCK_SIZE,
@@ -20,7 +20,7 @@ ingest_rig_open(struct ingest_rig *r, void (*change)(struct ingest_conf *c))
         .verify_reads = true,
         .gather_max = 4,
         .cache_entries = 2,
-        .hash = hash_select(&portable, "c"),
+        .hash = test_quickest(),
         .registry = &r->registry.registry,
     };
     struct loop *loops[RIG_LOOPS];

@@ -1,6 +1,7 @@
 /* monitor_test.c - the capacity monitor in virtual time: one to four gateways,
  * their elements, the store and Admin (CAP-102...CAP-108, REL-149...REL-157).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/sanitized.h"
 #include "role/ingest/monitor_world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -253,10 +254,12 @@ test_stolen(void **state)
 
 /* ---- how often ---- */
 
-/* CAP-005, CAP-006: 4 gateways poll as often as one. */
+/* CAP-005, CAP-006: 4 gateways poll as often as one; 100 elements, every 30 s,
+ * are 288,000 a day. (A whole day, and who leads changes: tools/suite sim.) */
 static void
-test_day(void **state)
+test_hours(void **state)
 {
+    const int hours = TIMES(6, 1), want = hours * 12000;
     unsigned n;
     (void)state;
 
@@ -265,10 +268,10 @@ test_day(void **state)
     for (unsigned i = 0; i < w.n; i++)
         w.node[i].conf.refresh = dur_s(300); /* not what is measured here */
     start_all();
-    world_run(&w, dur_s(86400));
+    world_run(&w, dur_s(hours * 3600));
     n = requests();
-    print_message("a day of 4 gateways and 100 elements: %u polls\n", n);
-    assert_in_range(n, 288000 - 2880, 288000 + 2880);
+    print_message("%d h of 4 gateways and 100 elements: %u polls\n", hours, n);
+    assert_in_range(n, want - want / 100, want + want / 100);
 }
 
 /* CAP-036, CAP-108: 1 + 3 requests, with 2, 4, 8 s between them; the third
@@ -727,7 +730,7 @@ main(int argc, char **argv)
         T(test_stopped),
         T(test_cut_off),
         T(test_stolen),
-        T(test_day),
+        T(test_hours),
         T(test_backoff),
         T(test_errors),
         T(test_added_and_removed),

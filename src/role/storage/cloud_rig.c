@@ -1,16 +1,9 @@
 /* cloud_rig.c - see cloud_rig.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/cloud_rig.h"
+#include "hash/test_cpu.h"
 #include "role/storage/cloud_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-static const struct hash_kernels *
-kernels(void)
-{
-    static const struct hash_cpu portable;
-
-    return hash_select(&portable, "c");
-}
 
 void
 cloud_rig_init(struct cloud_rig *r, struct objects *o, struct index *index)
@@ -30,7 +23,7 @@ cloud_rig_init(struct cloud_rig *r, struct objects *o, struct index *index)
     loop_mem_init(&r->loop);
     r->story.loop = &r->loop;
     birth.element_uuid.b[3] = 0x42;
-    e = cloud_init(r->objects, &birth, kernels(), &r->fault);
+    e = cloud_init(r->objects, &birth, test_quickest(), &r->fault);
     assert(e == ERR_OK);
     e = cloud_rig_open(r);
     assert(e == ERR_OK);
@@ -40,7 +33,7 @@ enum err
 cloud_rig_open(struct cloud_rig *r)
 {
     struct element_conf conf = {.mode = r->mode,
-                                .hash = kernels(),
+                                .hash = test_quickest(),
                                 .seed = 1,
                                 .now = r->loop.loop.wall};
     struct ledger_conf ledger = element_ledger_conf();
@@ -110,7 +103,7 @@ cloud_rig_audit(struct cloud_rig *r)
     enum err e;
 
     assert(!r->element);
-    e = cloud_rebuild(r->objects, r->mem, kernels(), true, true, &rep,
+    e = cloud_rebuild(r->objects, r->mem, test_quickest(), true, true, &rep,
                       &r->fault);
     assert(e == ERR_OK);
     e = r->mem->ops->list(r->mem, &nil, SIZE_MAX / 2, see_row, &a, NULL);

@@ -16,6 +16,7 @@
  * in so many states each (without: STATES at most, at about 80 moments and
  * before every sync); the seed is fixed.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/sanitized.h"
 #include "role/storage/rig.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,11 +29,7 @@
 #define TIMES_MAX 4000
 /* At one moment. What recovery must show, the plain build shows; a sanitizer
  * looks at its code, which is the same for all states of a moment. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STATES 2
-#else
-#define STATES 12
-#endif
+#define STATES TIMES(12, 2)
 
 /* What is known of one file: times are numbers of disk operations. */
 struct fate {
@@ -380,7 +377,7 @@ end(const char *what, unsigned moments)
     uint64_t limit = env ? strtoull(env, NULL, 10) : moments < 40 ? 3 : STATES;
     uint64_t last = now(), sampled = 0;
     /* Long stories are looked at in fewer places, unless asked for. */
-    uint64_t step = env ? 1 : 1 + last / moments;
+    uint64_t step = env ? 1 : 1 + last / TIMES(moments, 1 + moments / 4);
 
     look();
     n_states = 0;

@@ -1,17 +1,10 @@
 /* rig.c - see rig.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/rig.h"
+#include "hash/test_cpu.h"
 #include "role/storage/impl.h"
 #include "role/storage/scan.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-static const struct hash_kernels *
-kernels(void)
-{
-    static const struct hash_cpu portable;
-
-    return hash_select(&portable, "c");
-}
 
 void
 rig_adopt(struct rig *r, struct disk *rec, struct index *mem)
@@ -36,7 +29,7 @@ rig_init(struct rig *r, const struct disk_rec_conf *conf)
 
     birth.element_uuid.b[3] = 0x42;
     rig_adopt(r, disk_rec_open(conf), index_mem_new(0));
-    e = element_init(r->rec, &birth, kernels(), &r->fault);
+    e = element_init(r->rec, &birth, test_quickest(), &r->fault);
     assert(e == ERR_OK);
     e = rig_open(r);
     assert(e == ERR_OK);
@@ -46,7 +39,7 @@ enum err
 rig_open(struct rig *r)
 {
     struct element_conf conf = {.mode = r->mode,
-                                .hash = kernels(),
+                                .hash = test_quickest(),
                                 .journal_max = r->journal_max,
                                 .relaxed = r->relaxed,
                                 .batch_max = r->batch_max,
@@ -156,7 +149,8 @@ rig_audit(struct rig *r)
     enum err e;
 
     assert(!r->element);
-    e = element_rebuild(r->rec, r->mem, kernels(), true, true, &rep, &r->fault);
+    e = element_rebuild(r->rec, r->mem, test_quickest(), true, true, &rep,
+                        &r->fault);
     assert(e == ERR_OK);
     if (rep.extra || rep.missing || rep.damaged) {
         fprintf(stderr, "audit: %llu extra, %llu missing, %llu damaged\n",
