@@ -334,7 +334,7 @@ test_deletes(void **state)
         {ERR_CONFLICT, BLOB_EDIT, 409, "file_held", "held (D23)"},
         {ERR_AGAIN, BLOB_EDIT, 503, "overloaded", "its queue is full"},
         {ERR_NOSPC, BLOB_EDIT, 507, "insufficient_storage", "disk full"},
-        {ERR_IO, BLOB_EDIT, 500, "internal_error", "the disk fails"},
+        {ERR_IO, BLOB_EDIT, 503, "storage_error", "its disk, or the way"},
         {ERR_NOENT, BLOB_EDIT, 404, "file_not_found", "deleted since"},
     };
     (void)state;
