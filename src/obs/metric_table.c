@@ -53,6 +53,9 @@ static const uint64_t UPLOAD_BYTES[] = {
     1024,    4096,     16384,    65536,     262144,     1048576,
     4194304, 16777216, 67108864, 268435456, 1073741824,
 };
+static const uint64_t RATIO[] = {
+    100, 200, 300, 400, 500, 600, 700, 800, 900, 1000,
+};
 static const uint64_t BATCH_FILES[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 static const uint64_t COMMIT_SECONDS[] = {
     US(500), MS(1),   MS(2),   MS(5),   MS(10),   MS(20),

@@ -29,24 +29,45 @@ counts_ingest_init(struct counts_ingest *c, struct metrics *m,
         c->source[k][1] =
             metric_series(m, M_SELECTION_SOURCE, source_name[k], "failed");
     }
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const how[] = {"committed", "refused",
+                                          "compensated"};
+
+        c->saga[0][i] = metric_series(m, M_SAGAS, "upload", how[i]);
+        c->saga[1][i] = metric_series(m, M_SAGAS, "delete", how[i]);
+    }
+    c->undone = metric_series(m, M_SAGA_UNDONE, "upload", "store");
+    c->upload_ratio = metric_plain(m, M_UPLOAD_RATIO);
     c->upload_took = metric_plain(m, M_UPLOAD_DURATION);
     c->upload_size = metric_plain(m, M_UPLOAD_SIZE);
     c->selection_took2 = metric_plain(m, M_SELECTION_DURATION2);
 }
 
 void
-count_upload(struct counts_ingest *c, uint64_t size, struct dur took)
+count_upload(struct counts_ingest *c, uint64_t size, uint64_t stored,
+             struct dur took)
 {
     metric_inc(c->metrics, c->uploads[COUNT_SUCCESS]);
+    metric_inc(c->metrics, c->saga[0][SAGA_COMMITTED]);
+    metric_observe(c->metrics, c->upload_ratio,
+                   stored && size ? (int64_t)(stored * 1000 / size) : 1000);
     metric_observe(c->metrics, c->upload_took, took.ns);
     metric_observe(c->metrics, c->upload_size, (int64_t)size);
 }
 
 void
-count_upload_failed(struct counts_ingest *c, const char *code)
+count_upload_failed(struct counts_ingest *c, const char *code, bool undone)
 {
+    metric_inc(c->metrics,
+               c->saga[0][undone ? SAGA_COMPENSATED : SAGA_REFUSED]);
     metric_inc(c->metrics, c->uploads[COUNT_FAILURE]);
     metric_inc(c->metrics, metric_series(c->metrics, M_UPLOAD_REFUSED, code));
+}
+
+void
+count_undone(struct counts_ingest *c)
+{
+    metric_inc(c->metrics, c->undone);
 }
 
 void
@@ -59,6 +80,7 @@ void
 count_delete(struct counts_ingest *c, bool ok)
 {
     metric_inc(c->metrics, c->deletes[ok ? COUNT_SUCCESS : COUNT_FAILURE]);
+    metric_inc(c->metrics, c->saga[1][ok ? SAGA_COMMITTED : SAGA_REFUSED]);
 }
 
 struct mono

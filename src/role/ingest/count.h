@@ -9,6 +9,9 @@
 
 enum count_result { COUNT_SUCCESS, COUNT_FAILURE, COUNT_ABORTED };
 
+/* How an upload or a deletion ended (ING-155, ING-294). */
+enum count_saga { SAGA_COMMITTED, SAGA_REFUSED, SAGA_COMPENSATED };
+
 /* Where the data of a choice came from (CAP-064); elements of this process are
  * asked themselves, as the capacity monitor would. */
 enum count_source { COUNT_MONITOR, COUNT_ADMIN, COUNT_NOWHERE, COUNT_SOURCES };
@@ -16,7 +19,9 @@ enum count_source { COUNT_MONITOR, COUNT_ADMIN, COUNT_NOWHERE, COUNT_SOURCES };
 struct counts_ingest {
     struct metrics *metrics;    /* NULL: none */
     struct mono (*clock)(void); /* NULL: no durations of selections */
-    struct series uploads[2], upload_took, upload_size;
+    struct series uploads[2], upload_took, upload_size, upload_ratio;
+    struct series saga[2][3]; /* uploads first; by enum count_saga */
+    struct series undone;
     struct series downloads[3], deletes[2];
     struct series selections[2][COUNT_SOURCES]; /* by retention first */
     struct series selection_took[2], selection_took2;
@@ -26,9 +31,15 @@ struct counts_ingest {
 void counts_ingest_init(struct counts_ingest *c, struct metrics *m,
                         struct mono (*clock)(void));
 
-void count_upload(struct counts_ingest *c, uint64_t size, struct dur took);
-/* CODE: the error code of the answer, or "client_gone". */
-void count_upload_failed(struct counts_ingest *c, const char *code);
+/* STORED: bytes on the element, 0 if it did not say. */
+void count_upload(struct counts_ingest *c, uint64_t size, uint64_t stored,
+                  struct dur took);
+/* CODE: the error code of the answer, or "client_gone". UNDONE: an element had
+ * something of it. */
+void
+count_upload_failed(struct counts_ingest *c, const char *code, bool undone);
+/* What an element may have of an upload is taken back (ING-295). */
+void count_undone(struct counts_ingest *c);
 void count_download(struct counts_ingest *c, enum count_result r);
 void count_delete(struct counts_ingest *c, bool ok);
 

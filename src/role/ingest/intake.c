@@ -295,7 +295,7 @@ step_abort(struct intake *s)
     if (intake_busy(s) || s->gone)
         return;
     if (s->ticket) {
-        s->abort_busy = true;
+        s->abort_busy = s->aborted = true;
         s->abort.loop = s->loop;
         s->abort.done = abort_done;
         s->abort.ticket = s->ticket;

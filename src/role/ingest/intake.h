@@ -101,6 +101,7 @@ struct intake {
     bool failed, failed_told;
     bool refused; /* failed, by the element's answer to the admission */
     bool aborting, abort_busy;
+    bool aborted; /* an element was told to give up what it had */
     bool gone;
     bool telling;
 };

@@ -43,8 +43,11 @@ upload_answer_refusal(struct upload *u)
     struct exchange *x = c->x;
 
     u->state = UPLOAD_DONE;
+    if (u->intake.aborted)
+        count_undone(&u->g->counts);
     count_upload_failed(&u->g->counts,
-                        u->refusal.code ? u->refusal.code : "client_gone");
+                        u->refusal.code ? u->refusal.code : "client_gone",
+                        u->unsure || u->intake.aborted);
     if (u->read_error < 0) {
         int64_t n = u->read_error;
 
@@ -172,7 +175,8 @@ reply_created(struct upload *u)
     exchange_header(x, SLICE("Location"), slice_str(location));
     exchange_header(x, SLICE("X-Artstore-Durability"),
                     u->relaxed ? SLICE("relaxed") : SLICE("strict"));
-    count_upload(&u->g->counts, u->attr.size, mono_sub(x->loop->now, x->began));
+    count_upload(&u->g->counts, u->attr.size, u->attr.stored_size,
+                 mono_sub(x->loop->now, x->began));
     upload_free(u);
     reply_json(c, 201, &b);
     buf_release(&b);
@@ -268,13 +272,23 @@ upload_elsewhere(struct upload *u, enum err e, const struct fault *f)
     return true;
 }
 
+/* The element may have stored it, and is told to give that up. */
+static void
+upload_unsure(struct upload *u, bool unsure)
+{
+    if (!unsure)
+        return;
+    u->unsure = true;
+    count_undone(&u->g->counts);
+}
+
 static void
 put_done(struct blob_put *r)
 {
     struct upload *u = container_of(r, struct upload, put);
 
     u->place.size = u->intake.size; /* by now it is known */
-    u->unsure |= r->unsure;
+    upload_unsure(u, r->unsure);
     u->relaxed = r->relaxed;
     if (r->err == ERR_OK)
         upload_stored(u);
@@ -295,7 +309,7 @@ publish_done(struct blob_publish *r)
         upload_stored(u);
         return;
     }
-    u->unsure |= r->unsure;
+    upload_unsure(u, r->unsure);
     refuse_element(u, r->err, &r->fault);
     judge_element(u, r->err);
     upload_refuse(u);
