@@ -255,7 +255,8 @@ d_submit(struct coord *c, struct coord_request *r)
     r->left.ns = 0;
     r->number = 0;
     r->driver = d;
-    if (r->op == COORD_HASH_GET || r->op == COORD_ZSET_RANGE)
+    if (r->op == COORD_HASH_GET || r->op == COORD_ZSET_RANGE ||
+        r->op == COORD_CHANGED)
         r->n = 0;
     if (e) {
         (void)fault_of(r, e);

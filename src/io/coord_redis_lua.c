@@ -148,6 +148,45 @@ static const char zset_put[] =
     "if ARGV[3] ~= '0' then expire(K, now + ARGV[3]) end\n"
     "return {'ok'}\n";
 
+/* Behind all others: the score of who comes next, at least LEAST. */
+#define BEHIND                                                         \
+    "local function behind(k, least)\n"                                \
+    "  local top = call('ZREVRANGE', k, 0, 0, 'WITHSCORES')\n"         \
+    "  return num(max(tonumber(least), top[2] and top[2] + 1 or 1))\n" \
+    "end\n"
+
+/* ttl, member, least score */
+static const char zset_raise[] =
+    BEHIND "if stale() then return {'conflict'} end\n"
+           "if other('zset') then return {'inval'} end\n"
+           "call('ZADD', K, behind(K, ARGV[5]), ARGV[4])\n"
+           "if ARGV[3] ~= '0' then expire(K, now + ARGV[3]) end\n"
+           "return {'ok'}\n";
+
+/* prefix, above which score, how many. What hangs on a member is a hash mostly,
+ * so that is tried first. */
+static const char changed[] =
+    "if other('zset') then return {'inval'} end\n"
+    "local function its()\n"
+    "  local f = redis.pcall('HGETALL', K)\n"
+    "  if not f.err then\n"
+    "    return call('HEXISTS', K, '') == 1 and {} or f\n"
+    "  end\n"
+    "  return kind() == 'text' and {'', call('GET', K)} or {}\n"
+    "end\n"
+    "local top = call('ZREVRANGE', K, 0, 0, 'WITHSCORES')[2] or 0\n"
+    "local list = call('ZRANGEBYSCORE', K, '(' .. ARGV[4], '+inf',\n"
+    "                  'WITHSCORES', 'LIMIT', 0, ARGV[5])\n"
+    "local out = {}\n"
+    "for i = 1, #list, 2 do\n"
+    "  K = ARGV[3] .. list[i]\n"
+    "  E = K .. ':epoch'\n"
+    "  out[#out + 1] = list[i]\n"
+    "  out[#out + 1] = list[i + 1]\n"
+    "  out[#out + 1] = its()\n"
+    "end\n"
+    "return {'ok', num(max(tonumber(top), 0)), out}\n";
+
 /* member */
 static const char zset_del[] =
     "if stale() then return {'conflict'} end\n"
@@ -178,49 +217,52 @@ static const char text_get[] = "local k = kind()\n"
 /* How many, then for each: a letter, ttl, how many more, those. Their keys are
  * the last of KEYS. First all are looked at, then all are done. */
 static const char all[] =
-    "if stale() then return {'conflict'} end\n"
-    "local n, at, todo, did = tonumber(ARGV[3]), 4, {}, 0\n"
-    "local kinds = {h = 'hash', t = 'text', z = 'zset', r = 'zset'}\n"
-    "for i = 1, n do\n"
-    "  K = KEYS[#KEYS - n + i]\n"
-    "  E = K .. ':epoch'\n"
-    "  local op, k, more = ARGV[at], kind(), tonumber(ARGV[at + 2])\n"
-    "  local first, last = at + 3, at + 2 + more\n"
-    "  at = last + 1\n"
-    "  if op == 'd' and k == 'lease' then return {'inval'} end\n"
-    "  if op ~= 'd' and k ~= 'none' and k ~= kinds[op] then\n"
-    "    return {'inval'}\n"
-    "  end\n"
-    "  if op == 'h' then\n"
-    "    local fields = call('HLEN', K)\n"
-    "    for j = first, last, 2 do\n"
-    "      fields = fields + 1 - call('HEXISTS', K, ARGV[j])\n"
-    "    end\n"
-    "    if fields > 256 then return {'toobig'} end\n"
-    "  end\n"
-    "  todo[i] = {op, ARGV[first - 2], first, last, k}\n"
-    "end\n"
-    "for i = 1, n do\n"
-    "  K = KEYS[#KEYS - n + i]\n"
-    "  local op, ttl, first, last, k = unpack(todo[i])\n"
-    "  if op == 'd' then\n"
-    "    did = did + call('DEL', K)\n"
-    "    if k == 'pool' then call('DEL', K .. ':until') end\n"
-    "  elseif op == 'r' then\n"
-    "    did = did + call('ZREM', K, ARGV[first])\n"
-    "  else\n"
-    "    if op == 'h' then\n"
-    "      call('HSET', K, unpack(ARGV, first, last))\n"
-    "    elseif op == 't' then\n"
-    "      call('SET', K, ARGV[first])\n"
-    "    else\n"
-    "      call('ZADD', K, ARGV[first + 1], ARGV[first])\n"
-    "    end\n"
-    "    if ttl ~= '0' then expire(K, now + ttl) end\n"
-    "    did = did + 1\n"
-    "  end\n"
-    "end\n"
-    "return {'ok', num(did)}\n";
+    BEHIND "if stale() then return {'conflict'} end\n"
+           "local n, at, todo, did = tonumber(ARGV[3]), 4, {}, 0\n"
+           "local kinds = {h = 'hash', t = 'text', z = 'zset', r = 'zset',\n"
+           "  u = 'zset'}\n"
+           "for i = 1, n do\n"
+           "  K = KEYS[#KEYS - n + i]\n"
+           "  E = K .. ':epoch'\n"
+           "  local op, k, more = ARGV[at], kind(), tonumber(ARGV[at + 2])\n"
+           "  local first, last = at + 3, at + 2 + more\n"
+           "  at = last + 1\n"
+           "  if op == 'd' and k == 'lease' then return {'inval'} end\n"
+           "  if op ~= 'd' and k ~= 'none' and k ~= kinds[op] then\n"
+           "    return {'inval'}\n"
+           "  end\n"
+           "  if op == 'h' then\n"
+           "    local fields = call('HLEN', K)\n"
+           "    for j = first, last, 2 do\n"
+           "      fields = fields + 1 - call('HEXISTS', K, ARGV[j])\n"
+           "    end\n"
+           "    if fields > 256 then return {'toobig'} end\n"
+           "  end\n"
+           "  todo[i] = {op, ARGV[first - 2], first, last, k}\n"
+           "end\n"
+           "for i = 1, n do\n"
+           "  K = KEYS[#KEYS - n + i]\n"
+           "  local op, ttl, first, last, k = unpack(todo[i])\n"
+           "  if op == 'd' then\n"
+           "    did = did + call('DEL', K)\n"
+           "    if k == 'pool' then call('DEL', K .. ':until') end\n"
+           "  elseif op == 'r' then\n"
+           "    did = did + call('ZREM', K, ARGV[first])\n"
+           "  else\n"
+           "    if op == 'h' then\n"
+           "      call('HSET', K, unpack(ARGV, first, last))\n"
+           "    elseif op == 't' then\n"
+           "      call('SET', K, ARGV[first])\n"
+           "    elseif op == 'u' then\n"
+           "      call('ZADD', K, behind(K, ARGV[first + 1]), ARGV[first])\n"
+           "    else\n"
+           "      call('ZADD', K, ARGV[first + 1], ARGV[first])\n"
+           "    end\n"
+           "    if ttl ~= '0' then expire(K, now + ttl) end\n"
+           "    did = did + 1\n"
+           "  end\n"
+           "end\n"
+           "return {'ok', num(did)}\n";
 
 /* --- buckets and pools ---------------------------------------------------- */
 
@@ -297,8 +339,10 @@ const char *const coord_lua[COORD_OPS] = {
     [COORD_HASH_GET] = hash_get,
     [COORD_DEL] = del,
     [COORD_ZSET_PUT] = zset_put,
+    [COORD_ZSET_RAISE] = zset_raise,
     [COORD_ZSET_DEL] = zset_del,
     [COORD_ZSET_RANGE] = zset_range,
+    [COORD_CHANGED] = changed,
     [COORD_BUCKET_TAKE] = bucket_take,
     [COORD_RESERVE] = reserve,
     [COORD_RELEASE] = release,

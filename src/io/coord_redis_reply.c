@@ -103,6 +103,50 @@ tell(const struct redisReply *list, struct coord_request *r)
     return ERR_OK;
 }
 
+/* LIST is (member, score, {name, value ...}) and so on, again counted first. */
+static enum err
+tell_changed(const struct redisReply *list, struct coord_request *r)
+{
+    size_t n = 0, bytes = 0, at = 0;
+    char *p;
+
+    if (list->type != REDIS_REPLY_ARRAY || list->elements % 3)
+        return ERR_CORRUPT;
+    for (size_t i = 0; i < list->elements; i += 3) {
+        const struct redisReply *its = list->element[i + 2];
+
+        if (its->type != REDIS_REPLY_ARRAY || its->elements % 2)
+            return ERR_CORRUPT;
+        n += 1 + its->elements / 2;
+        bytes += part(list, i).n;
+        for (size_t j = 0; j < its->elements; j++)
+            bytes += part(its, j).n;
+    }
+    if (n > r->cap)
+        return ERR_TOOBIG;
+    p = bytes ? buf_reserve(r->out, bytes) : NULL;
+    if (bytes && !p)
+        return ERR_TOOBIG;
+    r->out->n += bytes;
+    for (size_t i = 0; i < list->elements; i += 3) {
+        const struct redisReply *its = list->element[i + 2];
+        struct coord_pair *to = &r->pairs[at];
+
+        to[0] = (struct coord_pair){.name = copy(&p, part(list, i))};
+        if (!score_of(part(list, i + 1), &to[0].score) || to[0].score < 1)
+            return ERR_CORRUPT;
+        for (size_t j = 0; j < its->elements; j += 2) {
+            to[1 + j / 2].name = copy(&p, part(its, j));
+            to[1 + j / 2].value = copy(&p, part(its, j + 1));
+            to[1 + j / 2].score = 0;
+        }
+        qsort(to + 1, its->elements / 2, sizeof(*to), by_name);
+        at += 1 + its->elements / 2;
+    }
+    r->n = (unsigned)n;
+    return ERR_OK;
+}
+
 static bool
 results(struct coord_request *r, const struct redisReply *said)
 {
@@ -123,6 +167,15 @@ results(struct coord_request *r, const struct redisReply *said)
         if (said->elements < 2)
             return false;
         r->err = tell(said->element[1], r);
+        return r->err != ERR_CORRUPT;
+    case COORD_CHANGED:
+        if (r->err)
+            return true;
+        if (said->elements < 3 || !part_u64(said, 1, &r->number))
+            return false;
+        r->err = tell_changed(said->element[2], r);
+        if (r->err)
+            r->number = 0;
         return r->err != ERR_CORRUPT;
     case COORD_TEXT_GET:
         if (!r->err && !buf_add_slice(r->out, part(said, 1)))

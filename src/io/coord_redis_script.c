@@ -44,6 +44,15 @@ score_check(int64_t score)
     return score > SCORE_MAX || score < -SCORE_MAX ? ERR_TOOBIG : ERR_OK;
 }
 
+static enum err
+raise_check(enum coord_op op, int64_t score)
+{
+    if ((op == COORD_ZSET_RAISE && score < 1) ||
+        (op == COORD_CHANGED && score < 0))
+        return ERR_INVAL;
+    return score_check(score);
+}
+
 /* A text that began so would be taken for a bucket. */
 static enum err
 text_check(struct slice text)
@@ -69,8 +78,9 @@ write_check(const struct coord_write *w)
         return text_check(w->value);
     case COORD_DEL:
         return ERR_OK;
+    case COORD_ZSET_RAISE:
     case COORD_ZSET_PUT:
-        e = score_check(w->score);
+        e = raise_check(w->op, w->score);
         return e ? e : name_check(slice_str(w->member));
     case COORD_ZSET_DEL:
         return name_check(slice_str(w->member));
@@ -127,8 +137,10 @@ own_check(const struct coord_request *r)
         return text_check(r->value);
     case COORD_ALL:
         return all_check(r);
+    case COORD_CHANGED:
+    case COORD_ZSET_RAISE:
     case COORD_ZSET_PUT: {
-        enum err e = score_check(r->score);
+        enum err e = raise_check(r->op, r->score);
 
         return e ? e : name_check(slice_str(r->member));
     }
@@ -237,8 +249,9 @@ static void
 arg_write(struct coord_args *a, const struct coord_write *w)
 {
     static const char *const letter[COORD_OPS] = {
-        [COORD_HASH_PUT] = "h", [COORD_TEXT_PUT] = "t", [COORD_DEL] = "d",
-        [COORD_ZSET_PUT] = "z", [COORD_ZSET_DEL] = "r",
+        [COORD_HASH_PUT] = "h", [COORD_TEXT_PUT] = "t",
+        [COORD_DEL] = "d",      [COORD_ZSET_PUT] = "z",
+        [COORD_ZSET_DEL] = "r", [COORD_ZSET_RAISE] = "u",
     };
 
     arg(a, slice_str(letter[w->op]));
@@ -253,6 +266,7 @@ arg_write(struct coord_args *a, const struct coord_write *w)
         arg(a, w->value);
         break;
     case COORD_ZSET_PUT:
+    case COORD_ZSET_RAISE:
         arg_u64(a, 2);
         arg(a, slice_str(w->member));
         arg_i64(a, w->score);
@@ -299,7 +313,13 @@ arg_own(struct coord_args *a, const struct coord_request *r)
     case COORD_ZSET_RANGE:
         arg_u64(a, u64_min(r->cap, RANGE_MAX));
         break;
+    case COORD_CHANGED:
+        arg(a, slice_str(r->member));
+        arg_i64(a, r->score);
+        arg_u64(a, u64_min(r->amount, RANGE_MAX));
+        break;
     case COORD_ZSET_PUT:
+    case COORD_ZSET_RAISE:
         arg_ms(a, r->ttl);
         arg(a, slice_str(r->member));
         arg_i64(a, r->score);

@@ -69,6 +69,19 @@ enum coord_op {
     COORD_ZSET_DEL,   /* key, member, guard */
     COORD_ZSET_RANGE, /* key, pairs, cap, out -> n: the first CAP */
 
+    /* A sorted set as a log of changes. RAISE: MEMBER comes behind all others;
+     * its score becomes the highest that there was + 1, and at least `score`
+     * (which is 1 or more). CHANGED: the hashes PREFIX + member of the first
+     * AMOUNT members whose score is above `score`, in order; `member` is the
+     * prefix. In `pairs` each is its name with its score, followed by its
+     * fields, by name, whose scores are 0: none when there is no such hash, a
+     * nameless one when it is a text. `number` is the highest score of all, 0
+     * when there is none; lower than `score`, it is another set than was asked
+     * before. ERR_TOOBIG: cap or out; one member needs up to 257 pairs. */
+    COORD_ZSET_RAISE, /* key, member, score, ttl, guard */
+    COORD_CHANGED,    /* key, member, score, amount, pairs, cap, out -> n,
+                         number */
+
     /* Several changes as one: all of `writes` or, unless ERR_OK, none of them.
      * Each key comes once; what a DEL or ZSET_DEL does not find is no error.
      * `number` is how many changed something. */
@@ -102,7 +115,7 @@ struct coord_pair {
 };
 
 /* One of COORD_ALL: HASH_PUT (64 pairs in all of them together), TEXT_PUT, DEL,
- * ZSET_PUT or ZSET_DEL, with the fields of the same names. */
+ * ZSET_PUT, ZSET_RAISE or ZSET_DEL, with the fields of the same names. */
 struct coord_write {
     enum coord_op op;
     const char *key;

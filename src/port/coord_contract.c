@@ -338,6 +338,77 @@ test_zset(void **state)
     buf_release(&b);
 }
 
+/* A follower reads what has changed since, and at last all of it. */
+static void
+test_changed(void **state)
+{
+    struct coord_pair got[8], field = {SLICE("used"), SLICE("1"), 0};
+    struct buf b;
+    struct coord_request raise = {.op = COORD_ZSET_RAISE,
+                                  .key = "capacity:changed",
+                                  .score = 1000,
+                                  .ttl = dur_ms(600)};
+    struct coord_request hash = {
+        .op = COORD_HASH_PUT, .key = "capacity:se-02", .pairs = &field, .n = 1};
+    struct coord_request get = {.op = COORD_CHANGED,
+                                .key = "capacity:changed",
+                                .member = "capacity:",
+                                .amount = 8,
+                                .pairs = got,
+                                .cap = 8,
+                                .out = &b};
+    (void)state;
+
+    buf_init(&b, 256);
+    assert_int_equal(contract_op(&get), ERR_OK);
+    assert_int_equal(get.n, 0);
+    assert_int_equal(get.number, 0);
+    assert_int_equal(contract_op(&hash), ERR_OK);
+    raise.member = "se-01";
+    assert_int_equal(contract_op(&raise), ERR_OK);
+    raise.member = "se-02";
+    raise.score = 7; /* a clock that is behind changes no order */
+    assert_int_equal(contract_op(&raise), ERR_OK);
+    assert_int_equal(contract_op(&get), ERR_OK);
+    assert_int_equal(get.n, 3);
+    assert_int_equal(get.number, 1001);
+    assert_true(slice_eq(got[0].name, SLICE("se-01"))); /* without a hash */
+    assert_int_equal(got[0].score, 1000);
+    assert_true(slice_eq(got[1].name, SLICE("se-02")));
+    assert_int_equal(got[1].score, 1001);
+    assert_true(slice_eq(got[2].name, SLICE("used")));
+    assert_true(slice_eq(got[2].value, SLICE("1")));
+    assert_int_equal(got[2].score, 0);
+
+    raise.member = "se-01"; /* again: behind the other */
+    assert_int_equal(contract_op(&raise), ERR_OK);
+    buf_clear(&b);
+    get.score = 1001;
+    assert_int_equal(contract_op(&get), ERR_OK);
+    assert_int_equal(get.n, 1);
+    assert_int_equal(got[0].score, 1002);
+    get.score = 0;
+    get.cap = 2; /* room for one and a half */
+    assert_int_equal(contract_op(&get), ERR_TOOBIG);
+    get.amount = 1;
+    buf_clear(&b);
+    assert_int_equal(contract_op(&get), ERR_OK);
+    assert_int_equal(get.n, 2);
+    assert_true(slice_eq(got[0].name, SLICE("se-02")));
+    get.score = 1002; /* nothing is newer */
+    assert_int_equal(contract_op(&get), ERR_OK);
+    assert_int_equal(get.n, 0);
+    assert_int_equal(get.number, 1002);
+    get.score = -1;
+    assert_int_equal(contract_op(&get), ERR_INVAL);
+    get.score = 0;
+    get.key = "capacity:se-02";
+    assert_int_equal(contract_op(&get), ERR_INVAL);
+    raise.score = 0;
+    assert_int_equal(contract_op(&raise), ERR_INVAL);
+    buf_release(&b);
+}
+
 /* --- buckets and reservations --------------------------------------------- */
 
 static void
@@ -582,10 +653,11 @@ coord_contract_run(const struct coord_contract *c)
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, contract_set_up, contract_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_lease),    TEST(test_guard),       TEST(test_hash),
-        TEST(contract_text), TEST(contract_all),     TEST(test_zset),
-        TEST(test_bucket),   TEST(test_reserve),     TEST(test_refused),
-        TEST(test_publish),  TEST(test_leave_early), TEST(contract_random),
+        TEST(test_lease),      TEST(test_guard),   TEST(test_hash),
+        TEST(contract_text),   TEST(contract_all), TEST(test_zset),
+        TEST(test_changed),    TEST(test_bucket),  TEST(test_reserve),
+        TEST(test_refused),    TEST(test_publish), TEST(test_leave_early),
+        TEST(contract_random),
     };
 
     contract = c;

@@ -17,6 +17,8 @@ enum coord_kind {
 
 struct coord_member { /* a field, or a member of a sorted set */
     struct list item;
+    struct map_item found; /* of a sorted set: in the store's `members` */
+    struct coord_entry *of;
     int64_t score;
     size_t name_n;
     size_t value_n;
@@ -47,6 +49,9 @@ struct coord_entry *
 coord_entry_new(struct coord_store *s, struct slice key, enum coord_kind kind);
 /* The entry alone, out of everything but its pool. */
 void coord_entry_free(struct coord_store *s, struct coord_entry *e);
+/* Out of its list, but E still counts it. */
+void coord_member_free(struct coord_store *s, const struct coord_entry *e,
+                       struct coord_member *m);
 /* With all that hangs on it. */
 void coord_entry_drop(struct coord_store *s, struct coord_entry *e);
 /* An entry of that kind, made when missing (*MADE). */
@@ -59,9 +64,15 @@ struct slice coord_text(const struct coord_entry *e);
 
 /* coord_write.c */
 bool coord_is_write(enum coord_op op);
+bool coord_has_member(enum coord_op op);
+/* Of a sorted set: the highest score; 0: it is empty. */
+int64_t coord_top(const struct coord_entry *e);
 enum err coord_all_check(const struct coord_request *r);
 enum err coord_write_one(struct coord_store *s, struct coord_request *r);
 enum err coord_write_all(struct coord_store *s, struct coord_request *r);
+
+/* coord_changed.c */
+enum err coord_changed(struct coord_store *s, struct coord_request *r);
 
 /* coord_limit.c */
 enum err coord_bucket_take(struct coord_store *s, struct coord_request *r);

@@ -1,5 +1,6 @@
 /* coord_model.c - see coord_model.h. SPDX-License-Identifier: Apache-2.0 */
 #include "port/coord_model.h"
+#include <stdio.h>
 #include <string.h>
 
 static unsigned
@@ -54,8 +55,10 @@ kind_of(enum coord_op op)
     case COORD_TEXT_GET:
         return MODEL_TEXT;
     case COORD_ZSET_PUT:
+    case COORD_ZSET_RAISE:
     case COORD_ZSET_DEL:
     case COORD_ZSET_RANGE:
+    case COORD_CHANGED:
         return MODEL_ZSET;
     case COORD_BUCKET_TAKE:
         return MODEL_BUCKET;
@@ -116,6 +119,26 @@ put(struct model *m, struct model_key *k, struct model_op *o)
     return ERR_OK;
 }
 
+/* 0: there is none. */
+static int64_t
+top(const struct model_key *k)
+{
+    int64_t t = INT64_MIN;
+
+    for (int i = 0; i < MODEL_MEMBERS; i++)
+        if (k->in[i] && k->score[i] > t)
+            t = k->score[i];
+    return t == INT64_MIN ? 0 : t;
+}
+
+static enum err
+raise_member(struct model *m, struct model_key *k, struct model_op *o)
+{
+    if (k->kind != MODEL_NONE && top(k) + 1 > o->score)
+        o->score = top(k) + 1;
+    return put(m, k, o);
+}
+
 /* Selection sort: by name for hashes, by score and name for sets. */
 static void
 tell(const struct model_key *k, struct model_op *o, unsigned max)
@@ -136,6 +159,53 @@ tell(const struct model_key *k, struct model_op *o, unsigned max)
         o->members[o->n] = best;
         o->scores[o->n] = k->score[best];
     }
+}
+
+/* The key after a member has its number. */
+static unsigned
+tell_changed(const struct model *m, int member, int64_t score, char *text,
+             size_t room)
+{
+    const struct model_key *k = &m->key[member];
+    size_t at =
+        (size_t)snprintf(text, room, "m%d=%lld{", member, (long long)score);
+    unsigned n = 1;
+
+    for (int i = 0; i < MODEL_MEMBERS; i++)
+        if (k->kind == MODEL_HASH && k->in[i]) {
+            at += (size_t)snprintf(text + at, room - at, "m%d:%lld,", i,
+                                   (long long)k->score[i]);
+            n++;
+        }
+    if (k->kind == MODEL_TEXT) {
+        at += (size_t)snprintf(text + at, room - at, ":%lld,",
+                               (long long)k->score[0]);
+        n++;
+    }
+    (void)snprintf(text + at, room - at, "}");
+    return n;
+}
+
+static enum err
+changed(const struct model *m, const struct model_key *k, struct model_op *o)
+{
+    struct model_op all = {0};
+    unsigned n = 0;
+    uint64_t told = 0;
+
+    o->text[0] = '\0';
+    tell(k, &all, MODEL_MEMBERS);
+    for (unsigned i = 0; i < all.n; i++)
+        if (all.scores[i] > o->score && told++ < o->amount) {
+            size_t at = strlen(o->text);
+
+            n += tell_changed(m, all.members[i], all.scores[i], o->text + at,
+                              sizeof(o->text) - at);
+        }
+    if (n > o->cap)
+        return ERR_TOOBIG;
+    o->number = top(k) > 0 ? (uint64_t)top(k) : 0;
+    return ERR_OK;
 }
 
 static enum err
@@ -212,6 +282,10 @@ run(struct model *m, struct model_key *k, struct model_op *o)
     case COORD_HASH_PUT:
     case COORD_ZSET_PUT:
         return put(m, k, o);
+    case COORD_ZSET_RAISE:
+        return raise_member(m, k, o);
+    case COORD_CHANGED:
+        return changed(m, k, o);
     case COORD_TEXT_PUT:
     case COORD_TEXT_GET:
         return text(m, k, o);
@@ -285,7 +359,10 @@ model_do(struct model *m, struct model_op *o)
     o->left = 0;
     o->number = 0;
     o->n = 0;
-    if (o->guarded && !mine(m, o->guard_key, o->owner, o->epoch))
+    if ((o->op == COORD_ZSET_RAISE && o->score < 1) ||
+        (o->op == COORD_CHANGED && o->score < 0))
+        o->err = ERR_INVAL;
+    else if (o->guarded && !mine(m, o->guard_key, o->owner, o->epoch))
         o->err = ERR_CONFLICT;
     else if (o->op == COORD_ALL)
         o->err = all(m, o);

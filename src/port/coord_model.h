@@ -58,6 +58,7 @@ struct model_op {
     int members[MODEL_MEMBERS]; /* of a get or a range, in order */
     int64_t scores[MODEL_MEMBERS];
     unsigned n;
+    char text[1024]; /* of COORD_CHANGED: "m1=7{m0:3,m2:1,}m4=8{}" */
 };
 
 void model_do(struct model *m, struct model_op *o);

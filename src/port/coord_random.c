@@ -10,16 +10,20 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-static const char *const keys[] = {"k0", "k1", "k2", "k3", "k4", "k5"};
+static const char *const keys[] = {"km0", "km1", "km2", "km3", "km4", "k5"};
 static const char *const owners[] = {"o0", "o1", "o2"};
+/* With "k" before it each is a key. */
 static const char *const members[] = {"m0", "m1", "m2", "m3", "m4"};
 
 static bool
 writes(enum coord_op op)
 {
     return op == COORD_HASH_PUT || op == COORD_TEXT_PUT ||
-           op == COORD_ZSET_PUT || op == COORD_ZSET_DEL || op == COORD_DEL;
+           op == COORD_ZSET_PUT || op == COORD_ZSET_RAISE ||
+           op == COORD_ZSET_DEL || op == COORD_DEL;
 }
+
+#define ROOM (MODEL_MEMBERS * (1 + MODEL_MEMBERS) + 1)
 
 /* Some changes of different keys. */
 static void
@@ -37,6 +41,8 @@ choose_all(struct prng *r, struct model_op *o, struct model_op *all)
         a->key = (o->key + (int)i) % MODEL_KEYS;
         a->member = (int)prng_below(r, MODEL_MEMBERS);
         a->score = (int64_t)prng_below(r, 4) - 2;
+        if (a->op == COORD_ZSET_RAISE)
+            a->score += 3;
         a->ttl = prng_below(r, 3) ? o->ttl : 0;
     }
 }
@@ -57,7 +63,7 @@ choose(struct prng *r, const struct model *m, struct model_op *o,
     if (o->op == COORD_ALL)
         choose_all(r, o, all);
     if ((o->op == COORD_HASH_PUT || o->op == COORD_TEXT_PUT ||
-         o->op == COORD_ZSET_PUT) &&
+         o->op == COORD_ZSET_PUT || o->op == COORD_ZSET_RAISE) &&
         prng_below(r, 3) == 0)
         o->ttl = 0;
     o->per = 10000000 * (int64_t)(1 + prng_below(r, 3));
@@ -66,6 +72,8 @@ choose(struct prng *r, const struct model *m, struct model_op *o,
     o->limit = prng_below(r, 30);
     o->floor = prng_below(r, 10) ? 0 : (uint64_t)m->wall_ms + 5;
     o->cap = (unsigned)prng_below(r, MODEL_MEMBERS + 1);
+    if (o->op == COORD_CHANGED)
+        o->cap = (unsigned)prng_below(r, ROOM);
     o->epoch = m->key[o->key].epoch - (prng_below(r, 5) == 0);
     if ((writes(o->op) || o->op == COORD_ALL) && prng_below(r, 4) == 0) {
         o->guarded = true;
@@ -76,13 +84,34 @@ choose(struct prng *r, const struct model *m, struct model_op *o,
     }
 }
 
+/* What was told as the model writes it. */
+static void
+changed_text(const struct coord_request *r, char *out, size_t room)
+{
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i < r->n; i++) {
+        const struct coord_pair *p = &r->pairs[i];
+
+        if (p->score)
+            at += (size_t)snprintf(out + at, room - at, "%s%.*s=%lld{",
+                                   i ? "}" : "", SLICE_ARG(p->name),
+                                   (long long)p->score);
+        else
+            at += (size_t)snprintf(out + at, room - at, "%.*s:%.*s,",
+                                   SLICE_ARG(p->name), SLICE_ARG(p->value));
+    }
+    (void)snprintf(out + at, room - at, "%s", r->n ? "}" : "");
+}
+
 static void
 same(const struct model_op *o, const struct coord_request *r, uint64_t seed,
      unsigned step)
 {
     bool ok = o->err == r->err;
     bool numbers = o->op == COORD_BUCKET_TAKE || o->op == COORD_RESERVE ||
-                   o->op == COORD_ALL;
+                   o->op == COORD_ALL || o->op == COORD_CHANGED;
 
     if (ok && numbers && r->err != ERR_TOOBIG && r->err != ERR_INVAL)
         ok = o->number == r->number;
@@ -103,6 +132,12 @@ same(const struct model_op *o, const struct coord_request *r, uint64_t seed,
             else if (ok)
                 ok = r->pairs[i].score == o->scores[i];
         }
+    }
+    if (ok && r->err == ERR_OK && o->op == COORD_CHANGED) {
+        char text[1024];
+
+        changed_text(r, text, sizeof(text));
+        ok = strcmp(text, o->text) == 0;
     }
     if (ok && r->err == ERR_OK && o->op == COORD_TEXT_GET) {
         char value[24];
@@ -148,7 +183,7 @@ random_walk(uint64_t seed, unsigned steps)
     buf_init(&b, 4096);
     prng_init(&r, seed);
     for (unsigned i = 0; i < steps; i++) {
-        struct coord_pair pairs[MODEL_MEMBERS], field;
+        struct coord_pair pairs[ROOM], field;
         struct coord_guard guard;
         struct coord_request q;
         struct model_op o, all[MODEL_WRITES];
@@ -168,26 +203,28 @@ random_walk(uint64_t seed, unsigned steps)
         guard =
             (struct coord_guard){keys[o.guard_key], owners[o.owner], o.epoch};
         buf_clear(&b);
-        q = (struct coord_request){.op = o.op,
-                                   .key = keys[o.key],
-                                   .owner = owners[o.owner],
-                                   .member = members[o.member],
-                                   .value = slice_str(value),
-                                   .guard = o.guarded ? &guard : NULL,
-                                   .pairs = &field,
-                                   .writes = w,
-                                   .n = o.op == COORD_ALL ? o.n_all : 1,
-                                   .cap = o.cap,
-                                   .out = &b,
-                                   .ttl = {o.ttl},
-                                   .per = {o.per},
-                                   .epoch = o.epoch,
-                                   .floor = o.floor,
-                                   .score = o.score,
-                                   .burst = o.burst,
-                                   .amount = o.amount,
-                                   .limit = o.limit};
-        if (o.op == COORD_HASH_GET || o.op == COORD_ZSET_RANGE)
+        q = (struct coord_request){
+            .op = o.op,
+            .key = keys[o.key],
+            .owner = owners[o.owner],
+            .member = o.op == COORD_CHANGED ? "k" : members[o.member],
+            .value = slice_str(value),
+            .guard = o.guarded ? &guard : NULL,
+            .pairs = &field,
+            .writes = w,
+            .n = o.op == COORD_ALL ? o.n_all : 1,
+            .cap = o.cap,
+            .out = &b,
+            .ttl = {o.ttl},
+            .per = {o.per},
+            .epoch = o.epoch,
+            .floor = o.floor,
+            .score = o.score,
+            .burst = o.burst,
+            .amount = o.amount,
+            .limit = o.limit};
+        if (o.op == COORD_HASH_GET || o.op == COORD_ZSET_RANGE ||
+            o.op == COORD_CHANGED)
             q.pairs = pairs;
         (void)contract_op(&q);
         model_do(&m, &o);

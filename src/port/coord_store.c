@@ -48,15 +48,26 @@ coord_entry_new(struct coord_store *s, struct slice key, enum coord_kind kind)
 }
 
 void
+coord_member_free(struct coord_store *s, const struct coord_entry *e,
+                  struct coord_member *m)
+{
+    if (e->kind == COORD_IS_ZSET)
+        map_remove(&s->members, &m->found);
+    list_remove(&m->item);
+    free(m);
+    s->items--;
+}
+
+void
 coord_entry_free(struct coord_store *s, struct coord_entry *e)
 {
     struct list *it;
 
     heap_remove(&s->expiry, &e->expiry);
     map_remove(&s->keys, &e->item);
-    while (e->kind != COORD_IS_POOL && (it = list_pop(&e->members)) != NULL) {
-        free(container_of(it, struct coord_member, item));
-        s->items--;
+    while (e->kind != COORD_IS_POOL && !list_empty(&e->members)) {
+        it = e->members.next;
+        coord_member_free(s, e, container_of(it, struct coord_member, item));
     }
     free(e->owner);
     free(e);
@@ -305,7 +316,9 @@ static const struct {
     [COORD_TEXT_GET] = {text_get, 0},
     [COORD_ZSET_PUT] = {coord_write_one, MEMBER | GUARDED},
     [COORD_ZSET_DEL] = {coord_write_one, MEMBER | GUARDED},
+    [COORD_ZSET_RAISE] = {coord_write_one, MEMBER | GUARDED},
     [COORD_ZSET_RANGE] = {zset_range, 0},
+    [COORD_CHANGED] = {coord_changed, MEMBER},
     [COORD_ALL] = {coord_write_all, GUARDED},
     [COORD_BUCKET_TAKE] = {coord_bucket_take, 0},
     [COORD_RESERVE] = {coord_reserve, MEMBER},
@@ -324,6 +337,9 @@ check(struct coord_store *s, const struct coord_request *r)
         err = coord_name_check(slice_str(r->owner));
     if (!err && (needs & MEMBER))
         err = coord_name_check(slice_str(r->member));
+    if (!err && ((r->op == COORD_ZSET_RAISE && r->score < 1) ||
+                 (r->op == COORD_CHANGED && r->score < 0)))
+        err = ERR_INVAL;
     if (!err && g && (needs & GUARDED) &&
         !is_mine(s, coord_find(s, slice_str(g->key)), g->owner, g->epoch))
         err = ERR_CONFLICT;
@@ -357,7 +373,12 @@ coord_store_init(struct coord_store *s, size_t items_max, uint64_t seed)
     memset(s, 0, sizeof(*s));
     s->items_max = items_max;
     heap_init(&s->expiry, items_max);
-    return map_init(&s->keys, size_min(items_max, SLOTS_MAX), seed);
+    if (!map_init(&s->keys, size_min(items_max, SLOTS_MAX), seed))
+        return false;
+    if (map_init(&s->members, size_min(items_max, SLOTS_MAX), seed))
+        return true;
+    map_release(&s->keys);
+    return false;
 }
 
 void
@@ -374,6 +395,7 @@ coord_store_release(struct coord_store *s)
     assert(s->items == 0);
     heap_release(&s->expiry);
     map_release(&s->keys);
+    map_release(&s->members);
 }
 
 static const char *const names[] = {
@@ -389,6 +411,8 @@ static const char *const names[] = {
     [COORD_ZSET_PUT] = "zset_put",
     [COORD_ZSET_DEL] = "zset_del",
     [COORD_ZSET_RANGE] = "zset_range",
+    [COORD_ZSET_RAISE] = "zset_raise",
+    [COORD_CHANGED] = "changed",
     [COORD_PUBLISH] = "publish",
     [COORD_BUCKET_TAKE] = "bucket_take",
     [COORD_RESERVE] = "reserve",

@@ -10,6 +10,7 @@
 
 struct coord_store {
     struct map keys;
+    struct map members; /* of sorted sets */
     struct heap expiry;
     size_t items;
     size_t items_max;

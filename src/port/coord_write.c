@@ -19,9 +19,8 @@ struct change {
 };
 
 static const enum coord_kind kind_of[COORD_OPS] = {
-    [COORD_HASH_PUT] = COORD_IS_HASH,
-    [COORD_TEXT_PUT] = COORD_IS_TEXT,
-    [COORD_ZSET_PUT] = COORD_IS_ZSET,
+    [COORD_HASH_PUT] = COORD_IS_HASH, [COORD_TEXT_PUT] = COORD_IS_TEXT,
+    [COORD_ZSET_PUT] = COORD_IS_ZSET, [COORD_ZSET_RAISE] = COORD_IS_ZSET,
     [COORD_ZSET_DEL] = COORD_IS_ZSET,
 };
 
@@ -29,13 +28,31 @@ bool
 coord_is_write(enum coord_op op)
 {
     return op == COORD_HASH_PUT || op == COORD_TEXT_PUT || op == COORD_DEL ||
-           op == COORD_ZSET_PUT || op == COORD_ZSET_DEL;
+           op == COORD_ZSET_PUT || op == COORD_ZSET_RAISE ||
+           op == COORD_ZSET_DEL;
+}
+
+bool
+coord_has_member(enum coord_op op)
+{
+    return op == COORD_ZSET_PUT || op == COORD_ZSET_RAISE ||
+           op == COORD_ZSET_DEL;
+}
+
+int64_t
+coord_top(const struct coord_entry *e)
+{
+    return list_empty(&e->members)
+               ? 0
+               : container_of(e->members.prev, struct coord_member, item)
+                     ->score;
 }
 
 static bool
 is_put(enum coord_op op)
 {
-    return op == COORD_HASH_PUT || op == COORD_TEXT_PUT || op == COORD_ZSET_PUT;
+    return op == COORD_HASH_PUT || op == COORD_TEXT_PUT ||
+           op == COORD_ZSET_PUT || op == COORD_ZSET_RAISE;
 }
 
 /* --- members -------------------------------------------------------------- */
@@ -64,9 +81,34 @@ name_of(const struct coord_member *m)
     return slice_of(m->bytes, m->name_n);
 }
 
-static struct coord_member *
-member_find(struct coord_entry *e, struct slice name)
+/* A sorted set may have many. */
+static uint64_t
+member_hash(const struct coord_store *s, const struct coord_entry *e,
+            struct slice name)
 {
+    return map_hash(s->keys.seed ^ e->item.hash, name.p, name.n);
+}
+
+static struct coord_member *
+in_set(const struct coord_store *s, const struct coord_entry *e,
+       struct slice name)
+{
+    for (struct map_item *it = map_first(&s->members, member_hash(s, e, name));
+         it; it = map_next(it)) {
+        struct coord_member *m = container_of(it, struct coord_member, found);
+
+        if (m->of == e && slice_eq(name_of(m), name))
+            return m;
+    }
+    return NULL;
+}
+
+static struct coord_member *
+member_find(const struct coord_store *s, struct coord_entry *e,
+            struct slice name)
+{
+    if (e->kind == COORD_IS_ZSET)
+        return in_set(s, e, name);
     LIST_FOREACH (it, &e->members) {
         struct coord_member *m = container_of(it, struct coord_member, item);
 
@@ -80,10 +122,8 @@ static void
 member_drop(struct coord_store *s, struct coord_entry *e,
             struct coord_member *m)
 {
-    list_remove(&m->item);
-    free(m);
+    coord_member_free(s, e, m);
     e->n--;
-    s->items--;
 }
 
 /* In its place by (score, name); fields have no score. */
@@ -91,16 +131,20 @@ static void
 member_link(struct coord_store *s, struct coord_entry *e,
             struct coord_member *m)
 {
-    struct list *at = e->members.next;
+    struct list *at = e->members.prev;
 
-    for (; at != &e->members; at = at->next) {
+    for (; at != &e->members; at = at->prev) { /* most come last */
         struct coord_member *o = container_of(at, struct coord_member, item);
 
-        if (o->score > m->score ||
-            (o->score == m->score && slice_cmp(name_of(o), name_of(m)) > 0))
+        if (o->score < m->score ||
+            (o->score == m->score && slice_cmp(name_of(o), name_of(m)) < 0))
             break;
     }
-    list_insert_before(at, &m->item);
+    list_insert_before(at->next, &m->item);
+    if (e->kind == COORD_IS_ZSET) {
+        m->of = e;
+        map_add(&s->members, &m->found, member_hash(s, e, name_of(m)));
+    }
     e->n++;
     s->items++;
 }
@@ -151,7 +195,7 @@ make(struct change *c)
 
     if (w->op == COORD_HASH_PUT)
         return make_fields(c);
-    if (w->op == COORD_ZSET_PUT)
+    if (w->op == COORD_ZSET_PUT || w->op == COORD_ZSET_RAISE)
         return make_one(c, slice_str(w->member), SLICE_NULL, w->score);
     if (w->value.n > COORD_TEXT_MAX)
         return ERR_TOOBIG;
@@ -175,7 +219,7 @@ prepare_put(struct coord_store *s, struct change *c, size_t *pending)
     LIST_FOREACH (i, &c->made) {
         struct coord_member *m = container_of(i, struct coord_member, item);
 
-        n_new += member_find(c->e, name_of(m)) == NULL;
+        n_new += member_find(s, c->e, name_of(m)) == NULL;
     }
     *pending += n_new;
     if (*pending > s->items_max - s->items)
@@ -210,6 +254,15 @@ undo(struct coord_store *s, struct change *c)
 
 /* --- doing ---------------------------------------------------------------- */
 
+/* The score of a member behind all of E's. */
+static int64_t
+behind(const struct coord_entry *e)
+{
+    int64_t top = coord_top(e);
+
+    return top < INT64_MAX ? top + 1 : top;
+}
+
 static void
 put(struct coord_store *s, struct change *c)
 {
@@ -218,8 +271,14 @@ put(struct coord_store *s, struct change *c)
 
     while ((it = list_pop(&c->made)) != NULL) {
         struct coord_member *m = container_of(it, struct coord_member, item);
-        struct coord_member *old = member_find(c->e, name_of(m));
+        struct coord_member *old = member_find(s, c->e, name_of(m));
 
+        if (c->w->op == COORD_ZSET_RAISE)
+            m->score = i64_max(m->score, behind(c->e));
+        if (old && c->e->kind == COORD_IS_ZSET && old->score == m->score) {
+            free(m); /* it is where it should be */
+            continue;
+        }
         if (old)
             member_drop(s, c->e, old);
         member_link(s, c->e, m);
@@ -248,7 +307,7 @@ done(struct coord_store *s, struct change *c)
         coord_entry_drop(s, c->e);
         return ERR_OK;
     }
-    m = member_find(c->e, slice_str(c->w->member));
+    m = member_find(s, c->e, slice_str(c->w->member));
     if (!m)
         return ERR_NOENT;
     member_drop(s, c->e, m);
@@ -298,8 +357,10 @@ write_check(const struct coord_write *w)
     enum err err =
         coord_is_write(w->op) ? coord_name_check(slice_str(w->key)) : ERR_INVAL;
 
-    if (!err && (w->op == COORD_ZSET_PUT || w->op == COORD_ZSET_DEL))
+    if (!err && coord_has_member(w->op))
         err = coord_name_check(slice_str(w->member));
+    if (!err && w->op == COORD_ZSET_RAISE && w->score < 1)
+        err = ERR_INVAL;
     return err;
 }
 
