@@ -198,16 +198,16 @@ print_json(const struct sim_report *r, uint64_t seed, double took)
     printf("{\"seed\":%" PRIu64 ",\"ok\":%s,\"why\":\"%s\","
            "\"hash\":\"%016" PRIx64 "\",\"virtual_s\":%.0f,\"cpu_s\":%.3f,"
            "\"events\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"polls\":%" PRIu64
-           ",\"store_requests\":%" PRIu64 ",\"writes\":%" PRIu64
-           ",\"refused\":%" PRIu64 ",\"epochs\":%" PRIu64
+           ",\"store_requests\":%" PRIu64 ",\"store_bytes\":%" PRIu64
+           ",\"writes\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"epochs\":%" PRIu64
            ",\"verdicts\":%" PRIu64 ",\"leaderless_s\":%.3f,\"crash_s\":%.3f,"
            "\"release_s\":%.3f,\"full_seen_s\":%.3f,\"sick_seen_s\":%.3f,"
            "\"removed_seen_s\":%.3f,\"uploads\":%" PRIu64 ",\"stored\":%" PRIu64
            ",\"no_room\":%" PRIu64 ",\"unplaced\":%" PRIu64
            ",\"failed\":%" PRIu64 ",\"promised\":%" PRIu64 "}\n",
            seed, r->bad[0] ? "false" : "true", r->bad, r->hash, seconds(r->ran),
-           took, r->events, r->faults, r->polls, r->requests, r->writes,
-           r->refused, r->epochs, r->judged, seconds(r->leaderless),
+           took, r->events, r->faults, r->polls, r->requests, r->bytes,
+           r->writes, r->refused, r->epochs, r->judged, seconds(r->leaderless),
            seconds(r->crash), seconds(r->release), seconds(r->full_seen),
            seconds(r->sick_seen), seconds(r->removed_seen), r->uploads,
            r->stored, r->no_room, r->unplaced, r->failed, r->promised);
@@ -222,8 +222,8 @@ print_text(const struct sim_report *r, uint64_t seed, double took)
            " faults and changes\n",
            seconds(r->ran), took, r->events, r->faults);
     printf("  %" PRIu64 " polls at elements, %" PRIu64
-           " requests at the store\n",
-           r->polls, r->requests);
+           " requests at the store (%.1f MB)\n",
+           r->polls, r->requests, (double)r->bytes / 1e6);
     printf("  %" PRIu64 " epochs; %" PRIu64 " writes accepted, %" PRIu64
            " refused as stale\n",
            r->epochs, r->writes, r->refused);

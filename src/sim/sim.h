@@ -90,7 +90,8 @@ struct sim_report {
     struct dur ran; /* virtual time */
     uint64_t events;
     uint64_t polls;    /* requests that arrived at elements */
-    uint64_t requests; /* that arrived at the store */
+    uint64_t requests; /* that arrived at the store, */
+    uint64_t bytes;    /* and of them and the answers, without the protocol's */
     uint64_t writes;   /* accepted, under an epoch */
     uint64_t refused;  /* as stale */
     uint64_t epochs;   /* acquired */

@@ -412,6 +412,13 @@ take(struct sim *s, struct coord_request *q)
     }
 }
 
+/* Of OP and its answer, without what Redis' protocol adds. */
+static uint64_t
+bytes_of(const struct sim_op *op)
+{
+    return op->bytes.n + (op->q.out && op->q.err == ERR_OK ? op->out.n : 0);
+}
+
 static void
 carry_out(struct sim *s, struct sim_op *op)
 {
@@ -442,10 +449,12 @@ arrive(struct sim *s, struct sim_event *e)
         if (op->r)
             sim_at(s, &op->limit, op->deadline);
     } else {
-        if (s->place == SIM_SERVES)
+        if (s->place == SIM_SERVES) {
             carry_out(s, op);
-        else
+            s->out->bytes += bytes_of(op);
+        } else {
             fail(op, ERR_IO, "refused", true);
+        }
         answer(s, op);
     }
     if (op->r == NULL)

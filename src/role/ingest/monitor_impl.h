@@ -8,6 +8,7 @@
  *   monitor_poll.c      polls, by the leader's schedule and for once
  *   monitor_write.c     what is written to the store
  *   monitor_read.c      what is read from it: rounds
+ *   monitor_changed.c   of that, what has changed
  *   monitor_snapshot.c  facts and lists become views
  *   monitor_reload.c    which elements there are
  *   monitor_list.c      lists as bytes, read by a worker
@@ -31,7 +32,11 @@
 
 #define KEY_EDIT "capacity:edit:available"
 #define KEY_RW   "capacity:rw:available"
+/* The ids, in the order in which their hashes were written last. With two
+ * colons it is no element's. */
+#define KEY_CHANGED "capacity:all:changed"
 
+#define READ_FIELDS  64  /* of a hash, more is not ours */
 #define TROUBLES_MAX 256 /* waiting to be looked at */
 
 /* An address that polls go to. Held by its element and by requests. */
@@ -57,7 +62,9 @@ struct mon_element {
     struct capacity cap;
     bool in[2];       /* edit, rw: is it in the set, */
     int64_t score[2]; /* and with what */
-    uint64_t seen;    /* number of the last round that found it in a set */
+    uint64_t seen;    /* number of the last round that found it in a set, */
+    uint64_t told;    /* and of the one in which the log named it */
+    bool fresh;       /* its hash may be older than what we ask the log for */
     struct mono lazy_until; /* no lazy update before */
 };
 
@@ -79,7 +86,7 @@ struct mon_ask {
 struct mon_write {
     struct coord_request r;
     struct monitor *m;
-    struct coord_write w[4];
+    struct coord_write w[5];
     struct coord_pair pair[CAPACITY_FIELDS];
     struct capacity_fields fields;
     struct coord_guard guard;
@@ -100,7 +107,7 @@ struct mon_write {
 struct mon_read {
     struct coord_request r;
     struct monitor *m;
-    struct coord_pair pair[64];
+    struct coord_pair pair[READ_FIELDS];
     struct buf out;
     struct mon_element *e; /* NULL: it went meanwhile */
     char key[96];
@@ -116,8 +123,17 @@ struct mon_round {
     unsigned waiting; /* for answers */
     struct coord_request set[2];
     struct coord_pair *member[2];
-    struct buf text[2];
+    struct buf text[3];
     unsigned cap;
+    struct coord_request changed;
+    struct coord_pair *changes;
+    unsigned batch;
+    int64_t since; /* the highest score seen; 0: all is to be read */
+    bool full;     /* and is, by this round */
+    bool full_next;
+    bool logged;   /* there is a log */
+    uint64_t life; /* of the store that SINCE is of */
+    struct mono full_at, began;
     struct mon_element **todo; /* places become NULL when elements go */
     uint32_t n, at;
     struct mono next;  /* when the next one is due */
@@ -327,6 +343,18 @@ void round_eager(struct monitor *m);
 void round_forget(struct monitor *m, const struct mon_element *e);
 void round_release(struct monitor *m);
 void store_failed(struct monitor *m, const struct fault *f);
+
+/* What the store has of E: N fields, or one without a name, a text. */
+void round_took(struct monitor *m, struct mon_element *e,
+                const struct coord_pair *p, unsigned n, struct dur took);
+void round_failed(struct monitor *m, const struct coord_request *r);
+void round_log_over(struct monitor *m);
+void round_full(struct monitor *m); /* the next one reads all of it */
+
+/* ---- monitor_changed.c ---- */
+
+bool changed_begin(struct monitor *m); /* false: no memory */
+void changed_end(struct monitor *m);
 
 /* ---- monitor_snapshot.c ---- */
 

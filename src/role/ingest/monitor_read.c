@@ -2,7 +2,8 @@
  * path of any request (CAP-056).
  *
  *   both sets --> who is in them; elements that our list lacks are taken along
- *   then the hash of each element, MONITOR_READS at a time
+ *   the log ----> the hashes that have changed (monitor_changed.c)
+ *   then the hash of each element that needs it, MONITOR_READS at a time
  *   then, if nothing has failed, the view is made anew
  *
  * A round that fails says that the store is lost, and what was polled is used
@@ -10,13 +11,15 @@
  * it back. An element that is new in the list is polled by the leader at once
  * (CAP-039), so rounds follow each other for a moment until its numbers are
  * there. Else rounds come in intervals that grow with the number of elements,
- * at most 500 hashes a second, so that a hundred gateways do not keep the store
- * busy. SPDX-License-Identifier: Apache-2.0 */
+ * at most 2,000 of them a second, so that a hundred gateways do not keep the
+ * store busy; or 500, where nobody keeps the log.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PER_ELEMENT dur_ms(2)
+#define PER_ELEMENT ((struct dur){500000})
+#define PER_HASH    dur_ms(2)
 #define RETRY       dur_s(1)
 #define EAGER       dur_ms(5)
 #define EAGER_FOR   dur_ms(300)
@@ -73,7 +76,8 @@ sweep(struct monitor *m, struct mon_element *e)
 static struct dur
 interval(struct monitor *m, bool missing)
 {
-    int64_t least = (int64_t)m->n_elements * PER_ELEMENT.ns;
+    struct dur each = m->round.logged ? PER_ELEMENT : PER_HASH;
+    int64_t least = (int64_t)m->n_elements * each.ns;
     struct dur d = m->conf.refresh;
 
     /* Also for a moment when nothing seems to be missing: numbers of an element
@@ -117,10 +121,11 @@ round_over(struct monitor *m)
         o->member[i] = NULL;
         buf_release(&o->text[i]);
     }
+    changed_end(m);
 }
 
-static void
-fail(struct monitor *m, const struct coord_request *r)
+void
+round_failed(struct monitor *m, const struct coord_request *r)
 {
     m->round.failed = true;
     m->round.fault = r->fault;
@@ -130,29 +135,29 @@ fail(struct monitor *m, const struct coord_request *r)
 
 /* The numbers of the store over ours, or none (CAP-061 is the snapshot's). */
 static bool
-take(struct mon_read *d)
+take(struct monitor *m, struct mon_element *e, const struct coord_pair *p,
+     unsigned n)
 {
-    struct capacity_field f[countof(d->pair)];
-    struct mon_element *e = d->e;
-    struct capacity_error why;
+    struct capacity_field f[READ_FIELDS];
+    struct capacity_error why = {"too many fields"};
     struct capacity cap;
     bool ok;
 
-    if (d->r.op == COORD_TEXT_GET) {
-        ok = capacity_read(&cap, buf_slice(&d->out), e->id, &why);
+    if (n == 1 && p[0].name.n == 0) {
+        ok = capacity_read(&cap, p[0].value, e->id, &why);
     } else {
-        for (unsigned i = 0; i < d->r.n; i++)
-            f[i] = (struct capacity_field){d->pair[i].name, d->pair[i].value};
-        ok = capacity_read_fields(&cap, f, d->r.n, e->id, &why);
+        for (unsigned i = 0; i < n && i < READ_FIELDS; i++)
+            f[i] = (struct capacity_field){p[i].name, p[i].value};
+        ok = n <= READ_FIELDS && capacity_read_fields(&cap, f, n, e->id, &why);
     }
     if (!ok) {
-        log_warning(d->m->conf.log, "capacity in the store is not valid",
+        log_warning(m->conf.log, "capacity in the store is not valid",
                     F_STR("se_id", e->id), F_STR("detail", why.text));
         return false;
     }
-    mon_element_learn(d->m, e, &cap);
+    mon_element_learn(m, e, &cap);
     if (!e->listed && !e->by_admin && cap.endpoint[0])
-        (void)mon_element_put(d->m, e->id, cap.endpoint); /* CAP-058 */
+        (void)mon_element_put(m, e->id, cap.endpoint); /* CAP-058 */
     mon_element_show(e);
     return true;
 }
@@ -163,6 +168,14 @@ is_stale(const struct monitor *m, const struct capacity *c)
     int64_t age = m->loop->wall.ms - c->last_poll.ms;
 
     return age >= m->conf.cache_ttl.ns / 1000000;
+}
+
+void
+round_took(struct monitor *m, struct mon_element *e, const struct coord_pair *p,
+           unsigned n, struct dur took)
+{
+    e->have = n && take(m, e, p, n);
+    count_read(m, e->have && !is_stale(m, &e->cap) ? "hit" : "miss", took);
 }
 
 static void hash_done(struct coord_request *r);
@@ -190,17 +203,22 @@ judge(struct mon_read *d)
     struct monitor *m = d->m;
     struct mon_element *e = d->e;
     const struct coord_request *r = &d->r;
-    bool good = r->err == ERR_OK && e && take(d);
     struct dur took = mono_sub(monitor_now(m), d->began);
+    const struct coord_pair text = {.value = buf_slice(&d->out)};
+    bool is_text = r->op == COORD_TEXT_GET;
 
-    if (e && !good)
-        e->have = false;
     if (r->err != ERR_OK && r->err != ERR_NOENT && r->err != ERR_INVAL &&
         r->err != ERR_TOOBIG) {
-        fail(m, r);
+        if (e)
+            e->have = false;
+        round_failed(m, r);
         count_read(m, "error", took);
     } else if (e) {
-        count_read(m, good && !is_stale(m, &e->cap) ? "hit" : "miss", took);
+        round_took(m, e, is_text ? &text : d->pair,
+                   r->err    ? 0
+                   : is_text ? 1
+                             : r->n,
+                   took);
     }
 }
 
@@ -233,6 +251,15 @@ spare(struct mon_round *o)
     return NULL;
 }
 
+/* By itself: it is not in the log, or stood there before we knew of it. */
+static bool
+wanted(const struct mon_round *o, const struct mon_element *e)
+{
+    if (e->told == o->number)
+        return false;
+    return o->full || e->fresh || (!e->have && (e->in[0] || e->in[1]));
+}
+
 static void
 read_more(struct monitor *m)
 {
@@ -243,8 +270,9 @@ read_more(struct monitor *m)
            (d = spare(o)) != NULL) {
         struct mon_element *e = o->todo[o->at++];
 
-        if (e == NULL)
+        if (e == NULL || !wanted(o, e))
             continue;
+        e->fresh = false;
         d->m = m;
         d->e = e;
         d->busy = true;
@@ -304,24 +332,43 @@ places(struct monitor *m)
     return true;
 }
 
+/* Who the log tells of is known by now. */
+static void
+sets_over(struct monitor *m)
+{
+    struct mon_round *o = &m->round;
+
+    if (!o->failed && (!places(m) || !changed_begin(m))) {
+        o->failed = true;
+        (void)fault_set(&o->fault, ERR_NOMEM, "read", "capacity");
+    }
+    if (o->failed)
+        round_over(m);
+}
+
+void
+round_log_over(struct monitor *m)
+{
+    struct mon_round *o = &m->round;
+
+    /* A store without all three has nothing to be read. */
+    if (!o->logged && o->set[0].n == 0 && o->set[1].n == 0)
+        o->full = false;
+    read_more(m);
+    round_over(m);
+}
+
 static void
 set_done(struct coord_request *r)
 {
     struct monitor *m = r->priv;
-    struct mon_round *o = &m->round;
 
-    o->waiting--;
+    m->round.waiting--;
     store_seen(m, r);
     if (r->err != ERR_OK)
-        fail(m, r);
-    if (o->waiting == 0 && !o->failed && !places(m)) {
-        o->failed = true;
-        (void)fault_set(&o->fault, ERR_NOMEM, "read", "capacity");
-    }
-    if (o->waiting == 0) {
-        read_more(m);
-        round_over(m);
-    }
+        round_failed(m, r);
+    if (m->round.waiting == 0)
+        sets_over(m);
     monitor_ended(m);
 }
 
@@ -394,6 +441,12 @@ round_eager(struct monitor *m)
 {
     m->round.eager = m->loop->now;
     round_soon(m);
+}
+
+void
+round_full(struct monitor *m)
+{
+    m->round.full_next = true;
 }
 
 void

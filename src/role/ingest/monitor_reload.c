@@ -241,6 +241,7 @@ added(struct monitor *m, const struct reload_element *r, bool first)
     }
     e->listed = true;
     e->gone = false;
+    e->fresh = !first; /* at first all is read */
     m->elements_told = false;
     take_entry(m, e, r);
     if (!first)
@@ -327,6 +328,8 @@ install(struct monitor *m, const struct reload_out *out)
              F_STR("source", cause));
     m->dirty = true;
     m->build_at = m->loop->now;
+    if (out->replaced == NULL || t.n[RELOAD_ADDED] == TOLD_MAX)
+        round_full(m); /* rather than each by itself */
     if (out->replaced == NULL)
         round_soon(m);
     else if (t.n[RELOAD_ADDED])

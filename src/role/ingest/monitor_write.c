@@ -4,6 +4,8 @@
  *   health:{id}              text, HEALTH_TTL   "healthy", "unhealthy: why"
  *   capacity:edit:available  sorted sets,       id and priority of those that
  *   capacity:rw:available    CACHE_TTL          may be chosen (CAP-048)
+ *   capacity:all:changed     sorted set, the    ids, the one written last last
+ *                            same               (monitor_changed.c)
  *
  * All that concerns one element changes at once or not at all, and only while
  * the lock is ours under our epoch; a refusal means that it is not, and ends
@@ -82,6 +84,11 @@ add_hash(struct mon_write *w)
                                 .key = w->key[0],
                                 .pairs = w->pair,
                                 .n = (unsigned)w->fields.n,
+                                .ttl = w->m->conf.cache_ttl});
+    add(w, (struct coord_write){.op = COORD_ZSET_RAISE,
+                                .key = KEY_CHANGED,
+                                .member = w->id,
+                                .score = i64_max(w->m->loop->wall.ms, 1),
                                 .ttl = w->m->conf.cache_ttl});
 }
 
@@ -295,6 +302,8 @@ write_clean(struct monitor *m, const char *id)
     w->cleans = true;
     add(w, (struct coord_write){.op = COORD_DEL, .key = w->key[0]});
     add(w, (struct coord_write){.op = COORD_DEL, .key = w->key[1]});
+    add(w, (struct coord_write){
+               .op = COORD_ZSET_DEL, .key = KEY_CHANGED, .member = w->id});
     add_sets(w);
     submit_leading(w);
 }
