@@ -11,7 +11,7 @@ import pytest
 import requests
 
 import postgres
-from store import BIN, error_code, run
+from store import BIN, acquaint, error_code, run
 
 
 def account(s, *words, code=0, **kw):
@@ -136,6 +136,8 @@ def test_two_admins(make_server):
             s = make_server(start=False, DATABASE_URL=url,
                             DB_AUTO_MIGRATE="on")
             s.role = "admin"
+            if two:
+                acquaint(two[0], s)
             two.append(s.start())
         a, b = two
         ci = create(a, "ci")

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 import postgres
-from store import BIN, run
+from store import BIN, acquaint, run
 
 TEXTS = ["actor", "action", "object", "element_id", "result", "request_id",
          "source"]
@@ -400,6 +400,8 @@ def test_two_admins(pg, make_server):
     for _ in range(2):
         s = make_server(start=False, DATABASE_URL=url, DB_AUTO_MIGRATE="on")
         s.role = "admin"
+        if admins:
+            acquaint(admins[0], s)
         admins.append(s.start())
 
     def fill(s, who):

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 import postgres
-from store import BIN, run
+from store import BIN, acquaint, run
 
 
 def keys(s):
@@ -147,6 +147,8 @@ def test_two_admins(make_server):
             s = make_server(start=False, DATABASE_URL=url,
                             DB_AUTO_MIGRATE="on")
             s.role = "admin"
+            if two:
+                acquaint(two[0], s)
             two.append(s.start())
         a, b = two
 

@@ -79,6 +79,8 @@ struct admin {
     bool keys_turn;        /* in this work */
     struct mono work_mono; /* as work_wall */
     struct wall shared_at; /* of the work */
+    unsigned keys_refused; /* rows of others that are not believed */
+    bool share_failed;     /* told */
     struct admin_seal seal;
     struct announce *announce;  /* NULL: nobody is told */
     void (*stopped)(void *arg); /* at the end of the last tick */

@@ -5,13 +5,21 @@
  * Two Admins over one database have keys of their own, and need each other's to
  * verify (D37): the public halves are settings
  *
- *     jwk:OWNER:KID    {"seen_at": ms, "jwk": {...}}
+ *     jwk:OWNER:KID    MAC {"seen_at": ms, "jwk": {...}}
  *
- * which each writes for its own, and reads of the others. What is its own and
+ * which each writes for its own, and reads of the others. Who may write to the
+ * database is not thereby one whose tokens are believed: MAC is over name and
+ * text with a secret that is not there but in the file peers.key beside the
+ * keys, made at the first start and to be copied to every other Admin. A row
+ * with another MAC is left alone and told of. What is its own and
  * has no key any more it removes; of an Admin that is gone they stay for as
  * long as a token may live. Private keys are in no database (PRD-233).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
+#include "obs/log.h"
 #include "role/admin/impl.h"
+#include "sec/mac.h"
+#include "sec/random.h"
 #include "wire/json.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +30,8 @@
 #define PEER_LIFE_MS   ((KEYS_TOKEN_LIFE_S + KEYS_LEEWAY_S) * 1000)
 #define ROWS_MAX       64
 #define NAME           200
+#define SECRET_FILE    "peers.key"
+#define SECRET         ((size_t)32)
 
 bool
 admin_keys_due(const struct admin *a)
@@ -76,7 +86,37 @@ struct share {
     unsigned n_stale;
     struct buf jwks;
     bool any;
+    char secret[2 * SECRET + 1];
+    unsigned refused;
+    char refused_kid[64]; /* one of them */
 };
+
+/* Read each time: it may have been copied here a moment ago. */
+static enum err
+secret_get(struct admin *a, char out[2 * SECRET + 1], struct fault *f)
+{
+    uint8_t fresh[SECRET];
+    struct slice text;
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, 16 * KIB);
+    e = keys_kept(a->keys, SECRET_FILE, &b, f);
+    text = slice_trim(buf_slice(&b));
+    if (e == ERR_NOENT) {
+        sec_random(fresh, sizeof(fresh));
+        hex_encode(fresh, sizeof(fresh), out);
+        e = keys_keep(a->keys, SECRET_FILE, slice_str(out), f);
+    } else if (e == ERR_OK && (!hex_decode(text, fresh, sizeof(fresh)) ||
+                               !slice_copy(text, out, 2 * SECRET + 1))) {
+        e = fault_set(f, ERR_CORRUPT, "no 64 hex digits in", SECRET_FILE);
+    }
+    explicit_bzero(fresh, sizeof(fresh));
+    if (b.p)
+        explicit_bzero(b.p, b.n);
+    buf_release(&b);
+    return e;
+}
 
 static int
 own_index(const struct share *s, const char *kid)
@@ -104,12 +144,25 @@ peer_may(struct share *s, const char *rest)
     return s->n_peer++ <= KEYS_OWN_MAX;
 }
 
+static void
+refuse(struct share *s, const char *rest)
+{
+    const char *kid = strchr(rest, ':');
+
+    if (s->refused++ == 0)
+        (void)snprintf(s->refused_kid, sizeof(s->refused_kid), "%s",
+                       kid ? kid + 1 : rest);
+}
+
 static bool
 see_row(void *arg, const char *key, struct slice value)
 {
     struct share *s = arg;
     struct json_error e = {0};
-    json_t *j = json_read(value, &e);
+    struct slice text = slice_skip(value, SEC_MAC_HEX + 1);
+    bool right = sec_mac_is(slice_str(s->secret), key, text,
+                            slice_head(value, SEC_MAC_HEX));
+    json_t *j = json_read(text, &e);
     int64_t seen =
         json_get_int(j, "seen_at", JSON_REQUIRED, 0, INT64_MAX, 0, &e);
     const json_t *jwk = json_get_obj(j, "jwk", JSON_REQUIRED, &e);
@@ -122,7 +175,9 @@ see_row(void *arg, const char *key, struct slice value)
     if (stale && strlen(key) < NAME) {
         (void)snprintf(s->stale[s->n_stale++], NAME, "%s", key);
     } else if (at >= 0) {
-        s->known[at] = !e.text[0] && seen + SEEN_EVERY_MS > s->now.ms;
+        s->known[at] = right && !e.text[0] && seen + SEEN_EVERY_MS > s->now.ms;
+    } else if (!stale && !right) {
+        refuse(s, rest);
     } else if (!stale && peer_may(s, rest)) {
         buf_add_str(&s->jwks, s->any ? ", " : "");
         s->any = json_out_value(&s->jwks, jwk) || s->any;
@@ -134,17 +189,37 @@ see_row(void *arg, const char *key, struct slice value)
 static void
 put_row(struct admin *a, const struct share *s, size_t i)
 {
-    char key[NAME];
-    struct buf b;
+    char key[NAME], mac[SEC_MAC_HEX + 1];
+    struct buf text, b;
 
     if ((size_t)snprintf(key, sizeof(key), "jwk:%s:%s", s->owner,
                          s->ks->key[i].kid) >= sizeof(key))
         return;
+    buf_init(&text, 8 * KIB);
     buf_init(&b, 8 * KIB);
-    buf_printf(&b, "{\"seen_at\": %lld, \"jwk\": ", (long long)s->now.ms);
-    if (keyset_jwk(s->ks, i, &b) && buf_add_str(&b, "}"))
-        (void)a->meta->ops->setting_put(a->meta, key, buf_slice(&b), NULL);
+    buf_printf(&text, "{\"seen_at\": %lld, \"jwk\": ", (long long)s->now.ms);
+    if (keyset_jwk(s->ks, i, &text) && buf_add_str(&text, "}")) {
+        sec_mac(slice_str(s->secret), key, buf_slice(&text), mac);
+        if (buf_printf(&b, "%s %s", mac, buf_str(&text)))
+            (void)a->meta->ops->setting_put(a->meta, key, buf_slice(&b), NULL);
+    }
+    buf_release(&text);
     buf_release(&b);
+}
+
+/* Once, and again when there are more of them. */
+static void
+tell_refused(struct admin *a, const struct share *s)
+{
+    if (s->refused > a->keys_refused) {
+        log_warning(a->seal.log,
+                    "a key in the database is not believed: if it is of "
+                    "another Admin of yours, copy keys/peers.key from one to "
+                    "the other; if not, somebody else writes to the database",
+                    F_STR("kid", s->refused_kid), F_U64("keys", s->refused));
+        tell(a, s->now, "key.refuse", s->refused_kid);
+    }
+    a->keys_refused = s->refused;
 }
 
 /* What fails is tried again the next time; until then what was heard holds. */
@@ -153,9 +228,19 @@ share(struct admin *a, struct wall now)
 {
     struct share *s = calloc(1, sizeof(*s));
     struct keyset *ks = keys_get(a->keys);
+    struct fault f = {0};
     bool changed;
 
+    if (s && secret_get(a, s->secret, &f) != ERR_OK) {
+        if (!a->share_failed)
+            log_error(a->seal.log, "keys are not shared with other Admins",
+                      F_FAULT(&f));
+        a->share_failed = true;
+        free(s);
+        s = NULL;
+    }
     if (s) {
+        a->share_failed = false;
         s->now = now;
         s->ks = ks;
         s->owner = keys_owner(a->keys);
@@ -172,9 +257,12 @@ share(struct admin *a, struct wall now)
         if (buf_add_str(&s->jwks, "]}"))
             (void)keys_peers(a->keys, s->any ? buf_slice(&s->jwks) : SLICE_NULL,
                              &changed, NULL);
+        tell_refused(a, s);
     }
-    if (s)
+    if (s) {
         buf_release(&s->jwks);
+        explicit_bzero(s->secret, sizeof(s->secret));
+    }
     keyset_unref(&ks);
     free(s);
 }
