@@ -238,7 +238,8 @@ open_one(struct job *j, const char *host, uint16_t port)
     (void)snprintf(j->address, sizeof(j->address), "%.255s:%u", host, port);
     redisFree(j->redis);
     redis_tls_free(&j->tls);
-    buf_clear(&j->out);
+    buf_clear(&j->out); /* what the one before did not take */
+    buf_clear(&j->sealed);
     errno = 0;
     j->redis = redisConnectWithTimeout(
         host, port, timeval_of(j->where->connect_timeout, 1000));

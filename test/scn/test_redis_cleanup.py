@@ -3,8 +3,12 @@ and what it says when it cannot (CAP-091 to CAP-095, CNF-022).
 
 SPDX-License-Identifier: Apache-2.0
 """
+import itertools
 import json
 import os
+import socket
+import struct
+import threading
 import time
 
 import pytest
@@ -151,6 +155,36 @@ def test_over_tls(tmp_path):
         assert "2000 legacy keys removed" in out and not keys(redis)
     finally:
         redis.stop()
+
+
+def test_sentinels_that_hang_up_on_tls():
+    """What one did not take any more is not left for the next one: of so many
+    some hang up between the connection and the first byte."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def hang_up():
+            for i in itertools.count():
+                try:
+                    peer = listener.accept()[0]
+                except OSError:
+                    return
+                time.sleep(i % 20 / 10000)
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                struct.pack("ii", 1, 0))
+                peer.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        at = "127.0.0.1:%d" % listener.getsockname()[1]
+        try:
+            p = cleanup(None, port=False, code=7, REDIS_TLS="on",
+                        REDIS_SENTINELS=",".join([at] * 50),
+                        REDIS_SENTINEL_MASTER="main",
+                        REDIS_CONNECT_TIMEOUT_MS="60000",
+                        REDIS_OPERATION_TIMEOUT_MS="60000")
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        assert at in p.stderr and p.stdout == ""
 
 
 def test_one_database_only(redis):
