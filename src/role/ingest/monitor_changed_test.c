@@ -199,6 +199,33 @@ test_told_before(void **state)
     assert_true((uint64_t)world_count(&w, f, s) > hits);
 }
 
+/* Wall clocks jump by an hour; nothing can be polled meanwhile. What is known
+ * is as old as it is, also when it is read anew; 600 s after it was polled it
+ * is not used any more (CAP-061). */
+static void
+test_clock_jumps(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i < w.n; i++)
+        w.node[i].conf.poll.threshold = 1000;
+    world_list(&w, 4);
+    start_all();
+    world_run(&w, dur_s(40));
+    for (unsigned i = 0; i < 4; i++)
+        w.e[i].way = FAKE_REFUSES;
+    for (int hours = -1; hours <= 1; hours++) {
+        w.wall_base += 3600000 * (hours ? hours : 1);
+        world_run(&w, dur_s(150));
+        for (unsigned i = 0; i < w.n; i++)
+            assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                                "se-000");
+    }
+    world_run(&w, dur_s(200));
+    for (unsigned i = 0; i < w.n; i++)
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT), "");
+}
+
 #define TEST(f, size) \
     cmocka_unit_test_setup_teardown(f, set_up_##size, tear_down)
 
@@ -208,7 +235,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_few_requests, many), TEST(test_newcomer, many),
         TEST(test_unlogged, few),      TEST(test_log_lost, few),
-        TEST(test_told_before, few),
+        TEST(test_told_before, few),   TEST(test_clock_jumps, few),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

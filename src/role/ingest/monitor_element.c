@@ -85,10 +85,29 @@ move_address(struct monitor *m, struct mon_element *e)
     blob_drop(&before);
 }
 
+/* Wall clocks differ, by minutes (D23), and jump. So a poll's age is counted
+ * here, and only at first taken from its time; one that follows another that we
+ * knew is no older than that. */
+static void
+learn_age(struct monitor *m, struct mon_element *e, const struct capacity *cap)
+{
+    struct mono now = m->loop->now;
+    int64_t ms = m->loop->wall.ms - cap->last_poll.ms;
+    struct dur age = dur_ms(ms > 0 ? ms : 0);
+
+    if (e->have && e->cap.last_poll.ms == cap->last_poll.ms)
+        return;
+    if (e->have && mono_sub(now, e->learned).ns < age.ns)
+        age = mono_sub(now, e->learned);
+    e->polled = (struct mono){now.ns - age.ns};
+    e->learned = now;
+}
+
 void
 mon_element_learn(struct monitor *m, struct mon_element *e,
                   const struct capacity *cap)
 {
+    learn_age(m, e, cap);
     if (!e->have || e->cap.mode != cap->mode ||
         !uuid_eq(&e->cap.element_uuid, &cap->element_uuid))
         m->elements_told = false;

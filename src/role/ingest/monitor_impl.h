@@ -60,11 +60,13 @@ struct mon_element {
     struct blob *blob;
     bool have; /* cap is what the store has, or had a moment ago */
     struct capacity cap;
-    bool in[2];       /* edit, rw: is it in the set, */
-    int64_t score[2]; /* and with what */
-    uint64_t seen;    /* number of the last round that found it in a set, */
-    uint64_t told;    /* and of the one in which the log named it */
-    bool fresh;       /* its hash may be older than what we ask the log for */
+    struct mono polled;  /* when, as far as we know, and */
+    struct mono learned; /* when we have heard of it */
+    bool in[2];          /* edit, rw: is it in the set, */
+    int64_t score[2];    /* and with what */
+    uint64_t seen;       /* number of the last round that found it in a set, */
+    uint64_t told;       /* and of the one in which the log named it */
+    bool fresh; /* its hash may be older than what we ask the log for */
     struct mono lazy_until; /* no lazy update before */
 };
 

@@ -163,11 +163,9 @@ take(struct monitor *m, struct mon_element *e, const struct coord_pair *p,
 }
 
 static bool
-is_stale(const struct monitor *m, const struct capacity *c)
+is_stale(const struct monitor *m, const struct mon_element *e)
 {
-    int64_t age = m->loop->wall.ms - c->last_poll.ms;
-
-    return age >= m->conf.cache_ttl.ns / 1000000;
+    return mono_sub(m->loop->now, e->polled).ns >= m->conf.cache_ttl.ns;
 }
 
 void
@@ -175,7 +173,7 @@ round_took(struct monitor *m, struct mon_element *e, const struct coord_pair *p,
            unsigned n, struct dur took)
 {
     e->have = n && take(m, e, p, n);
-    count_read(m, e->have && !is_stale(m, &e->cap) ? "hit" : "miss", took);
+    count_read(m, e->have && !is_stale(m, e) ? "hit" : "miss", took);
 }
 
 static void hash_done(struct coord_request *r);

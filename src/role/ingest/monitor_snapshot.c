@@ -47,7 +47,7 @@ fact_of(const struct monitor *m, const struct mon_element *e)
         .available = c->available,
         .inodes_total = c->inodes_total,
         .inodes_available = c->inodes_available,
-        .age = age_of(m, c->last_poll),
+        .age = mono_sub(m->loop->now, e->polled),
     };
 }
 
