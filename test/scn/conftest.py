@@ -4,8 +4,9 @@
     make_server   starts one's own: make_server(loop=..., HEAD_TIMEOUT=1)
     loop          just the name of the driver
 
-Tests marked core also run sanitized and as an ordinary user. Without the
-program every test is skipped and says so.
+Tests marked core also run sanitized; those that are not on io_uring run as an
+ordinary user, see tools/suite. Without the program every test is skipped and
+says so.
 
 SPDX-License-Identifier: Apache-2.0
 """
