@@ -92,6 +92,11 @@ def walk(s):
     with s.wire() as w:  # too slow
         w.send(b"GET / HT")
         time.sleep(2.5)
+    with s.wire() as w:  # goes away: what the element has is given up
+        w.request("POST", UPLOAD + "?filename=half.bin",
+                  "Authorization: Bearer " + s.token(),
+                  "Transfer-Encoding: chunked")
+        w.send(b"100000\r\n" + bytes(600000))
     s.process.send_signal(signal.SIGHUP)
 
 
