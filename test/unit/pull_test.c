@@ -26,7 +26,8 @@ static struct {
     uint64_t shows; /* what was polled */
     unsigned page;  /* rows in one answer at most */
     unsigned asked;
-    int status; /* instead of an answer */
+    unsigned after; /* requests to Admin before the first of these */
+    int status;     /* instead of an answer */
     struct uuid uuid;
     uint64_t first; /* that the log still has; 0: all */
     unsigned lists;
@@ -95,7 +96,8 @@ answer(void *arg, struct fetch_mem_call *c)
     struct buf b;
     (void)arg;
 
-    far.asked++;
+    if (far.asked++ == 0)
+        far.after = w.asked;
     assert_string_equal(c->url, FAR);
     assert_true(slice_copy(c->target, target, sizeof(target)));
     assert_int_equal(
@@ -226,6 +228,46 @@ test_follows(void **state)
     loop_mem_advance(&w.loop, dur_s(60)); /* all is known: Admin is asked */
     assert_int_equal(far.asked, 2);       /* whether it still knows it */
     assert_in_range(w.asked - asked, 3, 4);
+}
+
+static void
+show_nothing(struct blob *b, struct blob_capacity *out)
+{
+    (void)b;
+    *out = (struct blob_capacity){.boot = 1};
+}
+
+/* Of many elements there is nothing new, but Admin is asked where it is in
+ * their logs: whoever has news does not wait for that. */
+static void
+test_news_first(void **state)
+{
+    enum { N = 40 };
+    static const struct blob_ops none = {.capacity = show_nothing};
+    static struct blob idle[N];
+    struct monitor_element e[N + 1];
+    unsigned asked = w.asked;
+    (void)state;
+
+    for (unsigned i = 0; i < N; i++) {
+        idle[i] = (struct blob){.ops = &none};
+        (void)snprintf(idle[i].element_id, sizeof(idle[i].element_id), "a-%02u",
+                       i);
+        e[i] = (struct monitor_element){.element_id = idle[i].element_id,
+                                        .endpoint = FAR,
+                                        .uuid = {{1, (uint8_t)i}},
+                                        .blob = &idle[i]};
+    }
+    e[N] = (struct monitor_element){
+        .element_id = "se-09", .endpoint = FAR, .uuid = se9, .blob = &blob};
+    pull_elements(p, e, N + 1);
+    LOGS("p1");
+    far.shows = 1;
+    loop_mem_advance(&w.loop, PULL_EVERY);
+    assert_string_equal(admin_world_files(&w), "1");
+    assert_in_range(far.after - asked, 1, PULL_AT_ONCE);
+    assert_true(w.asked - asked > N); /* and they, too */
+    list(&se9);
 }
 
 /* Admin's database was put back to a backup of when it had two files. The
@@ -483,11 +525,11 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_follows),         T(test_pages),     T(test_others),
-        T(test_known),           T(test_asked_for), T(test_in_vain),
-        T(test_another),         T(test_leaves),    T(test_anew),
-        T(test_anew_taken_over), T(test_back),      T(test_not_back),
-        T(test_admin_back),
+        T(test_follows),         T(test_pages),      T(test_others),
+        T(test_known),           T(test_asked_for),  T(test_in_vain),
+        T(test_another),         T(test_leaves),     T(test_anew),
+        T(test_anew_taken_over), T(test_back),       T(test_not_back),
+        T(test_news_first),      T(test_admin_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ struct pull_element {
     struct blob *blob;
     struct fetch_peer *peer; /* NULL until the first page */
     enum pull_state state;
+    bool idle; /* queued, but of no news */
     bool listed;
     bool told;      /* that it fails */
     uint64_t seen;  /* Admin has its log up to there */
@@ -35,7 +36,7 @@ struct pull_element {
     bool forced;    /* somebody waits for the one of now */
     struct mono not_before;
     struct dur retry;
-    struct list item; /* of the queue */
+    struct list item; /* of one of the queues */
     struct ask ask;
     struct registry_push push;
     struct index_change *rows;
@@ -53,7 +54,8 @@ struct pull {
     struct pull_element **e; /* by id */
     unsigned n;
     unsigned busy;
-    struct list queue;
+    struct list queue; /* those that have news */
+    struct list asks;  /* of the others: when there is nobody in that */
     struct list waits;
     bool started, stopping;
     void (*done)(void *arg);
@@ -222,6 +224,20 @@ rows_free(struct pull_element *e)
     e->n_rows = 0;
 }
 
+/* Of many elements nearly all have nothing new: those that have, or that
+ * somebody waits for, do not stand behind them. */
+static void
+queue(struct pull_element *e, bool idle)
+{
+    if (e->state == PULL_BUSY ||
+        (e->state == PULL_QUEUED && (idle || !e->idle)))
+        return;
+    list_remove(&e->item);
+    e->state = PULL_QUEUED;
+    e->idle = idle;
+    list_push(idle ? &e->p->asks : &e->p->queue, &e->item);
+}
+
 static void
 pull_end(struct pull_element *e)
 {
@@ -234,8 +250,7 @@ pull_end(struct pull_element *e)
     if (e->again && e->listed) {
         e->again = false;
         e->forced = true;
-        e->state = PULL_QUEUED;
-        list_push(&p->queue, &e->item);
+        queue(e, false);
     }
     pull_turn(p);
 }
@@ -517,29 +532,22 @@ pull_begin(struct pull_element *e)
 /* ---- when ---- */
 
 static void
-queue(struct pull_element *e)
-{
-    if (e->state != PULL_IDLE)
-        return;
-    e->state = PULL_QUEUED;
-    list_push(&e->p->queue, &e->item);
-}
-
-static void
 look(struct pull_element *e)
 {
     struct mono now = e->p->loop->now;
     struct blob_capacity cap;
     bool old = mono_reached(now, mono_add(e->at, PULL_ASK));
 
-    if (e->state != PULL_IDLE || !e->listed || uuid_is_nil(&e->uuid) ||
+    if (e->state == PULL_BUSY || !e->listed || uuid_is_nil(&e->uuid) ||
         !mono_reached(now, e->not_before))
         return;
     e->blob->ops->capacity(e->blob, &cap);
     e->doubt |= cap.seq < e->shown;
     e->shown = cap.seq;
-    if (cap.seq > e->seen || ((e->doubt || old) && cap.boot))
-        queue(e);
+    if (cap.seq > e->seen)
+        queue(e, false);
+    else if ((e->doubt || old) && cap.boot)
+        queue(e, true);
 }
 
 static void
@@ -548,7 +556,7 @@ pull_turn(struct pull *p)
     struct list *it;
 
     while (!p->stopping && p->busy < PULL_AT_ONCE &&
-           (it = list_pop(&p->queue)) != NULL)
+           ((it = list_pop(&p->queue)) || (it = list_pop(&p->asks))))
         pull_begin(container_of(it, struct pull_element, item));
     waits_look(p);
     if (p->stopping && p->busy == 0 && p->started) {
@@ -591,7 +599,7 @@ woken(struct loop *l, struct task *t)
             e->again = e->state == PULL_BUSY;
             e->forced |= !e->again;
             w->after = e->round + (e->again ? 2 : 1);
-            queue(e);
+            queue(e, false);
         }
         list_push(&p->waits, &w->item);
     }
@@ -625,6 +633,7 @@ pull_open(const struct pull_conf *c)
     p->timer.fire = tick;
     p->wake.run = woken;
     list_init(&p->queue);
+    list_init(&p->asks);
     list_init(&p->waits);
     list_init(&p->inbox);
     (void)pthread_mutex_init(&p->lock, NULL);

@@ -11,7 +11,8 @@
  * once by whoever has asked for it.
  *
  * Admin itself may go back, to a backup of its database: so it is asked every
- * PULL_ASK where it is in each log, and what it has lost is brought again.
+ * PULL_ASK where it is in each log, and what it has lost is brought again. Logs
+ * of which there is news do not wait for these questions.
  *
  * An element whose log does not reach back to where Admin is is told anew, file
  * by file (pull_anew.h). So is one that is before that itself, because it was
