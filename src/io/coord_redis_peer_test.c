@@ -213,7 +213,7 @@ struct other {
     pthread_t thread;
     struct coord_request r;
     struct coord_sub sub;
-    struct task begin;
+    struct task begin, end;
     unsigned id, did, failed;
     unsigned heard;
     bool wrong_thread;
@@ -223,8 +223,20 @@ struct other {
 static void
 other_check(struct other *o)
 {
-    if (o->did == ROUNDS && o->heard && !atomic_exchange(&o->over, true))
-        ioloop_stop(o->loop);
+    if (o->did != ROUNDS || !o->heard || atomic_load(&o->over))
+        return;
+    coord_unsubscribe(coord, &o->sub);
+    loop_post(&o->loop->loop, &o->end); /* behind what is on its way here */
+    atomic_store(&o->over, true);
+}
+
+static void
+other_end(struct loop *l, struct task *t)
+{
+    struct other *o = container_of(t, struct other, end);
+
+    (void)l;
+    ioloop_stop(o->loop);
 }
 
 static void
@@ -280,7 +292,6 @@ other_run(void *arg)
     struct other *o = arg;
 
     ioloop_run(o->loop);
-    coord_unsubscribe(coord, &o->sub);
     return NULL;
 }
 
@@ -306,6 +317,7 @@ test_many_loops(void **state)
     for (unsigned i = 0; i < countof(o); i++) {
         o[i].id = i;
         o[i].begin.run = other_begin;
+        o[i].end.run = other_end;
         assert_int_equal(ioloop_open(&o[i].loop, kind, i + 1, NULL, NULL, &f),
                          ERR_OK);
         assert_int_equal(pthread_create(&o[i].thread, NULL, other_run, &o[i]),
