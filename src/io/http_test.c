@@ -2,6 +2,7 @@
  * goes in comes out, however it is cut. Deadlines and limits:
  * http_limit_test.c.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/sanitized.h"
 #include "io/http_world.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,9 +45,7 @@ expect_pattern(const struct answer *a, size_t n)
 {
     assert_true(a->whole);
     assert_int_equal(a->body_n, n);
-    for (size_t i = 0; i < n; i++)
-        if (a->body[i] != pattern_at(i))
-            fail_msg("byte %zu of %zu is wrong", i, n);
+    assert_true(pattern_is(a->body, 0, n));
 }
 
 /* ---- connections ---- */
@@ -407,7 +406,7 @@ test_late_wakes(void **state)
 static void
 test_large_body(void **state)
 {
-    const size_t piece = MIB, n = 48 * piece;
+    const size_t piece = MIB, n = TIMES(48, 8) * piece;
     struct world *w = open_world(state);
     struct client *c = client_open(w);
     uint8_t *p = malloc(piece);
@@ -560,9 +559,7 @@ test_slow_reader(void **state)
         for (size_t at = 0; at < FILE_SIZE;) {
             ssize_t r;
 
-            for (size_t i = 0; i < n; i++)
-                if (b[i] != pattern_at(at + i))
-                    fail_msg("byte %zu is wrong", at + i);
+            assert_true(pattern_is(b, at, n));
             at += n;
             if (at == FILE_SIZE)
                 break;

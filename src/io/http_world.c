@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +23,55 @@ sleep_ms(int ms)
     }
 }
 
-/* Not periodic in any power of two, so that a misplaced piece shows. */
-uint8_t
-pattern_at(uint64_t off)
+/* ---- bytes that tell where they belong ---- */
+
+/* Not periodic in any power of two, so that a misplaced piece shows. Made once:
+ * a sanitizer that looks at each byte would take most of the tests' time. */
+#define PATTERN_PERIOD (251 * 256)
+
+static uint8_t pattern[PATTERN_PERIOD];
+static pthread_once_t pattern_once = PTHREAD_ONCE_INIT;
+
+static void
+pattern_make(void)
 {
-    return (uint8_t)(off * 31 + off / 251);
+    for (unsigned i = 0; i < PATTERN_PERIOD; i++)
+        pattern[i] = (uint8_t)(i * 31 + i / 251);
+}
+
+/* How many of N bytes at OFF stand in a row in the pattern, and where. */
+static size_t
+pattern_run(uint64_t off, size_t n, const uint8_t **at)
+{
+    size_t i = off % PATTERN_PERIOD;
+
+    (void)pthread_once(&pattern_once, pattern_make);
+    *at = pattern + i;
+    return size_min(n, PATTERN_PERIOD - i);
 }
 
 void
 pattern_fill(uint8_t *p, uint64_t off, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        p[i] = pattern_at(off + i);
+    const uint8_t *at;
+
+    for (size_t k; n; p += k, off += k, n -= k) {
+        k = pattern_run(off, n, &at);
+        memcpy(p, at, k);
+    }
+}
+
+bool
+pattern_is(const uint8_t *p, uint64_t off, size_t n)
+{
+    const uint8_t *at;
+
+    for (size_t k; n; p += k, off += k, n -= k) {
+        k = pattern_run(off, n, &at);
+        if (memcmp(p, at, k) != 0)
+            return false;
+    }
+    return true;
 }
 
 /* ---- the role ---- */

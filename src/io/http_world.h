@@ -60,8 +60,8 @@ void world_drain(struct world *w, struct dur grace);
 void world_drain_begin(struct world *w, struct dur grace);
 bool world_drained(struct world *w, int ms); /* within so long? */
 
-uint8_t pattern_at(uint64_t off);
 void pattern_fill(uint8_t *p, uint64_t off, size_t n);
+bool pattern_is(const uint8_t *p, uint64_t off, size_t n);
 
 /* ---- the client ---- */
 

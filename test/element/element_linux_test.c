@@ -5,6 +5,7 @@
  * there, and the index is what a rebuild would make. Run under ThreadSanitizer
  * by make tsan. SPDX-License-Identifier: Apache-2.0 */
 #include "base/prng.h"
+#include "hash/test_cpu.h"
 #include "io/disk_linux.h"
 #include "io/index_sqlite.h"
 #include "io/ioloop.h"
@@ -34,19 +35,11 @@ struct place {
     struct element_report report;
 };
 
-static const struct hash_kernels *
-kernels(void)
-{
-    static const struct hash_cpu portable;
-
-    return hash_select(&portable, "c");
-}
-
 static void
 place_open(struct place *p)
 {
     struct element_conf conf = {.mode = BLOB_EDIT,
-                                .hash = kernels(),
+                                .hash = test_quickest(),
                                 /* what others free shall not be seen */
                                 .quota = 1 << 30,
                                 .now = {1700000000000}};
@@ -79,7 +72,7 @@ place_make(struct place *p, bool no_tmpfile)
     snprintf(p->db, sizeof(p->db), "%s/index.db", p->path);
     OK(disk_linux_open(&p->disk, p->path, &conf, &f));
     birth.element_uuid.b[0] = 1;
-    OK(element_init(p->disk, &birth, kernels(), &f));
+    OK(element_init(p->disk, &birth, test_quickest(), &f));
     place_open(p);
 }
 
@@ -362,7 +355,7 @@ test_many(void **state)
     assert_true(last >= LOOPS * CLIENTS * ROUNDS);
     place_close(&p);
     OK(index_sqlite_open(&p.index, p.db, &f));
-    OK(element_rebuild(p.disk, p.index, kernels(), true, true, &rep, &f));
+    OK(element_rebuild(p.disk, p.index, test_quickest(), true, true, &rep, &f));
     assert_int_equal(rep.files, kept);
     assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
     p.index->ops->close(p.index);
