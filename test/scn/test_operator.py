@@ -135,7 +135,7 @@ def test_reload(with_file):
     s.write(LOG_LEVEL="DEBUG", MAX_FILE_SIZE_MB=1, HEAD_TIMEOUT="300ms",
             IDLE_TIMEOUT="400ms", MAX_CONNECTIONS_PER_ADDRESS=7,
             RETENTION_DEFAULT="PERMANENT", TOKEN_TTL=77, TTL_DEFAULT_DAYS=3,
-            HEALTH_MEMORY_CRITICAL="on", STORAGE_HEADROOM_BYTES="1G",
+            HEALTH_MEMORY_CRITICAL="on", STORAGE_HEADROOM_BYTES="4G",
             DISK_WORKERS=3)
     free = s.http("GET", "/api/v1/storage-elements").json()[
         "storage_elements"][0]["capacity_free"]
@@ -162,7 +162,8 @@ def test_reload(with_file):
     assert r.json()["expires_in"] == 77, r.text
     after = s.http("GET", "/api/v1/storage-elements").json()[
         "storage_elements"][0]["capacity_free"]
-    assert free - after > 900 << 20, (free, after)
+    # Of a disk that others use too.
+    assert free - after > 2 << 30, (free, after)
     with s.wire() as w:  # a head that does not come to its end
         w.send(b"GET /version HTTP/1.1\r\n")
         assert w.answer().status == 408
