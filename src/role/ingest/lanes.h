@@ -9,8 +9,8 @@
  *
  * A body that is kept in memory comes as a whole, its pieces one after the
  * other without a wait between: those who were hashed together once stay
- * together, and are written together afterwards. Measured beside the pieces
- * one by one with 1 ms each, 1 MiB on 16 connections: see the commit.
+ * together, and are written together afterwards: doc/performance.md has what
+ * that spares.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_INGEST_LANES_H
 #define ROLE_INGEST_LANES_H

@@ -119,6 +119,7 @@ changed_done(struct coord_request *r)
 
     o->waiting--;
     store_seen(m, r);
+    o->logged = r->err == ERR_OK && r->number; /* R is asked again below */
     if (r->err == ERR_TOOBIG && o->batch > BATCH_SURE) {
         o->batch = BATCH_SURE;
         ask(m);
@@ -135,7 +136,6 @@ changed_done(struct coord_request *r)
     } else if (told_all(m, r) == o->batch && !m->stopping) {
         ask(m);
     }
-    o->logged = r->err == ERR_OK && r->number;
     if (o->waiting == 0)
         round_log_over(m);
     monitor_ended(m);
