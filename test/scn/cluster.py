@@ -32,6 +32,7 @@ class Cluster:
         self.folder = str(folder)
         self.loop = loop
         self.redis = None
+        self.extra = []  # whatever has a stop() or close()
         self.admin = None
         self.elements = {}
         self.gateways = []
@@ -132,6 +133,8 @@ class Cluster:
             self.redis.stop()
 
     def close(self):
+        for x in self.extra:
+            (getattr(x, "stop", None) or x.close)()
         for p in self.processes():
             p.kill()
         if self.redis:

@@ -38,10 +38,7 @@ def figure(name, value):
 @pytest.fixture
 def cluster(tmp_path):
     c = Cluster(tmp_path)
-    c.extra = []  # whatever has a stop() or close()
     yield c
-    for x in c.extra:
-        (getattr(x, "stop", None) or x.close)()
     c.close()
 
 

@@ -24,10 +24,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "100"))  # each removes and registers
 @pytest.fixture
 def cluster(tmp_path):
     c = Cluster(tmp_path)
-    c.extra = []
     yield c
-    for x in c.extra:
-        x.stop()
     c.close()
 
 

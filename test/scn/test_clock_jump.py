@@ -43,10 +43,7 @@ class Clock:
 @pytest.fixture
 def cluster(tmp_path):
     c = Cluster(tmp_path)
-    c.extra = []
     yield c
-    for x in c.extra:
-        (getattr(x, "stop", None) or x.close)()
     c.close()
 
 
