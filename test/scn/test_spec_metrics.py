@@ -100,6 +100,8 @@ def test_each_metric_of_the_specification(cluster):
         "capacity_poll_failures_total", "lazy_update_triggers_total",
         "ingester_lazy_se_config_reload_total",
         "artstore_ingester_circuit_breaker_state"))
+    wait_for("the store was read", lambda: counted(
+        "capacity_cache_hits_total"))
     before = sums(g)  # some are 0 again when nobody leads
     # Redis is gone: Admin says where.
     c.redis.stop()

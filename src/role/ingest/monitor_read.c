@@ -101,6 +101,7 @@ round_over(struct monitor *m)
         missing |= o->todo[i] && o->todo[i]->listed && !o->todo[i]->have;
     o->next = mono_add(m->loop->now, o->failed ? RETRY : interval(m, missing));
     if (o->failed) {
+        count_read(m, "error", mono_sub(monitor_now(m), o->began));
         store_failed(m, &o->fault);
     } else {
         store_works(m);
@@ -210,7 +211,6 @@ judge(struct mon_read *d)
         if (e)
             e->have = false;
         round_failed(m, r);
-        count_read(m, "error", took);
     } else if (e) {
         round_took(m, e, is_text ? &text : d->pair,
                    r->err    ? 0
@@ -388,6 +388,7 @@ round_begin(struct monitor *m)
             return;
         }
     }
+    o->began = monitor_now(m);
     o->busy = true;
     o->failed = false;
     o->again = false;

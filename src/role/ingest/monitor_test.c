@@ -515,6 +515,7 @@ static void
 test_lost(void **state)
 {
     const struct view *v;
+    struct series errors;
     (void)state;
 
     start_all();
@@ -525,6 +526,8 @@ test_lost(void **state)
         assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT), "");
         assert_string_equal(world_choice(&w, i, VIEW_ADMIN, SELECT_EDIT),
                             "se-000");
+        errors = metric_series(w.node[i].metrics, M_CAPACITY_CACHE, "error");
+        assert_true(world_count(&w, i, errors) >= 1);
     }
     for (int s = 0; s < 60; s++) { /* always young enough */
         world_run(&w, dur_s(1));
