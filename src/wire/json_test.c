@@ -77,6 +77,22 @@ test_limits(void **state)
     json_decref(j);
 }
 
+/* jansson 2.14 takes the second for [9]. */
+static void
+test_nul(void **state)
+{
+    struct json_error e;
+    (void)state;
+
+    e.text[0] = 0;
+    assert_null(json_read(slice_of("[\0]", 3), &e));
+    e.text[0] = 0;
+    assert_null(json_read(slice_of("[9\0]", 4), &e));
+    assert_string_equal(e.text, "not valid JSON: it has a NUL byte");
+    e.text[0] = 0;
+    assert_null(json_read(slice_of("[\"\0\"]", 5), &e));
+}
+
 static void
 test_get(void **state)
 {
@@ -267,10 +283,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),       cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_get),        cmocka_unit_test(test_out_str),
-        cmocka_unit_test(test_out_random), cmocka_unit_test(test_writer),
-        cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_nul),     cmocka_unit_test(test_get),
+        cmocka_unit_test(test_out_str), cmocka_unit_test(test_out_random),
+        cmocka_unit_test(test_writer),  cmocka_unit_test(test_problem),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
