@@ -14,6 +14,8 @@
 
 #define MASTER "artstore"
 
+#define PATIENCE 60000 /* ms, for what takes a second */
+
 static const char *kind = "epoll";
 static struct redis_world w;
 static struct redis_proc node[2], sentinel;
@@ -57,15 +59,16 @@ set_up(void **state)
                    "replicaof 127.0.0.1 %u\nrepl-diskless-sync-delay 0\n",
                    node[0].port);
     redis_start(&node[1], conf);
-    assert_true(redis_world_until(&w, replica_is_up, &node[1], 20000));
+    assert_true(redis_world_until(&w, replica_is_up, &node[1], PATIENCE));
     (void)snprintf(conf, sizeof(conf),
+                   /* A master is lost when a test says so: see there. */
                    "sentinel monitor " MASTER " 127.0.0.1 %u 1\n"
-                   "sentinel down-after-milliseconds " MASTER " 500\n"
+                   "sentinel down-after-milliseconds " MASTER " 60000\n"
                    "sentinel failover-timeout " MASTER " 3000\n",
                    node[0].port);
     sentinel.sentinel = true;
     redis_start(&sentinel, conf);
-    assert_true(redis_world_until(&w, sentinel_knows, NULL, 20000));
+    assert_true(redis_world_until(&w, sentinel_knows, NULL, PATIENCE));
     /* The first of them is not there. */
     (void)snprintf(sentinels, sizeof(sentinels), "127.0.0.1:%u,127.0.0.1:%u",
                    free_port(), sentinel.port);
@@ -119,7 +122,8 @@ open_coord(void)
 {
     struct coord_redis_conf c = {.sentinels = sentinels,
                                  .master = MASTER,
-                                 .timeout = dur_s(2),
+                                 .connect_timeout = dur_s(10),
+                                 .timeout = dur_s(20),
                                  .retry_min = dur_ms(50),
                                  .retry_max = dur_ms(400)};
 
@@ -161,7 +165,7 @@ test_lost_epoch(void **state)
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_OK);
     assert_true(connected_to(&node[0]));
     kept = r.epoch;
-    assert_true(redis_world_until(&w, replica_has, &kept, 5000));
+    assert_true(redis_world_until(&w, replica_has, &kept, PATIENCE));
 
     /* The replica is cut off, then a takes its lease again. */
     redis_do(&node[0], "CONFIG SET requirepass nobody-knows");
@@ -174,8 +178,9 @@ test_lost_epoch(void **state)
     old = r;
 
     redis_kill(&node[0], SIGKILL);
+    redis_do(&sentinel, "SENTINEL SET " MASTER " down-after-milliseconds 1000");
     assert_true(replica_has(&kept)); /* the last one is lost */
-    assert_true(redis_world_until(&w, connected_to, &node[1], 30000));
+    assert_true(redis_world_until(&w, connected_to, &node[1], PATIENCE));
     assert_int_equal(stats().changes, 1);
     assert_int_equal(w.events[COORD_REDIS_OTHER], 1);
 
@@ -234,12 +239,12 @@ test_switch(void **state)
     open_coord();
     assert_int_equal(coord_subscribe(coord, &s), ERR_OK);
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_OK);
-    assert_true(redis_world_until(&w, subscribed, NULL, 5000));
-    assert_true(redis_world_until(&w, failover_begins, NULL, 20000));
-    assert_true(redis_world_until(&w, connected_to, &node[1], 30000));
-    assert_true(redis_world_until(&w, subscribed, NULL, 10000));
+    assert_true(redis_world_until(&w, subscribed, NULL, PATIENCE));
+    assert_true(redis_world_until(&w, failover_begins, NULL, PATIENCE));
+    assert_true(redis_world_until(&w, connected_to, &node[1], PATIENCE));
+    assert_true(redis_world_until(&w, subscribed, NULL, PATIENCE));
     redis_do(&node[1], "PUBLISH updates x");
-    redis_world_turn(&w, 100);
+    redis_world_hear(&w, &node[1]);
     assert_int_equal(heard, 1);
     r = take("a");
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_OK);
@@ -250,8 +255,11 @@ test_switch(void **state)
 static void
 test_unknown(void **state)
 {
-    struct coord_redis_conf c = {
-        .sentinels = sentinels, .master = "another", .retry_min = dur_ms(50)};
+    struct coord_redis_conf c = {.sentinels = sentinels,
+                                 .master = "another",
+                                 .connect_timeout = dur_s(10),
+                                 .timeout = dur_s(20),
+                                 .retry_min = dur_ms(50)};
     struct coord_request r = take("a");
     char text[FAULT_TEXT];
     (void)state;
@@ -270,7 +278,7 @@ test_unknown(void **state)
     redis_start(&sentinel, NULL);
     redis_do(&sentinel, "SENTINEL MONITOR " MASTER " 127.0.0.1 %d 1",
              (int)node[0].port);
-    assert_true(redis_world_until(&w, connected_to, &node[0], 10000));
+    assert_true(redis_world_until(&w, connected_to, &node[0], PATIENCE));
     r = take("a");
     assert_int_equal(redis_world_do(&w, coord, &r), ERR_OK);
 }

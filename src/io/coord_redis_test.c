@@ -66,18 +66,19 @@ w_settle(void *arg, const unsigned *done)
     struct world *w = arg;
 
     if (done) {
-        assert_true(redis_world_until(&w->w, is_done, &done, 10000));
+        assert_true(redis_world_until(&w->w, is_done, &done, 30000));
         return;
     }
-    assert_true(redis_world_until(&w->w, is_quiet, w, 10000));
-    redis_world_turn(&w->w, 20); /* messages come on another connection */
+    assert_true(redis_world_until(&w->w, is_quiet, w, 30000));
+    redis_world_hear(&w->w, &w->redis); /* messages: another connection */
 }
 
 static struct coord *
 w_open(void *arg)
 {
     struct world *w = arg;
-    struct coord_redis_conf c = {.timeout = dur_s(5)};
+    struct coord_redis_conf c = {.connect_timeout = dur_s(10),
+                                 .timeout = dur_s(20)};
 
     redis_do(&w->redis, "FLUSHALL");
     w->coord = redis_world_coord(&w->w, &w->redis, c);

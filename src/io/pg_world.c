@@ -2,11 +2,13 @@
 #include "io/pg_world.h"
 #include "io/free_port.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ftw.h>
 #include <glob.h>
 #include <grp.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +26,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define NOBODY 65534
+#define NOBODY        65534
+#define PROCESSES_MAX 64
 
 static void
 nap_ms(long ms)
@@ -158,7 +162,7 @@ pg_world_start(struct pg_world *w, const char *setting)
     assert_int_equal(w->pid, 0);
     w->pid = spawn(w, "server.log", argv);
     admin_url(w, "postgres", url);
-    for (int i = 0; i < 1200; i++) { /* a minute, after kill -9 too */
+    for (int i = 0; i < 2400; i++) { /* 2 min, after kill -9 too */
         int status;
 
         if (PQping(url) == PQPING_OK)
@@ -171,33 +175,69 @@ pg_world_start(struct pg_world *w, const char *setting)
     fail_msg("the server does not start");
 }
 
+/* Of the server, which has to be stopped: it makes no others then. */
+static unsigned
+children_of(struct pg_world *w, pid_t out[PROCESSES_MAX])
+{
+    char path[64], text[4096] = "";
+    unsigned n = 0;
+    FILE *in;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)w->pid,
+                   (int)w->pid);
+    in = fopen(path, "re");
+    if (in) {
+        (void)!fgets(text, sizeof(text), in);
+        (void)fclose(in);
+    }
+    for (char *p = text, *end;; p = end) {
+        long pid = strtol(p, &end, 10);
+
+        if (end == p)
+            return n;
+        assert_true(n < PROCESSES_MAX);
+        out[n++] = (pid_t)pid;
+    }
+}
+
+/* Children are not ours to wait for, but as long as one of them has the shared
+ * memory no other server starts. */
+static void
+wait_gone(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    if (fd == -1)
+        return; /* it was gone before */
+    while (poll(&p, 1, 60000) == -1)
+        assert_int_equal(errno, EINTR);
+    assert_true(p.revents != 0);
+    (void)close(fd);
+}
+
 /* The server's processes have sessions of their own, so that no signal to a
  * group reaches them. */
 static void
 signal_all(struct pg_world *w, int sig)
 {
-    bool first = sig == SIGKILL || sig == SIGSTOP; /* it makes no others then */
-    char path[64], children[4096] = "";
-    FILE *in;
+    pid_t child[PROCESSES_MAX];
+    int fd[PROCESSES_MAX];
+    unsigned n;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)w->pid,
-                   (int)w->pid);
-    if (first)
-        (void)kill(w->pid, sig);
-    in = fopen(path, "re");
-    if (in) {
-        (void)!fgets(children, sizeof(children), in);
-        (void)fclose(in);
+    if (sig != SIGCONT) {
+        assert_int_equal(kill(w->pid, SIGSTOP), 0);
+        assert_true(waitpid(w->pid, NULL, WUNTRACED) > 0);
     }
-    for (char *p = children, *end;; p = end) {
-        long pid = strtol(p, &end, 10);
-
-        if (end == p)
-            break;
-        (void)kill((pid_t)pid, sig);
+    n = children_of(w, child);
+    for (unsigned i = 0; i < n; i++) {
+        fd[i] = sig == SIGKILL ? pidfd_open(child[i], 0) : -1;
+        (void)kill(child[i], sig);
     }
-    if (!first)
-        (void)kill(w->pid, sig);
+    (void)kill(w->pid, sig);
+    if (sig == SIGQUIT)
+        (void)kill(w->pid, SIGCONT);
+    for (unsigned i = 0; i < n; i++)
+        wait_gone(fd[i]);
 }
 
 void

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 30000 /* for a machine that has other things to do */
+
 /* --- processes ------------------------------------------------------------ */
 
 static bool
@@ -277,6 +279,16 @@ redis_world_turn(struct redis_world *w, int64_t ms)
     (void)redis_world_until(w, never, NULL, ms);
 }
 
+/* Redis writes all that a command has caused before it reads the next one, so
+ * when a later one is answered the bytes are on our side. */
+void
+redis_world_hear(struct redis_world *w, struct redis_proc *p)
+{
+    redis_do(p, "PING");
+    for (int i = 0; i < 10; i++)
+        redis_world_turn(w, 2); /* one turn at least */
+}
+
 void
 redis_world_open(struct redis_world *w, const char *kind)
 {
@@ -341,7 +353,7 @@ void
 redis_world_drop(struct redis_world *w, struct coord *c)
 {
     c->ops->close(c);
-    assert_true(redis_world_until(w, is_true, &w->closed, 10000));
+    assert_true(redis_world_until(w, is_true, &w->closed, PATIENCE_MS));
 }
 
 static void
@@ -367,6 +379,6 @@ redis_world_do(struct redis_world *w, struct coord *c, struct coord_request *r)
     bool done = false;
 
     submit(w, c, r, &done);
-    assert_true(redis_world_until(w, is_true, &done, 10000));
+    assert_true(redis_world_until(w, is_true, &done, PATIENCE_MS));
     return r->err;
 }

@@ -52,12 +52,14 @@ void redis_world_close(struct redis_world *w);
 bool redis_world_until(struct redis_world *w, bool (*true_p)(void *arg),
                        void *arg, int64_t ms);
 void redis_world_turn(struct redis_world *w, int64_t ms); /* for so long */
+/* Turns until what P had to say to this loop before has been heard. */
+void redis_world_hear(struct redis_world *w, struct redis_proc *p);
 /* A driver whose events are counted in W; conf.host and port of P when it has
  * no Sentinels. */
 struct coord *redis_world_coord(struct redis_world *w, struct redis_proc *p,
                                 struct coord_redis_conf c);
 void redis_world_drop(struct redis_world *w, struct coord *c);
-/* One request to its end, at most 10 s; its answer. */
+/* One request to its end, at most 30 s; its answer. */
 enum err
 redis_world_do(struct redis_world *w, struct coord *c, struct coord_request *r);
 
