@@ -67,7 +67,7 @@ test_keep_alive(void **state)
     client_say(c, "GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert_true(client_hear(c, &a, false));
     assert_false(a.keep);
-    assert_true(client_closed(c, 5000));
+    assert_true(client_closed(c, WAIT_MS));
     world_stats(w, &st);
     assert_int_equal(st.accepted, 1);
     client_close(&c);
@@ -87,7 +87,7 @@ test_http10(void **state)
     client_say(c, "GET /none HTTP/1.0\r\n\r\n");
     assert_true(client_hear(c, &a, false));
     assert_false(a.keep);
-    assert_true(client_closed(c, 5000));
+    assert_true(client_closed(c, WAIT_MS));
     client_close(&c);
     world_close(&w);
 }
@@ -176,7 +176,7 @@ test_expect_continue(void **state)
     assert_int_equal(a.interim, 0);
     assert_int_equal(a.status, 200);
     assert_false(a.keep);
-    assert_true(client_closed(c, 5000));
+    assert_true(client_closed(c, WAIT_MS));
     client_close(&c);
     world_close(&w);
 }
@@ -322,7 +322,7 @@ test_chunked_refused(void **state)
             client_say(c, "%s", row[i].body);
             if (!client_hear(c, &a, false) || a.status != 400 || a.keep)
                 fail_msg("%s", row[i].why);
-            assert_true(client_closed(c, 5000));
+            assert_true(client_closed(c, WAIT_MS));
             client_close(&c);
         }
     }
@@ -503,7 +503,7 @@ test_unread_large(void **state)
         assert_true(client_hear(c, &a, false));
         assert_int_equal(a.status, 200);
         assert_false(a.keep);
-        assert_true(client_closed(c, 5000));
+        assert_true(client_closed(c, WAIT_MS));
         client_close(&c);
     }
     free(p);
@@ -587,7 +587,7 @@ test_short_answer(void **state)
     assert_true(client_hear(c, &a, false));
     assert_false(a.whole);
     assert_int_equal(a.body_n, 10);
-    assert_true(client_closed(c, 5000));
+    assert_true(client_closed(c, WAIT_MS));
     client_close(&c);
     world_wait_open(w, 0);
     assert_int_equal(world_broken(w), 1);
@@ -642,7 +642,7 @@ test_refused(void **state)
         client_say(c, "%s", row[i].head);
         if (!client_hear(c, &a, false) || a.status != row[i].status || a.keep)
             fail_msg("%s", row[i].why);
-        assert_true(client_closed(c, 5000));
+        assert_true(client_closed(c, WAIT_MS));
         client_close(&c);
     }
     world_close(&w);
@@ -663,7 +663,7 @@ test_head_too_large(void **state)
         client_say(c, "X-%d: %s\r\n", i, pad);
     assert_true(client_hear(c, &a, false));
     assert_int_equal(a.status, 431);
-    assert_true(client_closed(c, 5000));
+    assert_true(client_closed(c, WAIT_MS));
     client_close(&c);
     world_close(&w);
 }

@@ -211,6 +211,17 @@ late_fire(struct loop *l, struct timer *t)
 }
 
 static void
+held_fire(struct loop *l, struct timer *t)
+{
+    struct job *j = container_of(t, struct job, timer);
+
+    if (atomic_load(&j->w->released))
+        job_answer(j, 200, SLICE("late"));
+    else
+        loop_timer(l, t, mono_add(l->now, dur_ms(5)));
+}
+
+static void
 rest_fire(struct loop *l, struct timer *t)
 {
     struct job *j = container_of(t, struct job, timer);
@@ -308,6 +319,9 @@ begin(struct serve_app *app, struct exchange *x)
         j->timer.fire = late_fire;
         loop_timer(x->loop, &j->timer,
                    mono_add(x->loop->now, dur_ms((int64_t)k)));
+    } else if (slice_eq(path, SLICE("/held"))) {
+        j->timer.fire = held_fire;
+        held_fire(x->loop, &j->timer);
     } else if (slice_eq(path, SLICE("/peek"))) {
         if (exchange_peek(x, &body))
             job_answer(j, 200, body);
@@ -458,6 +472,12 @@ world_open(const struct variant *v, const struct http_conf *c)
     return w;
 }
 
+void
+world_release(struct world *w)
+{
+    atomic_store(&w->released, true);
+}
+
 static void
 drained(void *arg)
 {
@@ -485,7 +505,7 @@ void
 world_drain(struct world *w, struct dur grace)
 {
     world_drain_begin(w, grace);
-    assert_true(world_drained(w, 20000));
+    assert_true(world_drained(w, WAIT_MS));
 }
 
 void
@@ -499,7 +519,7 @@ world_close(struct world **wp)
 
         if (!w->draining)
             world_drain(w, dur_ms(500));
-        assert_true(world_drained(w, 20000));
+        assert_true(world_drained(w, WAIT_MS));
         http_server_stats(w->http, &st);
         assert_int_equal(st.open, 0);
         assert_int_equal(atomic_load(&w->live), 0);

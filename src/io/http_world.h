@@ -9,6 +9,7 @@
  *     /peek       the body, if it was all there with the head; else 404
  *     /none       200 "none" without a look at the body
  *     /late?ms    200 "late" after so long, the body unread
+ *     /held       the same, when the world is released
  *     /size       how long the body was
  *     /big?n      N bytes of the pattern in pieces from memory
  *     /whole?n    the same as one answer from memory
@@ -24,6 +25,7 @@
 
 #include "io/http.h"
 
+#define WAIT_MS   20000 /* for a machine that has other things to do */
 #define FILE_SIZE ((size_t)6 * 1024 * 1024 + 123)
 
 struct variant {
@@ -55,6 +57,7 @@ void world_wait_begun(struct world *w, unsigned n);
 /* All blocks that are free are taken by somebody else; and given back. */
 void world_take_blocks(struct world *w);
 void world_give_blocks(struct world *w);
+void world_release(struct world *w); /* /held */
 /* Drain with GRACE; returns when it has ended. world_close() is still due. */
 void world_drain(struct world *w, struct dur grace);
 void world_drain_begin(struct world *w, struct dur grace);

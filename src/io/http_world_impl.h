@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #define N_LOOPS 2
-#define WAIT_MS 20000 /* for a machine that has other things to do */
 
 struct world {
     struct serve_app app;
@@ -25,7 +24,7 @@ struct world {
     int file;
     bool running;
     bool draining;
-    _Atomic(bool) is_drained;
+    _Atomic(bool) is_drained, released;
     _Atomic(uint64_t) bytes_in;
     _Atomic(unsigned) live, begun, broken, tls_failed;
 };

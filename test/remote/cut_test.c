@@ -46,7 +46,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    for (int i = 0; i < 20000 && remote_world_attempts(world); i++)
+    for (int i = 0; i < 60000 && remote_world_attempts(world); i++)
         remote_sleep_ms(1);
     assert_int_equal(remote_world_attempts(world), 0);
     remote_world_audit(world);
@@ -244,7 +244,7 @@ publish_lasting(enum cutter_way way)
         if (e == ERR_OK)
             continue;
         remote_world_reached(world);
-        for (int k = 0; k < 10000 && whole(u.i, u.size) != ERR_NOENT; k++)
+        for (int k = 0; k < 60000 && whole(u.i, u.size) != ERR_NOENT; k++)
             remote_sleep_ms(1);
         assert_int_equal(whole(u.i, u.size), ERR_NOENT);
     }
@@ -282,7 +282,7 @@ test_append(void **state)
          * so (D27). Before that, who speaks for it is whom it belongs to. */
         if (cut)
             remote_world_reached(world);
-        for (int i = 0; cut && i < 20000 && remote_world_attempts(world); i++)
+        for (int i = 0; cut && i < 60000 && remote_world_attempts(world); i++)
             remote_sleep_ms(1);
         if (cut)
             assert_int_equal(story_put(&s, u.i, 10, NULL), ERR_CONFLICT);
