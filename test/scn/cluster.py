@@ -14,7 +14,7 @@ import redis_server
 import store
 
 
-def wait_for(what, condition, seconds=30):
+def wait_for(what, condition, seconds=60):
     """Until CONDITION gives something true, which is returned."""
     end = time.monotonic() + seconds * store.slow_build()
     while True:
@@ -56,7 +56,7 @@ class Cluster:
         self.admin.role = "admin"
         self.admin.start()
         jwks = requests.get(self.admin.url + "/.well-known/jwks.json",
-                            timeout=10).text
+                            timeout=60).text
         self.jwks = os.path.join(self.folder, "jwks.json")
         with open(self.jwks, "w", encoding="ascii") as f:
             f.write(jwks)
@@ -84,7 +84,7 @@ class Cluster:
         r = requests.post(
             self.admin.url + "/api/v1/storage-elements", headers=self.head(),
             json={"element_id": ident, "mode": mode, "priority": priority,
-                  "api_url": url or self.elements[ident].url}, timeout=20)
+                  "api_url": url or self.elements[ident].url}, timeout=60)
         assert r.status_code == code, (r.status_code, r.text)
         return r.json()
 
@@ -111,13 +111,13 @@ class Cluster:
 
     def await_ready(self, g):
         def is_ready():
-            r = requests.get(g.url + "/health/ready", timeout=10)
+            r = requests.get(g.url + "/health/ready", timeout=60)
             return r.status_code == 200
         try:
-            wait_for("the gateway is ready", is_ready, 40)
+            wait_for("the gateway is ready", is_ready)
         except AssertionError as e:
             raise AssertionError("%s: %s; log: %s" % (
-                e, requests.get(g.url + "/health/ready", timeout=10).text,
+                e, requests.get(g.url + "/health/ready", timeout=60).text,
                 g.tail())) from None
 
     def processes(self):

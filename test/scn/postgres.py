@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import glob
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -76,23 +77,26 @@ class Postgres:
             raise AssertionError("PostgreSQL does not start: " +
                                  f.read()[-2000:])
 
-    def kill(self, sig=signal.SIGKILL):
-        """SIGKILL: of the postmaster and of all that serve connections."""
+    def children(self):
+        """Their descriptors; the server, which is stopped, makes no more."""
         pid = self.process.pid
-        try:
-            with open("/proc/%d/task/%d/children" % (pid, pid),
-                      encoding="ascii") as f:
-                children = [int(x) for x in f.read().split()]
-        except OSError:
-            children = []
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED)
+        with open("/proc/%d/task/%d/children" % (pid, pid),
+                  encoding="ascii") as f:
+            return [os.pidfd_open(int(x)) for x in f.read().split()]
+
+    def kill(self, sig=signal.SIGKILL):
+        """SIGKILL: of the postmaster and of all that serve connections. As
+        long as one of these is there no other server starts."""
+        children = self.children() if sig == signal.SIGKILL else []
+        for child in children:
+            signal.pidfd_send_signal(child, sig)
         self.process.send_signal(sig)
-        if sig == signal.SIGKILL:
-            for child in children:
-                try:
-                    os.kill(child, sig)
-                except ProcessLookupError:
-                    pass
         self.process.wait(60)
+        for child in children:
+            assert select.select([child], [], [], 60)[0], "it stays"
+            os.close(child)
         self.process = None
         try:
             os.unlink(os.path.join(self.home, "data", "postmaster.pid"))

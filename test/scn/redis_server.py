@@ -49,7 +49,7 @@ class Redis:
                                             stderr=log)
         self.wait_up()
 
-    def wait_up(self, seconds=10):
+    def wait_up(self, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
@@ -61,7 +61,7 @@ class Redis:
 
     def send(self, *command, db=0):
         """The answer to COMMAND: bytes, int, list, None; an error is text."""
-        with socket.create_connection(("127.0.0.1", self.port), 10) as s:
+        with socket.create_connection(("127.0.0.1", self.port), 30) as s:
             f = s.makefile("rwb")
             if self.password:
                 self._ask(f, "AUTH", self.password)

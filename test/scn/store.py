@@ -68,7 +68,7 @@ class Server:
 
     # -- life
 
-    def start(self, seconds=20, expect_ready=True, port=None):
+    def start(self, seconds=60, expect_ready=True, port=None):
         environ = {k: v for k, v in os.environ.items()
                    if not k.startswith("ARTSTORE_")}
         log = open(self.log, "ab")
@@ -163,7 +163,7 @@ class Server:
     def auth(self, *scopes):
         return "Authorization: Bearer " + self.token(*scopes)
 
-    def wire(self, seconds=10, **kw):
+    def wire(self, seconds=30, **kw):
         return Wire(self.port, seconds * slow_build(), **kw)
 
     def http(self, method, path, token=None, **kw):
@@ -209,10 +209,18 @@ class Server:
 
     # -- the disk
 
-    def leftovers(self):
+    def leftovers(self, seconds=30):
         """Files below the data folder that belong to no published file:
         temporary names, partial uploads, data without attr.json or the
-        reverse."""
+        reverse. What is only on its way out has SECONDS to go."""
+        end = time.monotonic() + seconds * slow_build()
+        while True:
+            bad = self._leftovers()
+            if not bad or time.monotonic() > end:
+                return bad
+            time.sleep(0.05)
+
+    def _leftovers(self):
         bad = []
         for element in os.listdir(os.path.join(self.data, "elements")):
             top = os.path.join(self.data, "elements", element)

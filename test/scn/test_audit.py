@@ -159,7 +159,7 @@ class Lite:
         self.path = os.path.join(s.data, "admin.db")
 
     def sql(self, text):
-        db = sqlite3.connect(self.path, timeout=30)
+        db = sqlite3.connect(self.path, timeout=60)
         with db:
             db.execute(text)
         db.close()

@@ -268,9 +268,15 @@ def test_jwks(server):
 def test_expiry_is_seen_in_the_cache(make_server, loop):
     """A verified token is remembered, but not beyond its end."""
     s = make_server(loop, AUTH_LEEWAY=0)
-    token = forge(s, exp=int(time.time()) + 3)
-    assert ask(s, token).status_code == 200
-    time.sleep(4.1)
+    for _ in range(10):
+        end = int(time.time()) + 3
+        token = forge(s, exp=end)
+        if ask(s, token).status_code == 200:
+            break
+        assert time.time() >= end  # the machine was slow: again
+    else:
+        raise AssertionError("never in time")
+    time.sleep(max(0, end + 1.1 - time.time()))
     assert ask(s, token).status_code == 401
 
 
@@ -296,7 +302,7 @@ def test_auth_off_is_refused_in_production(tmp_path):
     p = subprocess.run(
         [BIN, "server", "--data-dir", str(tmp_path / "d"), "--listen",
          "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, timeout=30,
+        text=True, timeout=60,
         env={**os.environ, "AUTH_ENABLED": "off", "APP_ENV": "production"})
     assert p.returncode != 0
     assert "AUTH_ENABLED" in p.stderr

@@ -103,7 +103,7 @@ class World:
 
 def answers(url):
     try:
-        return requests.get(url, timeout=10).status_code == 200
+        return requests.get(url, timeout=60).status_code == 200
     except requests.ConnectionError:
         return False
 
@@ -186,7 +186,7 @@ def test_from_init_to_an_upload(world):
     wait_for("the gateway is ready", lambda: answers(ready), PATIENCE_S)
 
     def redis_is(word):
-        checks = requests.get(ready, timeout=10).json()["checks"]
+        checks = requests.get(ready, timeout=60).json()["checks"]
         return checks["redis"]["status"] == word
     wait_for("it has logged in to Redis", lambda: redis_is("ok"), PATIENCE_S)
     token = subprocess.run(

@@ -153,7 +153,7 @@ def settled(c, element):
 
     def is_still():
         cap.update(requests.get(element.url + "/api/v1/capacity",
-                                headers=c.head(), timeout=10).json())
+                                headers=c.head(), timeout=60).json())
         return cap["reserved"] == 0
 
     wait_for("nothing is reserved", is_still)

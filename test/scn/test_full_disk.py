@@ -90,7 +90,7 @@ def test_last_byte(small):
         r = s.http("DELETE", "/api/files/" + f)
         assert r.status_code == 204, r.text
         del there[f]
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         data = pattern(MIB, 999)
         r = upload(s, data)
@@ -116,7 +116,7 @@ def test_last_inode(small):
     for f in victims:
         assert s.http("DELETE", "/api/files/" + f).status_code == 204
         del there[f]
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while upload(s, b"again").status_code != 201:
         assert time.monotonic() < end, "inodes do not come back"
         time.sleep(0.5)
@@ -152,9 +152,6 @@ def test_unknown_length_runs_out(small):
             assert w.answer().status in (507, 503)
         except (OSError, Broken):
             pass  # the reset may overtake the answer
-    end = time.monotonic() + 10
-    while small.leftovers() and time.monotonic() < end:
-        time.sleep(0.2)
     assert small.leftovers() == []
     now = os.statvfs(small.data)
     assert now.f_bavail * now.f_frsize > free * 0.9, "room is lost"
@@ -190,14 +187,14 @@ def test_full_behind_its_back(small):
     assert s.get(f).content == b"before"
     assert s.leftovers() == []
     # Whoever looks at readiness must not take downloads and deletes away.
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while "disk" not in troubled(s):
         assert time.monotonic() < end
         time.sleep(0.5)
     r = s.http("DELETE", "/api/files/" + f)
     assert r.status_code in (204, 507, 503)
     os.remove(ballast)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while upload(s, b"after").status_code != 201:
         assert time.monotonic() < end, "does not recover; D24 may ask for a " \
             "restart only after a failed sync"

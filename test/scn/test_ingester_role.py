@@ -58,7 +58,7 @@ def test_files_go_in_and_out(cluster, loop):
     wait_for("deletions are in the audit log", lambda: len([
         e for e in requests.get(
             c.admin.url + "/api/v1/audit?action=file.delete",
-            headers=c.head(), timeout=10).json()["entries"]
+            headers=c.head(), timeout=60).json()["entries"]
         if e["source"] == "ingester-service" and e["result"] == "ok" and
         e["element_id"] == "se-01"]) == 3)
     kept = g.put(b"x" * 1000, "kept.txt", "&retention_policy=PERMANENT")
@@ -77,7 +77,7 @@ def test_files_go_in_and_out(cluster, loop):
         "storage_elements"]["detail"]["items"]
     assert [i["element_id"] for i in items] == ["se-01", "se-02"]  # ING-094
     # Nobody without a token, and no other role's routes.
-    assert requests.get(g.url + "/api/files", timeout=10).status_code == 401
+    assert requests.get(g.url + "/api/files", timeout=60).status_code == 401
     assert g.http("GET", "/api/v1/capacity").status_code == 404
     c.stop()
 
@@ -99,6 +99,10 @@ def start(c, elements=(("se-01", "edit", 1), ("se-02", "edit", 2)), gateways=1,
         c.register(ident, mode, priority)
     for _ in range(gateways):
         c.start_gateway(**QUICK)
+    # Ready is who knows of one that takes files; here all are to be known.
+    best = min(elements, key=lambda e: e[2])[0]
+    for g in c.gateways:
+        wait_for(best + " is polled", lambda: explain(g)["choice"] == best)
     return c.gateways[0] if gateways == 1 else c.gateways
 
 
@@ -111,14 +115,15 @@ def test_redis_and_admin_lost(cluster):
     without both 503 with the reason, and all by itself when they are back."""
     c = cluster
     g = start(c)
-    assert explain(g)["source"] == "adaptive_monitor"
+    wait_for("choices go by what is polled",
+             lambda: explain(g)["source"] == "adaptive_monitor")
     c.redis.stop()
     for i in range(3):
         assert g.put(b"x" * 100, "a-%d" % i)["storage_element_id"] == "se-01"
     wait_for("choices go by Admin's list",
              lambda: explain(g)["source"] == "admin_module")
     assert g.put(b"y", "by-admin")["storage_element_id"] == "se-01"
-    ready = requests.get(g.url + "/health/ready", timeout=10)
+    ready = requests.get(g.url + "/health/ready", timeout=60)
     assert ready.status_code == 200
     port = c.admin.port
     c.admin.stop()
@@ -134,7 +139,7 @@ def test_redis_and_admin_lost(cluster):
             source, status)] > 0, source
     assert "Retry-After" in r.headers
     wait_for("it is not ready", lambda: requests.get(
-        g.url + "/health/ready", timeout=10).status_code == 503)
+        g.url + "/health/ready", timeout=60).status_code == 503)
     c.redis.start()
     c.admin.start(port=port)
     wait_for("it chooses by what is polled again", lambda: explain(g)[
@@ -158,10 +163,10 @@ def test_keys_come_late(cluster):
     def ask(t=token):
         return requests.get(g.url + "/api/v1/selection/explain?size=1",
                             headers={"Authorization": "Bearer " + t},
-                            timeout=20)
+                            timeout=60)
 
     def admin_check():
-        r = requests.get(g.url + "/health/ready", timeout=10)
+        r = requests.get(g.url + "/health/ready", timeout=60)
         return r.status_code, r.json()["checks"]["admin_module"]["status"]
 
     r = ask()
@@ -240,29 +245,38 @@ def test_two_poll_as_one(cluster):
     start(c, gateways=2)
     begin = time.time()
     time.sleep(8.5)
+
+    def polls(ident):
+        return [t for t in (
+            timestamp(line) for line in c.elements[ident].log_lines()
+            if line.get("path") == "/api/v1/capacity" and
+            line["user_agent"] == "artstore-ingester") if t > begin]
+
     for ident in c.elements:
-        polls = [line for line in c.elements[ident].log_lines()
-                 if line.get("path") == "/api/v1/capacity" and
-                 line["user_agent"] == "artstore-ingester" and
-                 timestamp(line) > begin]
-        # every 2 s, give or take the random shift
-        assert 3 <= len(polls) <= 6, (ident, len(polls))
-    roles = [x.http("GET", "/health/ready").json()["checks"][
-        "capacity_monitor"]["detail"]["role"] for x in c.gateways]
-    assert sorted(roles) == ["follower", "leader"]
-    leads = [metrics(x)['capacity_monitor_leader_state{instance_id="%s"}' %
-                        x.env["INGESTER_INSTANCE_ID"]] for x in c.gateways]
-    assert sorted(leads) == [0, 1]  # CAP-074
+        # every 2 s, give or take the random shift; on a busy machine later
+        n = len([t for t in polls(ident) if t <= begin + 8.5])
+        assert n <= 6, (ident, n)
+        wait_for(ident + " is polled", lambda: len(polls(ident)) >= 3)
+
+    def leads():
+        roles = [x.http("GET", "/health/ready").json()["checks"][
+            "capacity_monitor"]["detail"]["role"] for x in c.gateways]
+        states = [metrics(x)['capacity_monitor_leader_state{instance_id="%s"}'
+                             % x.env["INGESTER_INSTANCE_ID"]]
+                  for x in c.gateways]  # CAP-074
+        return sorted(zip(roles, states)) == [("follower", 0), ("leader", 1)]
+
+    wait_for("one of them leads", leads)
     for x in c.gateways:
-        m = metrics(x)
-        assert m["ingester_se_endpoints_count"] == 2
-        assert m['storage_elements_available{mode="edit"}'] == 2  # CAP-075
+        assert metrics(x)["ingester_se_endpoints_count"] == 2
+        wait_for("both are available", lambda: metrics(x)[
+            'storage_elements_available{mode="edit"}'] == 2)  # CAP-075
     c.stop()
 
 
 def metrics(g):
     """Samples of /metrics by name and labels."""
-    text = requests.get(g.url + "/metrics", timeout=10).text
+    text = requests.get(g.url + "/metrics", timeout=60).text
     return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
             for line in text.splitlines() if line and line[0] != "#"}
 
@@ -302,6 +316,7 @@ def test_full_element(cluster):
     for n, ident in enumerate(c.elements):
         c.register(ident, "edit", n)
     g = c.start_gateway(CAPACITY_MONITOR_BASE_INTERVAL=30)
+    wait_for("se-01 is polled", lambda: explain(g)["choice"] == "se-01")
     where = [g.put(store.pattern(2 * store.MIB, n), "f%d" % n)[
         "storage_element_id"] for n in range(4)]
     assert where[0] == "se-01" and where[3] == "se-02", where
@@ -319,7 +334,7 @@ def test_elements_come_and_go(cluster):
     assert r.json()["se_count"] == 2 and r.json()["added"] == 1, r.text
     wait_for("the new one is used", lambda: explain(g)["choice"] == "se-00")
     r = requests.delete(c.admin.url + "/api/v1/storage-elements/se-00",
-                        headers=c.head(), timeout=10)
+                        headers=c.head(), timeout=60)
     assert r.status_code == 204, r.text
     g.process.send_signal(signal.SIGHUP)
     wait_for("it is used no more", lambda: explain(g)["choice"] == "se-01")
@@ -346,7 +361,7 @@ def test_told_at_once(cluster):
     for g in gateways:
         wait_for("the new one is used", lambda: explain(g)["choice"] == "se-00")
     r = requests.delete(c.admin.url + "/api/v1/storage-elements/se-00",
-                        headers=c.head(), timeout=10)
+                        headers=c.head(), timeout=60)
     assert r.status_code == 204, r.text
     for g in gateways:
         wait_for("it is used no more", lambda: explain(g)["choice"] == "se-01")

@@ -196,7 +196,7 @@ def test_connection_limits(make_server, loop):
         w.sock.close()
     over.sock.close()
     import time
-    for _ in range(50):
+    for _ in range(300):
         with s.wire() as w:
             w.request("GET", "/version")
             try:

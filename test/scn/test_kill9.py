@@ -37,6 +37,15 @@ class Book:
         self.fresh = []         # acknowledged in this round
         self.wrong = []
 
+    def wait(self, n, seconds=60):
+        """Until so many files have been heard of: some load there must be."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with self.lock:
+                if len(self.there) + len(self.gone) >= n:
+                    return
+            time.sleep(0.01)
+
     def choose(self, rng):
         with self.lock:
             if not self.there:
@@ -80,7 +89,7 @@ def put(session, url, book, rng):
 
     chunked = len(data) > 0 and rng.random() < 0.2
     r = session.post("%s%s?filename=k.bin&retention_policy=%s" % (
-        url, UPLOAD, policy), data=chunks() if chunked else data, timeout=30)
+        url, UPLOAD, policy), data=chunks() if chunked else data, timeout=60)
     if r.status_code == 201:
         j = r.json()
         with book.lock:
@@ -98,7 +107,7 @@ def get(session, url, book, rng):
     f, h = book.choose(rng)
     if not f:
         return
-    r = session.get("%s/api/files/%s" % (url, f), timeout=30)
+    r = session.get("%s/api/files/%s" % (url, f), timeout=60)
     if len(r.content) != int(r.headers["Content-Length"]):
         raise OSError("cut off")  # which requests does not tell
     with book.lock:
@@ -118,7 +127,7 @@ def delete(session, url, book, rng):
         if book.there.pop(f, None) is None:
             return
         book.unsure[f] = h
-    r = session.delete("%s/api/files/%s" % (url, f), timeout=30)
+    r = session.delete("%s/api/files/%s" % (url, f), timeout=60)
     with book.lock:
         if r.status_code == 204:
             book.unsure.pop(f)
@@ -159,9 +168,6 @@ def judge(s, book, rng, everything):
         if f not in listed:
             book.gone.add(f)
         del book.unsure[f]
-    end = time.monotonic() + 5
-    while s.leftovers() and time.monotonic() < end:
-        time.sleep(0.1)
     assert s.leftovers() == []
 
 
@@ -192,6 +198,7 @@ def test_kill9(make_server):
         for t in threads:
             t.start()
         time.sleep(master.uniform(0.2, 1.2) * store.slow_build())
+        book.wait(5 * (n + 1) + 1)
         s.kill()
         end.set()
         for t in threads:

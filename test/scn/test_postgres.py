@@ -45,7 +45,7 @@ def test_all_of_it(pg, make_server):
     assert pg.sql("SELECT count(*) FROM file", "artstore") == [["1"]]
     until(lambda: pg.sql("SELECT count(*) > 0 FROM audit",
                          "artstore") == [["t"]])
-    text = requests.get(s.url + "/metrics", timeout=10).text
+    text = requests.get(s.url + "/metrics", timeout=60).text
     assert re.search(r'db_connections_max\{database="postgresql"\} 20', text)
     assert re.search(
         r'db_queries_total\{operation="insert",table="file"\} [1-9]', text)
@@ -100,7 +100,7 @@ def test_database_restarts(pg, make_server):
     assert r.status_code == 503, r.text
     assert "secret" not in r.text
     until(lambda: requests.get(s.url + "/health/ready",
-                               timeout=10).status_code == 503)
+                               timeout=60).status_code == 503)
     pg.start()
     until(lambda: s.http("GET", "/api/files?limit=1").status_code == 200)
     ids += [s.put(pattern(1000, 20 + i))["file_id"] for i in range(5)]

@@ -62,9 +62,20 @@ class Disk:
         subprocess.run(["mount", "-o", "commit=900,noauto_da_alloc",
                         self.loop, self.point], check=True)
 
+    def rest(self):
+        """Until it has had nothing to do for a tenth of a second."""
+        stat = "/sys/block/%s/stat" % os.path.basename(self.loop)
+        was, since = None, time.monotonic()
+        while time.monotonic() - since < 0.1:
+            with open(stat, encoding="ascii") as f:
+                now = f.read().split()
+            if now != was or now[8] != "0":  # under way
+                was, since = now, time.monotonic()
+            time.sleep(0.01)
+
     def cut(self):
         """The power goes and comes back; the old disk is thrown away."""
-        time.sleep(0.1)  # what the disk has been told is done by now
+        self.rest()  # what it has been told is done by now
         old = self.image
         self.count += 1
         self.image = self.path("img")
@@ -129,6 +140,7 @@ def test_power_cuts(disk, make_server, loop):
         for t in threads:
             t.start()
         time.sleep(master.uniform(0.3, 1.5))
+        book.wait(5 * (n + 1) + 1)
         s.kill()
         end.set()
         for t in threads:

@@ -243,7 +243,7 @@ def test_read_only_replica(redis, tmp_path):
     replica = Redis(tmp_path / "replica",
                     "replicaof 127.0.0.1 %d" % redis.port)
     try:
-        for _ in range(100):
+        for _ in range(1200):
             if len(keys(replica)) == len(KEPT) + 10:
                 break
             time.sleep(0.05)

@@ -62,7 +62,7 @@ class Element:
         return self
 
     def get(self, path):
-        return requests.get(self.server.url + path, timeout=30)
+        return requests.get(self.server.url + path, timeout=60)
 
     def capacity(self):
         return self.get("/api/v1/capacity").json()

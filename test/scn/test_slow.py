@@ -8,17 +8,23 @@ import time
 
 import pytest
 
+from cluster import wait_for
 from store import MIB, UPLOAD, pattern, slow_build
 from wire import Broken
 
 HEAD = b"GET /version HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"a" * 500
 
 
+# A second is told as the deadline; without that word it would be 10, 30 or
+# 75. A busy machine is late by less than the difference.
+LATE = 8
+
+
 def ended_within(w, low, high, start):
     """The connection ends between LOW and HIGH seconds after START."""
     assert w.closed(high + 5), "still open"
     took = time.monotonic() - start
-    assert low <= took <= high * slow_build() + 1.5, took
+    assert low <= took <= high, took
 
 
 @pytest.mark.core
@@ -26,9 +32,9 @@ def test_slow_head(make_server, loop):
     s = make_server(loop, HEAD_TIMEOUT="1s")
     with s.wire() as w:
         start = time.monotonic()
-        assert w.drip(HEAD, 0.2, 8), "a head may take for ever"
+        assert w.drip(HEAD, 0.2, 20), "a head may take for ever"
         took = time.monotonic() - start
-        assert took < 3 * slow_build(), took
+        assert took < LATE, took
         if w.buf:
             a = w.answer()
             assert a.status == 408 and not a.keeps
@@ -42,7 +48,7 @@ def test_head_that_stops(make_server, loop):
         w.send("GET /version HT")
         a = w.answer()
         assert a.status == 408 and a.json()["error"] == "request_timeout"
-        assert 0.8 <= time.monotonic() - start <= 3 * slow_build()
+        assert 0.8 <= time.monotonic() - start <= LATE
         assert w.closed()
 
 
@@ -50,11 +56,13 @@ def test_head_that_stops(make_server, loop):
 def test_idle(make_server, loop):
     s = make_server(loop, IDLE_TIMEOUT="1s")
     with s.wire() as w:
+        start = time.monotonic()
         w.request("GET", "/version")
         assert w.answer().status == 200
-        ended_within(w, 0.8, 2, time.monotonic())
+        ended_within(w, 0.8, 40, start)
+    start = time.monotonic()
     with s.wire() as w:  # never said anything at all
-        ended_within(w, 0.8, 11, time.monotonic())
+        ended_within(w, 0.8, 60, start)
 
 
 @pytest.mark.core
@@ -65,12 +73,11 @@ def test_slow_body(make_server, loop):
         w.request("POST", UPLOAD + "?filename=slow", s.auth(),
                   "Content-Length: 100000")
         start = time.monotonic()
-        assert w.drip(b"x" * 200, 0.25, 12), "a body may take for ever"
-        assert time.monotonic() - start < 6 * slow_build()
+        assert w.drip(b"x" * 200, 0.25, 40), "a body may take for ever"
+        assert time.monotonic() - start < 20
         if w.buf:
             a = w.answer()
             assert a.status == 408 and not a.keeps
-    time.sleep(0.3)
     assert s.leftovers() == [] and s.ids() == []
 
 
@@ -90,9 +97,9 @@ def test_body_that_stops(make_server, loop):
 @pytest.mark.core
 def test_slow_but_steady_is_welcome(make_server, loop):
     """Above the minimum rate there is no limit on the whole."""
-    s = make_server(loop, BODY_TIMEOUT="1s", BODY_MIN_RATE=1000)
+    s = make_server(loop, BODY_TIMEOUT="3s", BODY_MIN_RATE=1000)
     data = pattern(16000)
-    with s.wire(seconds=20) as w:
+    with s.wire() as w:
         w.request("POST", UPLOAD + "?filename=steady", s.auth(),
                   "Content-Length: %d" % len(data))
         for i in range(0, len(data), 800):
@@ -106,9 +113,16 @@ def test_reader_that_stops(make_server, loop):
     """An answer of which nothing is taken is given up."""
     s = make_server(loop, WRITE_TIMEOUT="1s")
     f = s.put(pattern(64 * MIB), "big.bin")["file_id"]
+    key = ('http_requests_in_progress{method="GET",'
+           'endpoint="/api/files/{file_id}"} 1')
+
+    def under_way():
+        return key in s.http("GET", "/metrics", token="").text
+
     with s.wire(receive_buffer=8192) as w:
         w.request("GET", "/api/files/" + f, s.auth())
-        time.sleep(4 * slow_build())
+        wait_for("it is sent", under_way)
+        wait_for("it is given up", lambda: not under_way(), 20)
         got = len(w.rest())
         assert got < 64 * MIB, "it waited"
 
@@ -163,9 +177,10 @@ def test_slow_does_not_delay_others(make_server, loop):
     together = min(upload() for _ in range(3))
     for w in crowd:
         w.sock.close()
-    assert together < 3 * alone + 0.3, (alone, together)
+    # Whoever had to wait for one of them would wait for 10 s and more.
+    assert together < 3 * alone + 5, (alone, together)
     assert s.rss() - before < 100 * MIB
-    assert s.leftovers() == [] or time.sleep(1) or s.leftovers() == []
+    assert s.leftovers() == []
 
 
 @pytest.mark.core
@@ -219,5 +234,4 @@ def test_threads_of_clients_that_hang_up(make_server, loop):
     for t in threads:
         t.join()
     assert s.get(f).content == pattern(MIB)
-    time.sleep(0.5)
     assert s.leftovers() == []

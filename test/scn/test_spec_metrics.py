@@ -37,7 +37,7 @@ def sums(g):
     """What each name adds up to; of a histogram, how often it was fed."""
     out = {}
     for line in requests.get(g.url + "/metrics",
-                             timeout=10).text.splitlines():
+                             timeout=60).text.splitlines():
         m = re.match(r"# TYPE (\S+)", line)
         if m:
             out[m.group(1)] = 0
@@ -79,7 +79,7 @@ def test_each_metric_of_the_specification(cluster):
     # Admin tells of a change.
     assert requests.patch(
         c.admin.url + "/api/v1/storage-elements/se-02", headers=c.head(),
-        json={"priority": 3}, timeout=10).status_code == 200
+        json={"priority": 3}, timeout=60).status_code == 200
     wait_for("it is heard of", lambda: counted(
         "ingester_se_config_pubsub_latency_seconds",
         "ingester_se_config_changes_total"))

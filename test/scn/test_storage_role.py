@@ -25,7 +25,7 @@ def element(tmp_path, server, loop):
     assert init(str(folder)).returncode == 0
     public = tmp_path / "jwks.json"
     public.write_text(requests.get(
-        server.url + "/.well-known/jwks.json", timeout=10).text)
+        server.url + "/.well-known/jwks.json", timeout=60).text)
     (tmp_path / "run").mkdir()
     e = store.Server(tmp_path / "run", loop, STORAGE_ELEMENT_ID="se-dc1-01",
                      STORAGE_PATH=str(folder), STORAGE_MODE="edit",
@@ -37,12 +37,12 @@ def element(tmp_path, server, loop):
 
 
 def test_serves_alone(element, server):
-    assert requests.get(element.url + "/health/ready", timeout=10).json()[
+    assert requests.get(element.url + "/health/ready", timeout=60).json()[
         "aggregate"] == "ok"
     url = element.url + "/api/v1/capacity"
-    assert requests.get(url, timeout=10).status_code == 401
+    assert requests.get(url, timeout=60).status_code == 401
     token = server.token()
-    a = requests.get(url, timeout=10,
+    a = requests.get(url, timeout=60,
                      headers={"Authorization": "Bearer " + token})
     assert a.status_code == 200
     assert a.json()["storage_id"] == "se-dc1-01"
@@ -50,9 +50,9 @@ def test_serves_alone(element, server):
     # What belongs to other roles is not here.
     for path in ("/api/files", "/api/v1/storage-elements",
                  "/.well-known/jwks.json"):
-        assert requests.get(element.url + path, timeout=10, headers={
+        assert requests.get(element.url + path, timeout=60, headers={
             "Authorization": "Bearer " + token}).status_code == 404
-    paths = requests.get(element.url + "/openapi.json", timeout=10, headers={
+    paths = requests.get(element.url + "/openapi.json", timeout=60, headers={
         "Authorization": "Bearer " + token}).json()["paths"]
     assert "/api/v1/capacity" in paths and "/api/files" not in paths
 

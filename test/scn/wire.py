@@ -50,7 +50,7 @@ FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$")
 class Wire:
     """One connection. Everything waits at most SECONDS."""
 
-    def __init__(self, port, seconds=10, tls=None, host="127.0.0.1",
+    def __init__(self, port, seconds=30, tls=None, host="127.0.0.1",
                  receive_buffer=None):
         self.sock = socket.socket()
         if receive_buffer:
@@ -178,7 +178,7 @@ class Wire:
         data, self.buf = self.buf, b""
         return data
 
-    def closed(self, seconds=5):
+    def closed(self, seconds=30):
         """Does the peer close, with no byte more, within SECONDS?"""
         if self.buf:
             return False
