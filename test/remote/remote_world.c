@@ -451,7 +451,7 @@ bridge_capacity(struct blob *b, struct blob_capacity *out)
     struct remote_world *w = container_of(b, struct remote_world, bridge);
     struct blob *real = element_blob(w->element);
 
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 1000; i++) {
         remote_sleep_ms(20);
         real->ops->capacity(real, out);
         if (out->reserved == 0)

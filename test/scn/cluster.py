@@ -120,6 +120,16 @@ class Cluster:
                 e, requests.get(g.url + "/health/ready", timeout=60).text,
                 g.tail())) from None
 
+    def await_known(self, g, *idents, policy="TEMPORARY"):
+        """A gateway is ready when it knows of one element that takes files:
+        until G knows that each of IDENTS does."""
+        def known():
+            j = g.http("GET", "/api/v1/selection/explain?size=1"
+                       "&retention_policy=" + policy).json()
+            return set(idents) <= {e["element_id"] for e in j["elements"]
+                                   if e["verdict"] in ("chosen", "waits")}
+        wait_for("elements that take files: " + " ".join(idents), known)
+
     def processes(self):
         return [*self.gateways, *self.elements.values(),
                 *([self.admin] if self.admin else [])]

@@ -51,7 +51,7 @@ def full(tmp_path):
                             STORAGE_QUOTA_BYTES=QUOTA * (n // 2), **ALL_OF_IT)
             c.register(ident, "edit", n)
         for _ in range(4):
-            c.start_gateway()
+            c.await_known(c.start_gateway(), *c.elements)
         c.points = points
         yield c
         c.stop()

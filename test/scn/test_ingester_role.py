@@ -37,6 +37,8 @@ def test_files_go_in_and_out(cluster, loop):
                         else "strict")
         c.register(ident, mode)  # Admin asks the element itself, no force
     g = c.start_gateway()
+    c.await_known(g, "se-01")
+    c.await_known(g, "se-02", policy="PERMANENT")
     for policy, durable in (("TEMPORARY", "strict"), ("PERMANENT", "relaxed")):
         r = g.http("POST", store.UPLOAD + "?filename=d&retention_policy=" +
                    policy, data=b"d")  # D10: what the element does is told
@@ -99,10 +101,8 @@ def start(c, elements=(("se-01", "edit", 1), ("se-02", "edit", 2)), gateways=1,
         c.register(ident, mode, priority)
     for _ in range(gateways):
         c.start_gateway(**QUICK)
-    # Ready is who knows of one that takes files; here all are to be known.
-    best = min(elements, key=lambda e: e[2])[0]
     for g in c.gateways:
-        wait_for(best + " is polled", lambda: explain(g)["choice"] == best)
+        c.await_known(g, *[e[0] for e in elements])
     return c.gateways[0] if gateways == 1 else c.gateways
 
 
@@ -316,7 +316,7 @@ def test_full_element(cluster):
     for n, ident in enumerate(c.elements):
         c.register(ident, "edit", n)
     g = c.start_gateway(CAPACITY_MONITOR_BASE_INTERVAL=30)
-    wait_for("se-01 is polled", lambda: explain(g)["choice"] == "se-01")
+    c.await_known(g, *c.elements)
     where = [g.put(store.pattern(2 * store.MIB, n), "f%d" % n)[
         "storage_element_id"] for n in range(4)]
     assert where[0] == "se-01" and where[3] == "se-02", where

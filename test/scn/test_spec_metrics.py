@@ -93,6 +93,7 @@ def test_each_metric_of_the_specification(cluster):
     wait_for("it is taken back", lambda: counted(
         "artstore_ingester_saga_compensations_total"))
     # An upload finds its element dead.
+    c.await_known(g, "se-01", "se-02")
     assert g.put(b"1", "a")["storage_element_id"] == "se-01"
     c.elements["se-01"].kill()
     assert g.put(b"2", "b")["storage_element_id"] == "se-02"
