@@ -157,7 +157,8 @@ def test_results_are_told_apart(make_server):
     walk(s)
     want = {
         'artstore_ingester_uploads_total{status="success"}': 5,
-        'artstore_ingester_uploads_total{status="failure"}': 1,
+        # A checksum, and the client that went away.
+        'artstore_ingester_uploads_total{status="failure"}': 2,
         'artstore_ingester_uploads_refused_total'
         '{error="checksum_mismatch"}': 1,
         'artstore_ingester_deletes_total{status="success"}': 1,
@@ -178,7 +179,8 @@ def test_results_are_told_apart(make_server):
         v = scrape(s)[1]
         return {k: v[k] for k in want}
 
-    # The last of them may have its answer and not be over yet.
+    # The last of them may have its answer and not be over yet, and that a
+    # client is gone is noticed when it is.
     end = time.monotonic() + 30
     while seen() != want and time.monotonic() < end:
         time.sleep(0.05)
