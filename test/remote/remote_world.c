@@ -274,6 +274,8 @@ near_start(struct remote_world *w)
                                   .segment_max = w->conf.segment_max};
     struct fault f;
 
+    /* 150 files at once wait for 32 connections, on a busy machine for long. */
+    fc.connect_timeout = dur_s(60);
     snprintf(w->url, sizeof(w->url),
              w->conf.tls ? "https://localhost:%u" : "http://127.0.0.1:%u",
              w->port);
