@@ -52,6 +52,7 @@ def loop(request):
 @pytest.fixture(scope="session")
 def shared_server(loop, tmp_path_factory):
     s = store.Server(tmp_path_factory.mktemp("server-" + loop), loop)
+    s.own_key = True
     _started.append(s)
     s.start()
     yield s

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import base64
 import ctypes
+import glob
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ UPLOAD = "/api/files/upload"
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-"
                    r"[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 KIB, MIB = 1 << 10, 1 << 20
+FIRST_KEY = "key-0001.pem"
 
 
 def slow_build():
@@ -51,7 +53,41 @@ def loops():
     return ["epoll"]
 
 
+# A first start makes a key of 3,072 bits: half a second of computing, hundreds
+# of times. So the first server of a test is lent the key that the first server
+# of some test has made, the second another: no two of a test have the same.
+_keys = []
+_lent = {}  # in which test, how many
+
+
+def lend_key(data):
+    """Its number, when it is still to be made."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rsplit(" ", 1)[0]
+    number = _lent.get(test, 0)
+    _lent[test] = number + 1
+    if number < len(_keys):
+        folder = os.path.join(data, "keys")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        fd = os.open(os.path.join(folder, FIRST_KEY),
+                     os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as f:
+            f.write(_keys[number])
+            f.flush()
+            os.fsync(f.fileno())  # test_powercut
+        return None
+    return number
+
+
+def keep_key(data, number):
+    if number == len(_keys):
+        with open(os.path.join(data, "keys", FIRST_KEY),
+                  encoding="ascii") as f:
+            _keys.append(f.read())
+
+
 class Server:
+    own_key = False  # of those that several tests share
+
     def __init__(self, folder, loop="auto", options=(), **env):
         """OPTIONS are words of the command line; ENV settings by name."""
         self.folder = str(folder)
@@ -71,6 +107,10 @@ class Server:
     def start(self, seconds=60, expect_ready=True, port=None):
         environ = {k: v for k, v in os.environ.items()
                    if not k.startswith("ARTSTORE_")}
+        made = None
+        if (self.role in ("server", "admin") and not self.own_key
+                and not glob.glob(os.path.join(self.data, "keys", "key-*"))):
+            made = lend_key(self.data)
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             [BIN, self.role, "--data-dir", self.data, "--listen",
@@ -88,6 +128,7 @@ class Server:
                 line, self.tail()))
         self.port = int(m.group(2))
         self.url = "%s://127.0.0.1:%d" % (m.group(1), self.port)
+        keep_key(self.data, made)
         return self
 
     def first_line(self, seconds):

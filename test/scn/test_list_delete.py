@@ -17,7 +17,9 @@ NOBODY = "01941f2a-7c1e-7d4b-8e11-3f1c2b3a4d5e"
 def shelf(loop, tmp_path_factory):
     """A server with 30 known files: name -> file_id."""
     import store
-    s = store.Server(tmp_path_factory.mktemp("shelf-" + loop), loop).start()
+    s = store.Server(tmp_path_factory.mktemp("shelf-" + loop), loop)
+    s.own_key = True
+    s.start()
     s.names = {}
     for i in range(30):
         policy = "PERMANENT" if i % 3 == 0 else "TEMPORARY"

@@ -158,6 +158,7 @@ def test_first_start_and_power_cut(disk, make_server, loop):
     """The account, the keys and the elements of a first start that has said
     ready are promises too."""
     s = make_server(loop, start=False)
+    s.own_key = True
     s.data = os.path.join(disk.point, "data")
     s.start()
     token = s.token()
