@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unittest
 
@@ -459,24 +460,28 @@ class Get(Case):
         self.assertEqual(self.read("victim"), b"mine")
 
     def test_two_at_once(self):
-        self.server.plan = [{"match": "GET", "pace": 0.1}]
+        gate = threading.Event()
+        self.server.plan = [{"match": "GET", "gate": gate}]
         p = subprocess.Popen([ARTSTORE, "get", "-q", self.file_id],
                              cwd=self.dir, env=self.env,
                              stdout=subprocess.DEVNULL)
         self.wait_for(lambda: os.path.exists(self.path("data.bin.part")))
         self.run_cli("get", self.file_id, expect=1)
         self.assertIn("another command", self.err)
+        gate.set()
         self.assertEqual(p.wait(timeout=60), 0)
         self.assertEqual(self.read("data.bin"), self.data)
 
     def test_interrupt_and_resume(self):
-        self.server.plan = [{"match": "GET", "pace": 0.2}]
+        gate = threading.Event()
+        self.server.plan = [{"match": "GET", "gate": gate}]
         p = subprocess.Popen([ARTSTORE, "get", self.file_id], cwd=self.dir,
                              env=self.env, stderr=subprocess.PIPE)
-        self.wait_for(lambda: os.path.exists(self.path("data.bin.part")))
-        time.sleep(0.5)  # of 3.6 s that the whole would take
+        self.wait_for(lambda: os.path.exists(self.path("data.bin.part")) and
+                      os.path.getsize(self.path("data.bin.part")) > 0)
         p.send_signal(signal.SIGINT)
         err = p.communicate(timeout=60)[1]
+        gate.set()
         self.assertEqual(p.returncode, 130, err)
         self.assertIn(b"data.bin.part is kept", err)
         have = len(self.read("data.bin.part"))

@@ -14,6 +14,7 @@ fits. A plan entry is a dict:
     ignore_range   answer 200 with the whole, as a server without ranges would
     etag     another ETag than the right one
     pace     seconds to sleep between pieces of 16 KiB
+    gate     an Event: what is behind half of a download waits for it
 
 It listens on 127.0.0.1, any port. SPDX-License-Identifier: Apache-2.0
 """
@@ -238,12 +239,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "cut" in fault:
             del body[fault["cut"]:]
             self.close_connection = True
-        if self.command == "HEAD" or not fault.get("pace"):
+        if self.command == "HEAD" or not {"pace", "gate"} & set(fault):
             return self.send(status, bytes(body), head, length)
         self.send(status, b"", head, length)
         for i in range(0, len(body), 16384):
+            if i >= len(body) // 2 and "gate" in fault:
+                fault["gate"].wait(60)
             self.wfile.write(body[i:i + 16384])
-            time.sleep(fault["pace"])
+            time.sleep(fault.get("pace", 0))
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

@@ -65,7 +65,7 @@ def test_none_is_left(start):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, LIMIT))
     with few.wire() as w:
         w.request("GET", "/api/files/" + f, few.auth())
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not said(few, "no connection can be accepted"):
             assert time.monotonic() < end, few.tail()
             time.sleep(0.05)

@@ -144,7 +144,7 @@ def test_delete(server):
     assert server.get(f).status_code == 404
     assert server.http("GET", "/api/files/%s/metadata" % f).status_code == 404
     assert f not in server.ids()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end and any(
             j["storage_filename"] in names for _, _, names in
             os.walk(server.data)):

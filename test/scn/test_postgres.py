@@ -24,7 +24,7 @@ def pg():
     server.close()
 
 
-def until(true, seconds=30):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it does not come"
