@@ -179,10 +179,10 @@ class Server:
             return "(none)"
 
     def log_lines(self):
-        """The JSON lines of the log."""
+        """The JSON lines of the log; one that is being written is none yet."""
         with open(self.log, encoding="utf-8", errors="replace") as f:
             for line in f:
-                if line.startswith("{"):
+                if line.startswith("{") and line.endswith("\n"):
                     yield json.loads(line)
 
     def rss(self):
