@@ -3,6 +3,7 @@
  * Their options are those of conf/options.def, so --help and mistakes come from
  * there. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/serve.h"
+#include "cli/check_files.h"
 #include "cli/client.h"
 #include "cli/server.h"
 #include <errno.h>
@@ -166,6 +167,7 @@ cmd_check_config(int argc, char **argv)
         argv++;
     }
     in = input_of(role, argc, argv);
+    in.look = check_files;
     buf_init(&b, 1024 * KIB);
     r = conf_check(&in, all, &b);
     print_buf(stdout, &b);
@@ -239,8 +241,9 @@ const struct cli_command server_commands[] = {
         .run = cmd_check_config,
         .about =
             "Reads the same options as the role (default: server) and says "
-            "everything that is wrong with them. Exit status 78 when there is "
-            "an error.",
+            "everything that is wrong with them, and with the keys and "
+            "certificates that they name. Asks nobody else. Exit status 78 "
+            "when there is an error.",
         .example = "artstore check-config --config artstore.env",
     },
     {0},

@@ -495,6 +495,17 @@ app_begin(struct serve_app *app, struct exchange *x)
     roles->begin(roles, x);
 }
 
+/* Which option says where. A right that is missing has its own hint. */
+static enum err
+listen_fault(const struct conf *c, enum err e, struct fault *f)
+{
+    if (e == ERR_OK || e == ERR_DENIED)
+        return e;
+    (void)fault_hint(f, c->listen[0] ? "see LISTEN"
+                                     : "see APP_PORT and APP_HOST, or LISTEN");
+    return e;
+}
+
 static enum err
 open_http(struct server *s, struct fault *f)
 {
@@ -524,7 +535,8 @@ open_http(struct server *s, struct fault *f)
         snprintf(address, sizeof(address),
                  strchr(c->app_host, ':') ? "[%s]:%lld" : "%s:%lld",
                  c->app_host, (long long)c->app_port);
-        return http_server_listen(s->http, address, s->url, sizeof(s->url), f);
+        e = http_server_listen(s->http, address, s->url, sizeof(s->url), f);
+        return listen_fault(c, e, f);
     }
     while (e == ERR_OK && conf_listen_next(&rest, &li, NULL) == ERR_OK) {
         snprintf(address, sizeof(address),
@@ -534,7 +546,7 @@ open_http(struct server *s, struct fault *f)
         if (e == ERR_OK && s->url[0] == '\0')
             memcpy(s->url, url, sizeof(url));
     }
-    return e;
+    return listen_fault(c, e, f);
 }
 
 /* Do elements lie on the file system of DATA_DIR? */

@@ -120,9 +120,10 @@ bit_of(struct slice name, const char *(*name_of)(unsigned bit), unsigned n,
     return false;
 }
 
+/* False: WRONG is no such name. */
 static bool
 bits_of(const char *list, const char *(*name_of)(unsigned bit), unsigned n,
-        unsigned *out)
+        unsigned *out, struct slice *wrong)
 {
     struct slice rest = slice_str(list), name;
 
@@ -143,11 +144,28 @@ bits_of(const char *list, const char *(*name_of)(unsigned bit), unsigned n,
         if (slice_eq(name, SLICE("all")))
             bit = (1u << n) - 1;
         else if (!slice_eq(name, SLICE("none")) &&
-                 !bit_of(name, name_of, n, &bit))
+                 !bit_of(name, name_of, n, &bit)) {
+            *wrong = name;
             return false;
+        }
         *out = minus ? *out & ~bit : *out | bit;
     }
     return true;
+}
+
+static int
+no_such(const char *option, struct slice wrong,
+        const char *(*name_of)(unsigned bit), unsigned n)
+{
+    char names[256] = "";
+    size_t used = 0;
+
+    for (unsigned i = 0; i < n && used < sizeof(names); i++)
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+                                 i ? ", " : "", name_of(i));
+    return cli_usage("sim",
+                     "--%s: there is no \"%.*s\"; there are %s, all and none",
+                     option, (int)size_min(wrong.n, 40), wrong.p, names);
 }
 
 /* ---- one run ---- */
@@ -277,18 +295,20 @@ cmd_sim(int argc, char **argv)
                          .uploads = UPLOADS};
     struct opt_words words;
     struct sim_conf c = {.faults = SIM_ALL};
+    struct slice wrong = SLICE_NULL;
     int r = cli_parse("sim", argc, argv, &a, 0, 0, &words);
 
     if (r != CLI_GO)
         return r;
     if (a.faults) {
         c.faults = 0;
-        if (!bits_of(a.faults, sim_fault_name, SIM_FAULT_COUNT, &c.faults))
-            return cli_usage("sim", "--faults: there is no such fault");
+        if (!bits_of(a.faults, sim_fault_name, SIM_FAULT_COUNT, &c.faults,
+                     &wrong))
+            return no_such("faults", wrong, sim_fault_name, SIM_FAULT_COUNT);
     }
     if (a.without &&
-        !bits_of(a.without, sim_break_name, SIM_BREAK_COUNT, &c.breaks))
-        return cli_usage("sim", "--without: there is no such safeguard");
+        !bits_of(a.without, sim_break_name, SIM_BREAK_COUNT, &c.breaks, &wrong))
+        return no_such("without", wrong, sim_break_name, SIM_BREAK_COUNT);
     c.length = dur_s((int64_t)(a.hours * 3600 + a.minutes * 60));
     c.quiet = dur_s((int64_t)a.quiet * 60);
     c.ingesters = (unsigned)a.ingesters;

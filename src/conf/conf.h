@@ -255,6 +255,9 @@ struct conf_input {
     enum err (*read)(void *ctx, const char *path, struct buf *out,
                      struct fault *f);
     void *ctx;
+    /* Of conf_check() only; may be NULL. Says in REP (conf_report_add()) what
+     * is wrong with the files that C names. */
+    void (*look)(const struct conf *c, struct conf_report *rep);
 };
 
 /* Fills *C and *REP; both are to be released in any case. ERR_OK, or ERR_INVAL
@@ -264,6 +267,10 @@ enum err
 conf_load(struct conf *c, const struct conf_input *in, struct conf_report *rep);
 void conf_release(struct conf *c);
 void conf_report_release(struct conf_report *rep);
+/* OPTION: enum conf_id, or -1. Control characters become ?, so that a value
+ * cannot forge a line; what is too long is cut. */
+void conf_report_add(struct conf_report *rep, enum conf_level level, int option,
+                     const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* ---- telling people ---- */
 
@@ -291,6 +298,10 @@ void conf_env_example(struct buf *out);
 /* Is Admin asked over http, and not on this machine? Who stands in between can
  * give keys of his own, by which tokens are then believed. */
 bool conf_admin_in_clear(const struct conf *c);
+
+/* Is there no service account where elements and Admin want a token, as far as
+ * AUTH_ENABLED of this process tells? */
+bool conf_account_missing(const struct conf *c);
 
 /* `artstore check-config`: loads, and writes mistakes, warnings, notices and
  * the values that were given (all values with ALL). Returns the exit status: 0,

@@ -73,7 +73,8 @@ read_it(void *ctx, const char *path, struct buf *out, struct fault *f)
     return ERR_OK;
 }
 
-/* Whoever takes the # off every line gets the defaults and no complaint. */
+/* Whoever takes the # off every line gets the defaults and no complaint, but
+ * that a gateway has no account yet. */
 static void
 test_env_example(void **state)
 {
@@ -103,7 +104,7 @@ test_env_example(void **state)
                                 .ctx = file.p};
         enum err err = conf_load(&c, &in, &rep);
 
-        if (err != ERR_OK || rep.warnings > 0)
+        if (err != ERR_OK || rep.warnings > (role == CONF_INGESTER))
             fail_msg("%s", rep.issue[0].text);
         for (int id = 0; id < CONF_COUNT; id++) {
             const struct conf_option *o = &conf_option[id];

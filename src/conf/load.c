@@ -147,7 +147,8 @@ wanted(struct loader *l, const struct conf_name *name, const struct place *at,
                             place, conf_role_name(role));
         else
             conf_report_add(l->rep, CONF_NOTICE, name->id,
-                            "%s (%s): the role %s does not use it", o->name,
+                            "%.*s (%s): the role %s does not use it",
+                            SLICE_ARG(slice_head(at->name, ARG_NAME_MAX)),
                             place, conf_role_name(role));
         return false;
     }

@@ -164,6 +164,14 @@ conf_admin_in_clear(const struct conf *c)
            !is_loopback(slice_skip(url, 7));
 }
 
+bool
+conf_account_missing(const struct conf *c)
+{
+    return (conf_option[CONF_SERVICE_ACCOUNT_CLIENT_ID].roles &
+            CONF_ROLE_BIT(c->role)) &&
+           c->auth_enabled && c->service_account_client_id[0] == '\0';
+}
+
 /* Who names a certificate means TLS, and must not get plain text. */
 static void
 check_redis_tls(const struct conf *c, struct conf_report *rep)
@@ -187,6 +195,20 @@ check_redis_tls(const struct conf *c, struct conf_report *rep)
 }
 
 static void
+check_service_account(const struct conf *c, struct conf_report *rep)
+{
+    const int id = CONF_SERVICE_ACCOUNT_CLIENT_ID;
+
+    check_pair(c, rep, id, CONF_SERVICE_ACCOUNT_CLIENT_SECRET);
+    check_pair(c, rep, CONF_SERVICE_ACCOUNT_CLIENT_SECRET, id);
+    if (conf_account_missing(c) && !c->service_account_client_secret[0])
+        conf_report_add(rep, CONF_WARNING, id,
+                        "SERVICE_ACCOUNT_CLIENT_ID is empty: no token is "
+                        "sent, and elements and Admin that want one "
+                        "(AUTH_ENABLED=on) refuse");
+}
+
+static void
 check_others(const struct conf *c, struct conf_report *rep)
 {
     const unsigned me = CONF_ROLE_BIT(c->role);
@@ -194,6 +216,7 @@ check_others(const struct conf *c, struct conf_report *rep)
     check_pair(c, rep, CONF_TLS_CERT_FILE, CONF_TLS_KEY_FILE);
     check_pair(c, rep, CONF_TLS_KEY_FILE, CONF_TLS_CERT_FILE);
     check_pair(c, rep, CONF_CLIENT_SECRET, CONF_CLIENT_ID);
+    check_service_account(c, rep);
     check_pair(c, rep, CONF_REDIS_SENTINELS, CONF_REDIS_SENTINEL_MASTER);
     check_pair(c, rep, CONF_REDIS_USERNAME, CONF_REDIS_PASSWORD);
     check_pair(c, rep, CONF_REDIS_TLS_CERT_FILE, CONF_REDIS_TLS_KEY_FILE);

@@ -179,7 +179,10 @@ conf_check(const struct conf_input *in, bool all, struct buf *out)
     struct conf c;
     bool good;
 
-    good = conf_load(&c, in, &rep) == ERR_OK;
+    (void)conf_load(&c, in, &rep);
+    if (in->look)
+        in->look(&c, &rep);
+    good = rep.errors == 0;
     conf_report_print(&rep, CONF_NOTICE, out);
     buf_printf(out, "%s: %s, %zu errors, %zu warnings\n",
                conf_role_name(in->role), good ? "good" : "not usable",

@@ -142,8 +142,8 @@ call_answered(struct redis_call *rc, const struct redisReply *said)
         return;
     }
     if (said->type == REDIS_REPLY_ERROR) {
-        (void)redis_reply_fault(conn, said, r ? coord_op_name(r->op) : "answer",
-                                false, &f);
+        (void)redis_reply_fault(conn->address, said,
+                                r ? coord_op_name(r->op) : "answer", false, &f);
         /* No longer the one to ask: look again. */
         if (redis_reply_is(said, "READONLY") ||
             redis_reply_is(said, "LOADING") ||
@@ -449,6 +449,7 @@ coord_redis_prepare(struct coord_redis *d, struct redis_conn *c)
     c->ping_every = dur_s(5);
     c->trust = d->trust;
     c->tls_name = d->conf.tls_name;
+    c->told = d->conf.sentinels[0] != '\0';
 }
 
 static enum err

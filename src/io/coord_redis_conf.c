@@ -97,11 +97,13 @@ from_url(struct coord_redis_conf *out, struct coord_redis_text *room,
     if (slice_starts(text, SLICE("rediss://"))) {
         out->tls = true;
         rest = slice_skip(text, sizeof("rediss://") - 1);
-    } else if (!slice_starts(text, slice_str(scheme))) {
-        return fault_set(f, ERR_INVAL, "parse", "REDIS_URL");
+    } else {
+        u.ok = slice_starts(text, slice_str(scheme));
     }
-    take_user(&u, &rest, out);
-    take_host(&u, rest, out);
+    if (u.ok) {
+        take_user(&u, &rest, out);
+        take_host(&u, rest, out);
+    }
     if (u.ok)
         return ERR_OK;
     (void)fault_set(f, ERR_INVAL, "parse", "REDIS_URL");

@@ -3,6 +3,8 @@
 #include "base/base.h"
 #include "conf/conf.h"
 #include "io/coord_redis.h"
+#include "io/redis_fault.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,7 +123,7 @@ test_refused(void **state)
         const char *why;
     } bad[] = {
         {{.host = "h", .tls = true, .tls_ca_file = "/no/ca.pem"},
-         ERR_INVAL,
+         ERR_NOENT,
          "REDIS_TLS_CA_FILE"},
         {{.host = "h",
           .tls = true,
@@ -154,10 +156,81 @@ test_refused(void **state)
     ioloop_close(&loop);
 }
 
+/* Which option is named by how far a connection came. */
+static void
+test_hints(void **state)
+{
+    static const struct {
+        enum err err;
+        int sys;
+        struct redis_moment at;
+        const char *says; /* NULL: nothing */
+        const char *why;
+    } cases[] = {
+        {ERR_IO, ECONNREFUSED, {0}, "REDIS_HOST", "nobody listens"},
+        {ERR_IO, 0, {.told = true}, "Sentinels say", "by no option"},
+        {ERR_IO, 0, {.sentinel = true}, "REDIS_SENTINELS", "another list"},
+        {ERR_DENIED,
+         0,
+         {.connected = true, .spoke = true},
+         "REDIS_PASSWORD",
+         "wrong, or none where one is wanted"},
+        {ERR_DENIED,
+         0,
+         {.connected = true, .spoke = true, .sentinel = true},
+         "REDIS_SENTINEL_PASSWORD",
+         "Sentinels have their own"},
+        {ERR_IO,
+         0,
+         {.connected = true, .spoke = true, .selecting = true},
+         "REDIS_DB",
+         "it has not so many"},
+        {ERR_IO,
+         ECONNRESET,
+         {.connected = true, .selecting = true},
+         "REDIS_TLS",
+         "a TLS port, before it could answer"},
+        {ERR_IO, ECONNRESET, {.connected = true}, "REDIS_TLS", "a TLS port"},
+        {ERR_TIMEOUT, 0, {.connected = true}, NULL, "it stands still"},
+        {ERR_TIMEOUT,
+         0,
+         {.connected = true, .tls = true},
+         "REDIS_TLS",
+         "a plain port, which waits for the end of a line"},
+        {ERR_CORRUPT,
+         0,
+         {.connected = true, .spoke = true},
+         "is it a Redis",
+         "HTTP, perhaps"},
+        {ERR_IO,
+         ECONNRESET,
+         {.connected = true, .spoke = true},
+         NULL,
+         "it was ended: no option is wrong"},
+        {ERR_NOMEM, 0, {0}, NULL, "we have none"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct fault f = {.code = cases[i].err, .sys = cases[i].sys};
+        bool good;
+
+        assert_int_equal(redis_fault_hint(&f, &cases[i].at), cases[i].err);
+        good = cases[i].says ? f.hint && strstr(f.hint, cases[i].says)
+                             : f.hint == NULL;
+        if (!good)
+            fail_msg("%s: %s", cases[i].why, f.hint ? f.hint : "no hint");
+        f.hint = "known";
+        (void)redis_fault_hint(&f, &cases[i].at);
+        assert_string_equal(f.hint, "known");
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hints),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_refused),
     };

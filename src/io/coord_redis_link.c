@@ -247,6 +247,7 @@ greet_refused(struct greet_call *g, const struct redisReply *r)
         [GREET_SCRIPT] = "load script into",
     };
     struct redis_conn *c = &g->d->link.conn;
+    struct redis_moment m = redis_conn_moment(c);
     struct fault f;
 
     if (g->what == GREET_ROLE && r->type == REDIS_REPLY_ARRAY) {
@@ -256,14 +257,13 @@ greet_refused(struct greet_call *g, const struct redisReply *r)
         (void)fault_set(&f, ERR_IO, "use redis", c->address);
         (void)fault_hint(&f, "Redis Cluster is not supported");
     } else {
-        enum err e =
-            redis_reply_fault(c, r, asked[g->what], g->what == GREET_AUTH, &f);
+        enum err e = redis_reply_fault(c->address, r, asked[g->what],
+                                       g->what == GREET_AUTH, &f);
 
         if (g->what == GREET_AUTH && e != ERR_NOMEM)
             f.code = ERR_DENIED;
-        if (f.code == ERR_DENIED)
-            (void)fault_hint(&f, "see REDIS_USERNAME, REDIS_PASSWORD and the "
-                                 "rights of that user");
+        m.selecting = g->what == GREET_SELECT;
+        (void)redis_fault_hint(&f, &m);
     }
     redis_conn_close(c, &f);
 }

@@ -64,6 +64,7 @@ asked(struct redis_call *rc, const struct redisReply *r)
 {
     struct coord_redis *d = container_of(rc, struct coord_redis, sentinel.ask);
     struct sentinel *s = &d->sentinel;
+    const struct redis_moment m = redis_conn_moment(&s->conn);
     struct fault f;
 
     if (!r || s->conn.state != REDIS_GREETING)
@@ -76,10 +77,12 @@ asked(struct redis_call *rc, const struct redisReply *r)
         return;
     }
     if (r->type == REDIS_REPLY_ERROR) {
-        (void)redis_reply_fault(&s->conn, r, "ask sentinel", true, &f);
+        (void)redis_reply_fault(s->conn.address, r, "ask sentinel", true, &f);
+        (void)redis_fault_hint(&f, &m);
     } else {
         (void)fault_set(&f, ERR_IO, "ask for the master", d->conf.master);
-        (void)fault_hint(&f, "no Sentinel that answers knows that name");
+        (void)fault_hint(&f, "no Sentinel that answers knows that name; see "
+                             "REDIS_SENTINEL_MASTER");
     }
     redis_conn_close(&s->conn, &f);
 }
@@ -89,14 +92,15 @@ authed(struct redis_call *rc, const struct redisReply *r)
 {
     struct coord_redis *d = container_of(rc, struct coord_redis, sentinel.auth);
     struct sentinel *s = &d->sentinel;
+    const struct redis_moment m = redis_conn_moment(&s->conn);
     struct fault f;
 
     if (!r || s->conn.state != REDIS_GREETING ||
         slice_eq(redis_reply_text(r), SLICE("OK")))
         return;
-    (void)redis_reply_fault(&s->conn, r, "log in to sentinel", true, &f);
+    (void)redis_reply_fault(s->conn.address, r, "log in to sentinel", true, &f);
     f.code = ERR_DENIED;
-    (void)fault_hint(&f, "see REDIS_SENTINEL_PASSWORD");
+    (void)redis_fault_hint(&f, &m);
     redis_conn_close(&s->conn, &f);
 }
 
@@ -199,6 +203,7 @@ sentinel_init(struct coord_redis *d, struct fault *f)
 
     coord_redis_prepare(d, &s->conn);
     s->conn.ops = &ops;
+    s->conn.sentinel = true;
     s->retry.fire = retry_fired;
     while ((e = conf_peer_next(&rest, SENTINEL_PORT, &at, NULL)) == ERR_OK) {
         if (s->n == COORD_REDIS_SENTINELS)

@@ -139,6 +139,7 @@ static void
 sub_authed(struct redis_call *rc, const struct redisReply *r)
 {
     struct coord_redis *d = container_of(rc, struct coord_redis, sub.auth);
+    const struct redis_moment m = redis_conn_moment(&d->sub.conn);
     struct fault f;
 
     if (!r || d->sub.conn.state != REDIS_GREETING)
@@ -147,7 +148,9 @@ sub_authed(struct redis_call *rc, const struct redisReply *r)
         sub_greeted(d);
         return;
     }
-    (void)redis_reply_fault(&d->sub.conn, r, "log in to redis", true, &f);
+    (void)redis_reply_fault(d->sub.conn.address, r, "log in to redis", true,
+                            &f);
+    (void)redis_fault_hint(&f, &m);
     redis_conn_close(&d->sub.conn, &f);
 }
 
@@ -178,10 +181,12 @@ sub_push(struct redis_conn *c, const struct redisReply *r)
     struct coord_redis *d = of_conn(c);
     struct channel *ch;
     struct slice kind, name;
+    const struct redis_moment m = redis_conn_moment(c);
     struct fault f;
 
     if (r->type == REDIS_REPLY_ERROR) {
-        (void)redis_reply_fault(c, r, "subscribe", false, &f);
+        (void)redis_reply_fault(c->address, r, "subscribe", false, &f);
+        (void)redis_fault_hint(&f, &m);
         redis_conn_close(c, &f);
         return;
     }

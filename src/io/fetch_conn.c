@@ -60,18 +60,26 @@ fc_die(struct fetch_conn *c)
 }
 
 void
+fc_fail_as(struct fetch_conn *c, const struct fault *f)
+{
+    if (c->phase == FC_DEAD)
+        return;
+    c->fault = *f;
+    fc_die(c);
+}
+
+void
 fc_fail(struct fetch_conn *c, enum err e, int sys, const char *op)
 {
     const char *url = c->pool->peer->peer.url;
+    struct fault f;
 
-    if (c->phase == FC_DEAD)
-        return;
     if (sys)
-        (void)fault_sys(&c->fault, sys, op, url);
+        (void)fault_sys(&f, sys, op, url);
     else
-        (void)fault_set(&c->fault, e, op, url);
-    c->fault.code = e; /* whatever errno says: the peer failed */
-    fc_die(c);
+        (void)fault_set(&f, e, op, url);
+    f.code = e; /* whatever errno says: the peer failed */
+    fc_fail_as(c, &f);
 }
 
 void

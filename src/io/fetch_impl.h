@@ -128,6 +128,7 @@ void fc_take(struct fetch_conn *c, struct fetch_request *r);
 void fc_send(struct fetch_conn *c);
 void fc_end(struct fetch_conn *c);
 void fc_fail(struct fetch_conn *c, enum err e, int sys, const char *op);
+void fc_fail_as(struct fetch_conn *c, const struct fault *f);
 void fc_refused(struct fetch_conn *c, int sys); /* while connecting */
 void fc_watch(struct fetch_conn *c);            /* which deadline runs now */
 void fc_check(struct fetch_conn *c); /* a dead one, when nothing is left */

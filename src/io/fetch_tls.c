@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +282,46 @@ decrypt(struct fetch_tls *t)
 
 /* ---- what can be done ---- */
 
+static const char *
+hint_of(long cert, int reason)
+{
+    switch (cert) {
+    case X509_V_OK:
+        return reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION
+                   ? "see STORAGE_ELEMENT_TLS_MIN_VERSION"
+                   : NULL;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return NULL; /* the address is wrong: whose is it, the caller knows */
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "its certificate has ended or not begun; are the clocks right?";
+    default:
+        return "STORAGE_ELEMENT_CA_FILE must hold the certificate of who "
+               "signed that one, of Admin too";
+    }
+}
+
+/* By OpenSSL's queue of errors, which is emptied. */
+static void
+hello_failed(struct fetch_tls *t)
+{
+    long cert = SSL_get_verify_result(t->ssl);
+    const char *hint = hint_of(cert, ERR_GET_REASON(ERR_peek_error()));
+    const char *reason = tls_reason();
+    struct fault f;
+    char what[sizeof(f.what)];
+
+    if (cert != X509_V_OK)
+        reason = X509_verify_cert_error_string(cert);
+    (void)snprintf(what, sizeof(what), "%.120s: %s", t->c->pool->peer->peer.url,
+                   reason);
+    (void)fault_set(&f, ERR_IO, "speak TLS with", what);
+    (void)fault_hint(&f, hint);
+    t->dead = true;
+    fc_fail_as(t->c, &f);
+}
+
 static void
 hello(struct fetch_tls *t)
 {
@@ -298,7 +340,7 @@ hello(struct fetch_tls *t)
         if (t->heard || !t->sending) /* once the connection stands */
             receive(t);
     } else {
-        dies(t, tls_reason());
+        hello_failed(t);
     }
 }
 

@@ -208,10 +208,8 @@ listen_on(struct http_server *s, struct addrinfo *ai, const char *address,
         struct net_listener *ln;
         int fd;
 
-        if (i == 0 && !port_comes_free(ai)) {
-            (void)fault_sys(f, EADDRINUSE, "listen", address);
-            return fault_hint(f, "another process has the port");
-        }
+        if (i == 0 && !port_comes_free(ai))
+            return fault_sys(f, EADDRINUSE, "listen", address);
         if (hl->n_listeners == LISTENERS_MAX)
             return fault_set(f, ERR_TOOBIG, "listen", "at most 8 addresses");
         fd = listen_fd(ai, f, address);

@@ -4,6 +4,7 @@
 #include "io/redis_cleanup.h"
 #include "conf/items.h"
 #include "io/coord_redis.h"
+#include "io/redis_fault.h"
 #include "io/redis_tls.h"
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -43,6 +44,8 @@ struct job {
     struct redis_tls *tls;    /* of this connection */
     struct buf out, sealed;
     char address[280]; /* for faults */
+    struct redis_moment at;
+    bool secret; /* the command that is answered has a password */
     struct found *keys;
     size_t n, cap;
 };
@@ -97,27 +100,6 @@ no_connection(struct job *j, const char *op)
     return fault_in(j->f, j->address);
 }
 
-/* An error answer. Only its first word, since Redis repeats arguments and one
- * of them may be the password. */
-static enum err
-refused(struct job *j, const char *op, const redisReply *r)
-{
-    struct slice said = r->str ? slice_of(r->str, r->len) : SLICE("");
-    char word[64];
-
-    said = slice_head(said, slice_find(said, ' '));
-    (void)snprintf(word, sizeof(word), "%.*s",
-                   (int)size_min(said.n, sizeof(word) - 1), said.p);
-    (void)fault_set(j->f,
-                    slice_eq(said, SLICE("NOAUTH")) ||
-                            slice_eq(said, SLICE("WRONGPASS")) ||
-                            slice_eq(said, SLICE("NOPERM"))
-                        ? ERR_DENIED
-                        : ERR_IO,
-                    op, r->type == REDIS_REPLY_ERROR ? word : "odd answer");
-    return fault_in(j->f, j->address);
-}
-
 static enum err
 send_out(struct job *j, const char *op, struct buf *b)
 {
@@ -167,6 +149,7 @@ receive(struct job *j, const char *op)
         errno = ECONNRESET;
     if (n <= 0)
         return failed(j, op);
+    j->at.spoke = true;
     if (!j->tls)
         return feed(j, room, (size_t)n)
                    ? ERR_OK
@@ -204,8 +187,6 @@ answer(struct job *j, const char *op, int type)
     while (!p) {
         if (redisReaderGetReply(j->redis->reader, &p) != REDIS_OK) {
             (void)fault_set(j->f, ERR_CORRUPT, op, j->address);
-            (void)fault_hint(j->f, "is it a Redis, and does it speak TLS? See "
-                                   "REDIS_TLS");
             return NULL;
         }
         if (!p && receive(j, op) != ERR_OK)
@@ -213,7 +194,7 @@ answer(struct job *j, const char *op, int type)
     }
     r = p;
     if (r->type != type) {
-        (void)refused(j, op, r);
+        (void)redis_reply_fault(j->address, r, op, j->secret, j->f);
         freeReplyObject(r);
         return NULL;
     }
@@ -231,9 +212,14 @@ command(struct job *j, const char *op, int type, int argc, const char **argv,
 /* ---- the connection ---- */
 
 static enum err
-open_one(struct job *j, const char *host, uint16_t port)
+open_one(struct job *j, const char *host, uint16_t port, bool sentinel)
 {
     const char *name = j->where->tls_name;
+    const char *list = j->where->sentinels;
+
+    j->at = (struct redis_moment){.sentinel = sentinel,
+                                  .told = !sentinel && list && list[0],
+                                  .tls = j->trust != NULL};
 
     (void)snprintf(j->address, sizeof(j->address), "%.255s:%u", host, port);
     redisFree(j->redis);
@@ -248,6 +234,7 @@ open_one(struct job *j, const char *host, uint16_t port)
     if (redisSetTimeout(j->redis, timeval_of(j->where->timeout, 500)) !=
         REDIS_OK)
         return no_connection(j, "connect to Redis");
+    j->at.connected = true;
     if (!j->trust)
         return ERR_OK;
     j->tls = redis_tls_new(j->trust, name && name[0] ? name : host, OUT_ROOM);
@@ -266,8 +253,10 @@ sign_in(struct job *j, const char *user, const char *password)
         return ERR_OK;
     if (!named)
         argv[1] = password;
+    j->secret = true;
     r = command(j, "sign in to Redis", REDIS_REPLY_STATUS, named ? 3 : 2, argv,
                 NULL);
+    j->secret = false;
     if (!r)
         return j->f->code;
     freeReplyObject(r);
@@ -284,9 +273,11 @@ select_db(struct job *j)
     if (j->where->db == 0)
         return ERR_OK;
     (void)snprintf(db, sizeof(db), "%u", j->where->db);
+    j->at.selecting = true;
     r = command(j, "select database of", REDIS_REPLY_STATUS, 2, argv, NULL);
     if (!r)
         return j->f->code;
+    j->at.selecting = false;
     freeReplyObject(r);
     return ERR_OK;
 }
@@ -298,7 +289,7 @@ ask_sentinel(struct job *j, const struct conf_listen *at, char *host,
 {
     const char *argv[] = {"SENTINEL", "get-master-addr-by-name",
                           j->where->master};
-    enum err e = open_one(j, at->host, at->port);
+    enum err e = open_one(j, at->host, at->port, true);
     redisReply *r = NULL;
     uint64_t n = 0;
 
@@ -352,7 +343,7 @@ open_redis(struct job *j)
     else if (!slice_copy(slice_str(w->host), host, sizeof(host)))
         e = fault_set(j->f, ERR_INVAL, "connect to Redis", "REDIS_HOST");
     if (e == ERR_OK)
-        e = open_one(j, host, port);
+        e = open_one(j, host, port, false);
     if (e == ERR_OK)
         e = sign_in(j, w->username, w->password);
     return e == ERR_OK ? select_db(j) : e;
@@ -403,7 +394,7 @@ scan_page(struct job *j, char cursor[32])
         r->element[1]->type != REDIS_REPLY_ARRAY ||
         !slice_copy(slice_of(r->element[0]->str, r->element[0]->len), cursor,
                     32)) {
-        e = refused(j, "scan", r);
+        e = redis_reply_fault(j->address, r, "scan", false, j->f);
         goto out;
     }
     for (size_t i = 0; i < r->element[1]->elements && e == ERR_OK; i++) {
@@ -561,6 +552,8 @@ redis_cleanup_run(struct redis_cleanup *c, const struct coord_redis_conf *where,
         e = find_keys(&j);
     for (size_t i = 0; i < j.n && e == ERR_OK; i += BATCH)
         e = handle(&j, i, size_min(i + BATCH, j.n));
+    if (e != ERR_OK)
+        (void)redis_fault_hint(j.f, &j.at);
     for (size_t i = 0; i < j.n; i++)
         free(j.keys[i].p);
     free(j.keys);

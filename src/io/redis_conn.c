@@ -24,13 +24,26 @@
 #define OUT_ROOM (REDIS_OUT_MAX + REDIS_TLS_MORE)
 #define ALERT    0x15 /* a record of TLS (RFC 8446 section 5.1) */
 
+struct redis_moment
+redis_conn_moment(const struct redis_conn *c)
+{
+    return (struct redis_moment){.sentinel = c->sentinel,
+                                 .told = c->told,
+                                 .tls = c->tls != NULL,
+                                 .connected = c->connected,
+                                 .spoke = c->spoke};
+}
+
 static void
 fault_here(struct redis_conn *c, enum err e, int sys, const char *op)
 {
+    const struct redis_moment m = redis_conn_moment(c);
+
     if (sys)
         (void)fault_sys(&c->fault, sys, op, c->address);
     else
         (void)fault_set(&c->fault, e, op, c->address);
+    (void)redis_fault_hint(&c->fault, &m);
 }
 
 /* ---- the end ---- */
@@ -150,9 +163,6 @@ timer_fired(struct loop *l, struct timer *t)
         timer_arm(c); /* something was heard since */
     } else if (c->owed || c->state == REDIS_GREETING) {
         fault_here(c, ERR_TIMEOUT, 0, c->connected ? "answer" : "connect");
-        if (c->tls && c->connected && !c->spoke)
-            (void)fault_hint(&c->fault, "does Redis speak TLS on that port? "
-                                        "See REDIS_TLS and rediss://");
         shut(c);
     } else if (redis_conn_send(c, call, 1, &ping)) {
         fault_here(c, ERR_NOMEM, 0, "ping");
@@ -268,28 +278,18 @@ take_sealed(struct redis_conn *c, const void *p, size_t n)
 
 /* A TLS server that hears plain commands answers an alert, or hangs up. */
 static void
-hint_at_tls(struct redis_conn *c)
-{
-    if (!c->trust)
-        (void)fault_hint(&c->fault, "does it speak TLS there? See REDIS_TLS "
-                                    "and rediss://");
-}
-
-static void
 take(struct redis_conn *c, const void *p, size_t n)
 {
-    bool first = !c->spoke;
-
-    c->spoke = true;
-    if (c->tls) {
-        take_sealed(c, p, n);
-    } else if (first && *(const unsigned char *)p == ALERT) {
+    if (!c->tls && !c->spoke && *(const unsigned char *)p == ALERT) {
         fault_here(c, ERR_IO, 0, "no Redis answers at");
-        hint_at_tls(c);
         shut(c);
-    } else {
-        (void)take_bytes(c, p, n);
+        return;
     }
+    c->spoke = true;
+    if (c->tls)
+        take_sealed(c, p, n);
+    else
+        (void)take_bytes(c, p, n);
 }
 
 static void
@@ -305,8 +305,6 @@ received(struct ioloop *l, struct net_op *op, int res)
         c->owed_since = l->loop.now;
     } else if (open_now(c)) {
         fault_here(c, ERR_IO, res ? -res : ECONNRESET, "receive");
-        if (!c->spoke)
-            hint_at_tls(c);
         shut(c);
     }
     if (open_now(c))

@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "io/ioloop.h"
-#include <hiredis/hiredis.h>
+#include "io/redis_fault.h"
 
 #define REDIS_OUT_MAX      (4 * MIB)    /* waiting to be sent, or being sent */
 #define REDIS_REPLY_MAX    (32 * MIB)   /* bytes of one answer, about */
@@ -63,6 +63,7 @@ struct redis_conn {
     struct dur ping_every;    /* silence after which the peer is asked */
     struct tls_client *trust; /* NULL: no TLS */
     const char *tls_name; /* in the peer's certificate; NULL or "": the host */
+    bool sentinel, told;  /* as in struct redis_moment */
     /* the connection's own */
     enum redis_conn_state state;
     struct fault fault;
@@ -92,8 +93,8 @@ struct redis_conn {
     struct redis_call ping;
 };
 
-/* The three durations, ops, trust and tls_name are the caller's to set before
- * the first open. */
+/* The three durations, ops, trust, tls_name, sentinel and told are the caller's
+ * to set before the first open. */
 void redis_conn_init(struct redis_conn *c, struct ioloop *l);
 /* Of a closed one. */
 void redis_conn_release(struct redis_conn *c);
@@ -120,20 +121,7 @@ enum err redis_conn_auth(struct redis_conn *c, struct redis_call *call,
 bool redis_command_add(struct buf *to, size_t max, unsigned argc,
                        const struct slice *argv);
 
-/* What an error answer of the peer means, into F: ERR_DENIED, ERR_NOMEM or
- * ERR_IO. Of its text only the first word is told when SECRET is set, since
- * Redis repeats the arguments of commands that it does not know. */
-enum err
-redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
-                  const char *op, bool secret, struct fault *f);
-bool redis_reply_is(const struct redisReply *r, const char *code); /* -CODE */
-static inline struct slice
-redis_reply_text(const struct redisReply *r)
-{
-    return r && (r->type == REDIS_REPLY_STRING ||
-                 r->type == REDIS_REPLY_STATUS || r->type == REDIS_REPLY_ERROR)
-               ? slice_of(r->str, r->len)
-               : SLICE_NULL;
-}
+/* For a fault of this connection. */
+struct redis_moment redis_conn_moment(const struct redis_conn *c);
 
 #endif

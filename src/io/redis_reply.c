@@ -1,5 +1,5 @@
 /* redis_reply.c - commands as bytes, and what an error answer of a Redis means;
- * see redis_conn.h.
+ * see redis_conn.h and redis_fault.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_conn.h"
 #include <stdio.h>
@@ -24,7 +24,7 @@ redis_reply_is(const struct redisReply *r, const char *code)
 }
 
 enum err
-redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
+redis_reply_fault(const char *address, const struct redisReply *r,
                   const char *op, bool secret, struct fault *f)
 {
     static const char *const denied[] = {"NOPERM", "WRONGPASS", "NOAUTH"};
@@ -46,7 +46,42 @@ redis_reply_fault(const struct redis_conn *c, const struct redisReply *r,
     (void)snprintf(what, sizeof(what), "%.*s",
                    (int)size_min(said.n, sizeof(what)), said.p);
     (void)fault_set(f, e, op, what);
-    return fault_in(f, c->address);
+    return fault_in(f, address);
+}
+
+static const char *
+hint_of_nobody(const struct redis_moment *m)
+{
+    if (m->sentinel)
+        return "does a Sentinel listen there? See REDIS_SENTINELS";
+    return m->told ? "the Sentinels say that the master is there"
+                   : "does Redis listen there? See REDIS_HOST and REDIS_PORT, "
+                     "or REDIS_URL";
+}
+
+enum err
+redis_fault_hint(struct fault *f, const struct redis_moment *m)
+{
+    if (f->hint || f->code == ERR_NOMEM || f->code == ERR_CANCELED)
+        return f->code;
+    if (f->code == ERR_DENIED && m->sentinel)
+        f->hint = "see REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD";
+    else if (f->code == ERR_DENIED)
+        f->hint = "see REDIS_USERNAME, REDIS_PASSWORD and the rights of that "
+                  "user";
+    else if (m->selecting && !f->sys && f->code != ERR_TIMEOUT)
+        f->hint = "see REDIS_DB, or the number in REDIS_URL: has Redis so many "
+                  "databases?";
+    else if (!m->connected)
+        f->hint = hint_of_nobody(m);
+    else if (f->code == ERR_CORRUPT)
+        f->hint = "is it a Redis, and does it speak TLS? See REDIS_TLS";
+    else if (!m->spoke && m->tls)
+        f->hint = "does Redis speak TLS on that port? See REDIS_TLS and "
+                  "rediss://";
+    else if (!m->spoke && f->code != ERR_TIMEOUT)
+        f->hint = "does it speak TLS there? See REDIS_TLS and rediss://";
+    return f->code;
 }
 
 /* ---- commands ---- */

@@ -111,9 +111,8 @@ tls_reason(void)
     return text ? text : "the peer hung up";
 }
 
-/* "/etc/artstore/tls.pem: no start line", the file cut at its left. */
-static enum err
-file_fault(struct fault *f, const char *option, const char *file)
+enum err
+tls_file_fault(struct fault *f, const char *option, const char *file)
 {
     char what[sizeof(f->what)];
     size_t n = strlen(file);
@@ -180,10 +179,10 @@ tls_load_pair(SSL_CTX *ctx, const char *of_cert, const char *cert_file,
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
-        return file_fault(f, of_cert, cert_file);
+        return tls_file_fault(f, of_cert, cert_file);
     /* Also compares it with the certificate. */
     if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1)
-        return file_fault(f, of_key, key_file);
+        return tls_file_fault(f, of_key, key_file);
     return ERR_OK;
 }
 

@@ -6,7 +6,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct tls_client {
     SSL_CTX *ctx;
@@ -43,10 +45,15 @@ tls_client_open(struct tls_client **out, const char *ca_file, bool allow_tls12,
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS |
                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+    if (ca_file && access(ca_file, R_OK) != 0) {
+        tls_client_close(&c);
+        return fault_sys(f, errno, "certificates of trust", ca_file);
+    }
     if (!load_trust(c->ctx, ca_file)) {
         tls_client_close(&c);
-        return fault_set(f, ERR_INVAL, "certificates of trust",
-                         ca_file ? ca_file : tls_reason());
+        return ca_file ? tls_file_fault(f, "certificates of trust", ca_file)
+                       : fault_set(f, ERR_INVAL, "certificates of trust",
+                                   tls_reason());
     }
     *out = c;
     return ERR_OK;

@@ -16,4 +16,8 @@ enum err
 tls_load_pair(SSL_CTX *ctx, const char *of_cert, const char *cert_file,
               const char *of_key, const char *key_file, struct fault *f);
 
+/* By OpenSSL's queue of errors: "/etc/artstore/tls.pem: no start line", the
+ * file cut at its left. */
+enum err tls_file_fault(struct fault *f, const char *option, const char *file);
+
 #endif

@@ -163,11 +163,13 @@ static void
 tell_admin(struct gateway *g)
 {
     const bool none = keyless(g);
+    /* Who verifies tokens has peers that want one. */
+    const bool nobody = g->conf.keys && g->conf.client_id[0] == '\0';
     struct admin_link_status l;
     bool good;
 
     admin_link_status(g->link, &l);
-    good = l.has_token && l.has_keys &&
+    good = l.has_token && l.has_keys && !nobody &&
            registry_remote_state(g->registry) != BREAKER_OPEN;
     health_critical(g->conf.health, g->check[CHECK_ADMIN], none);
     tell(g, CHECK_ADMIN,
@@ -176,6 +178,8 @@ tell_admin(struct gateway *g)
                 : HEALTH_DEGRADED,
          good && !none ? NULL
          : l.why[0]    ? l.why
+         : nobody ? "SERVICE_ACCOUNT_CLIENT_ID is empty: no token is sent, "
+                    "and elements and Admin that want one refuse"
          : l.has_token ? "it does not answer"
                        : "it has not answered yet");
 }
@@ -188,7 +192,9 @@ tell_all(struct gateway *g)
     monitor_status(g->monitor, &s);
     if (s.has_store)
         tell(g, CHECK_REDIS, s.store_ok ? HEALTH_HEALTHY : HEALTH_DEGRADED,
-             s.store_ok ? NULL : s.why);
+             s.store_ok ? NULL
+             : s.why[0] ? s.why
+                        : "it has not answered yet");
     else
         tell(g, CHECK_REDIS, HEALTH_HEALTHY, "none is configured");
     tell_admin(g);

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define MESSAGE_MAX 160
+#define MESSAGE_MAX 320
 #define EXTRAS_MAX  8
 
 struct check {

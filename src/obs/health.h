@@ -54,7 +54,7 @@ int health_add(struct health *h, const char *name, bool critical,
 /* Whether it fails readiness, from now on. */
 void health_critical(struct health *h, int check, bool critical);
 
-/* What the check found, and how long it took. MESSAGE is copied and cut at 160
+/* What the check found, and how long it took. MESSAGE is copied and cut at 320
  * bytes; NULL is "ok". */
 void health_set(struct health *h, int check, enum health_status status,
                 const char *message, struct dur took, struct mono now);

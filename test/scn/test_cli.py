@@ -214,3 +214,36 @@ def test_check_config(tmp_path):
     text = p.stdout + p.stderr
     assert "APP_PORT" in text and "99999" in text and "65535" in text
     assert "NONSENSE" in text
+
+
+@pytest.mark.parametrize("role,option,more", [
+    ("server", "TLS_CERT_FILE", {"TLS_KEY_FILE": __file__}),
+    ("server", "TLS_KEY_FILE", {"TLS_CERT_FILE": __file__}),
+    ("storage", "AUTH_PUBLIC_KEY_PATH", {}),
+    ("ingester", "AUTH_PUBLIC_KEY_PATH", {}),
+    ("ingester", "STORAGE_ELEMENT_CA_FILE", {}),
+    ("ingester", "REDIS_TLS_CA_FILE", {"REDIS_TLS": "on"}),
+    ("admin", "REDIS_TLS_CERT_FILE", {"REDIS_TLS": "on",
+                                      "REDIS_TLS_KEY_FILE": __file__}),
+    ("storage", "S3_CA_FILE", {"STORAGE_BACKEND": "s3"})])
+def test_check_config_opens_files(tmp_path, role, option, more):
+    """What the start would refuse: a file that is missing, or does not fit."""
+    for path, why in [(tmp_path / "none.pem", "no such thing"), (BIN, "")]:
+        p = run(BIN, "check-config", role, code=78,
+                env={**os.environ, "REDIS_HOST": "redis.example", **more,
+                     option: str(path)})
+        told = [x for x in p.stdout.splitlines()
+                if x.startswith("error: " + option) and why in x]
+        # Both of a pair are read; which of them is at fault is said.
+        assert told or (not why and more and "error: " in p.stdout), p.stdout
+
+
+def test_check_config_of_a_gateway():
+    """Without an account it starts, and is told that it will be refused."""
+    p = run(BIN, "check-config", "ingester")
+    assert "warning: SERVICE_ACCOUNT_CLIENT_ID is empty" in p.stdout
+    p = run(BIN, "check-config", "ingester", "--no-auth-enabled")
+    assert "SERVICE_ACCOUNT" not in p.stdout
+    p = run(BIN, "check-config", "ingester", code=78,
+            env={**os.environ, "SERVICE_ACCOUNT_CLIENT_ID": "a"})
+    assert "SERVICE_ACCOUNT_CLIENT_SECRET is needed" in p.stdout

@@ -165,8 +165,11 @@ def test_keys_come_late(cluster):
                             headers={"Authorization": "Bearer " + t},
                             timeout=60)
 
-    def admin_check():
-        r = requests.get(g.url + "/health/ready", timeout=60)
+    def admin_check(of=g, message=False):
+        r = requests.get(of.url + "/health/ready", timeout=60)
+        if message:
+            return next(x["message"] for x in r.json()["components"]
+                        if x["name"] == "admin_module")
         return r.status_code, r.json()["checks"]["admin_module"]["status"]
 
     r = ask()
@@ -174,9 +177,19 @@ def test_keys_come_late(cluster):
     assert r.json()["details"]["reason"] == "token_keys_absent"
     wait_for("it is not ready without a key",
              lambda: admin_check() == (503, "fail"))
+    wait_for("the address is named", lambda: "AUTH_ADMIN_MODULE_URL" in
+             admin_check(message=True))
     c.admin.start(port=port)
     wait_for("the token is good", lambda: ask().status_code == 200)
     wait_for("Admin is well", lambda: admin_check()[1] == "ok")
+    g = c.start_gateway(ready=False, SERVICE_ACCOUNT_CLIENT_SECRET="wrong")
+    wait_for("the account is wrong", lambda: "SERVICE_ACCOUNT_CLIENT_SECRET" in
+             admin_check(g, message=True))
+    g = c.start_gateway(ready=False, SERVICE_ACCOUNT_CLIENT_ID="",
+                        SERVICE_ACCOUNT_CLIENT_SECRET="")
+    wait_for("there is no account", lambda: "SERVICE_ACCOUNT_CLIENT_ID is empty"
+             in admin_check(g, message=True))
+    g = c.gateways[0]
     head = base64.urlsafe_b64encode(
         b'{"alg":"RS256","kid":"nobody"}').decode().rstrip("=")
     r = ask(head + token[token.index("."):])

@@ -221,12 +221,31 @@ def test_password(tmp_path):
             p = cleanup(r, "--execute", code=4, REDIS_PASSWORD=password)
             assert p.stdout == ""
             assert "127.0.0.1:%d" % r.port in p.stderr
+            assert "see REDIS_USERNAME, REDIS_PASSWORD" in p.stderr
             assert "sesame" not in p.stderr
         p = cleanup(r, "--execute", REDIS_PASSWORD="open-sesame-7")
         assert "10 legacy keys removed" in p.stdout
         assert "sesame" not in p.stdout + p.stderr
     finally:
         r.stop()
+
+
+def test_says_which_option(redis, tmp_path):
+    """The same words as those of the roles (redis_fault.h)."""
+    assert "REDIS_DB" in cleanup(redis, "--db", "99", code=7).stderr
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        p = cleanup(redis, "--port", str(closed.getsockname()[1]), code=7)
+    assert "REDIS_HOST" in p.stderr
+    p = cleanup(redis, code=7, REDIS_TLS="on",
+                REDIS_OPERATION_TIMEOUT_MS="200")
+    assert "REDIS_TLS" in p.stderr
+    for url in ("http://127.0.0.1", "redis://:x@"):
+        p = cleanup(redis, code=7, REDIS_URL=url)
+        assert "redis://[[user]:password@]host" in p.stderr
+    p = cleanup(redis, code=7, REDIS_TLS="on",
+                REDIS_TLS_CA_FILE=str(tmp_path / "none.pem"))
+    assert "no such thing" in p.stderr and "REDIS_TLS_CA_FILE" in p.stderr
 
 
 def test_not_allowed_to_remove(redis):

@@ -58,7 +58,7 @@ struct admin_link {
     bool woken[LINES];
     bool have[LINES];
     struct mono keys_at; /* when the last question for keys was over */
-    char why[160];
+    char why[LINES][320];
 };
 
 static void line_ask(struct line_state *n);
@@ -91,16 +91,31 @@ line_next(struct line_state *n, struct dur in)
         log_error(k->log, "link to Admin: the loop has no timer left");
 }
 
+/* What one may guess of it. */
+static const char *
+hint_of(bool token, const struct fault *f)
+{
+    if (f->hint || f->code == ERR_NOMEM)
+        return f->hint;
+    if (token && f->code == ERR_DENIED)
+        return "see SERVICE_ACCOUNT_CLIENT_ID and "
+               "SERVICE_ACCOUNT_CLIENT_SECRET";
+    return "is Admin there? See AUTH_ADMIN_MODULE_URL and "
+           "SERVICE_ACCOUNT_ADMIN_MODULE_URL";
+}
+
 static void
-line_failed(struct line_state *n, const struct fault *f)
+line_failed(struct line_state *n, struct fault *f)
 {
     struct admin_link *k = n->link;
     const bool token = n == &k->line[LINE_TOKEN];
     struct dur in = n->retry;
     char text[FAULT_TEXT];
 
+    (void)fault_hint(f, hint_of(token, f));
     (void)pthread_mutex_lock(&k->lock);
-    (void)snprintf(k->why, sizeof(k->why), "%.*s", (int)sizeof(k->why) - 1,
+    (void)snprintf(k->why[n - k->line], sizeof(k->why[0]), "%.*s",
+                   (int)sizeof(k->why[0]) - 1,
                    fault_text(f, text, sizeof(text)));
     (void)pthread_mutex_unlock(&k->lock);
     if (!n->told && !k->stopping)
@@ -138,7 +153,7 @@ line_good(struct line_state *n, struct dur in)
 
     (void)pthread_mutex_lock(&k->lock);
     k->have[n - k->line] = true;
-    k->why[0] = '\0';
+    k->why[n - k->line][0] = '\0';
     (void)pthread_mutex_unlock(&k->lock);
     if (n->told)
         log_info(k->log, "Admin gives again what is asked",
@@ -405,7 +420,8 @@ admin_link_status(struct admin_link *k, struct admin_link_status *out)
     (void)pthread_mutex_lock(&k->lock);
     out->has_token = k->have[LINE_TOKEN] || !k->line[LINE_TOKEN].wanted;
     out->has_keys = k->have[LINE_KEYS] || !k->line[LINE_KEYS].wanted;
-    memcpy(out->why, k->why, sizeof(out->why));
+    memcpy(out->why, k->why[k->why[LINE_TOKEN][0] ? LINE_TOKEN : LINE_KEYS],
+           sizeof(out->why));
     (void)pthread_mutex_unlock(&k->lock);
 }
 

@@ -66,7 +66,7 @@ enum authority_keys admin_link_key_unknown(void *k, struct mono now);
 struct admin_link_status {
     bool has_token; /* or none is wanted */
     bool has_keys;  /* the same */
-    char why[160];  /* the last thing that failed, or "" */
+    char why[320];  /* the last thing that failed, or "" */
 };
 /* From any thread. */
 void admin_link_status(struct admin_link *k, struct admin_link_status *out);
