@@ -303,6 +303,11 @@ bool conf_admin_in_clear(const struct conf *c);
  * AUTH_ENABLED of this process tells? */
 bool conf_account_missing(const struct conf *c);
 
+/* postgresql://..., with the signs of a password written so that libpq finds
+ * its end: of u:p@ss/w@h it would call ss a host and w@h a database, and name
+ * both in its faults. */
+bool conf_database_url_fits(const char *url);
+
 /* `artstore check-config`: loads, and writes mistakes, warnings, notices and
  * the values that were given (all values with ALL). Returns the exit status: 0,
  * or CONF_EXIT. */

@@ -358,6 +358,33 @@ test_print(void **state)
     buf_release(&out);
 }
 
+static void
+test_database_url(void **state)
+{
+    static const struct {
+        const char *url;
+        bool fits;
+        const char *why;
+    } row[] = {
+        {"postgresql://u:p@h:5432/d", true, "the plain one"},
+        {"postgres://u@h1,h2/d?sslmode=require", true, "two hosts"},
+        {"postgresql:///d?host=/run/pg&user=a@b", true, "in a parameter"},
+        {"postgresql://u:p%40ss%2Fw@h/d", true, "as it should be"},
+        {"postgresql://u:p?x=1@h/d", true, "libpq finds its end"},
+        {"postgresql://u:p@ss@h/d", false, "h would be ss@h"},
+        {"postgresql://u:p@ss/w@h/d", false, "host ss, database w@h/d"},
+        {"postgresql://u:p/ss@h/d", false, "host u, port p"},
+        {"postgresql://u:p?x/y@h/d", false, "host u, port p?x"},
+        {"mysql://u:p@h/d", false, "another scheme"},
+        {"host=h user=u", false, "libpq's other form"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++)
+        if (conf_database_url_fits(row[i].url) != row[i].fits)
+            fail_msg("%s: %s", row[i].url, row[i].why);
+}
+
 /* Keys that come over a line that others can write to. */
 static void
 test_admin_in_clear(void **state)
@@ -434,6 +461,7 @@ main(void)
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_database_url),
         cmocka_unit_test(test_admin_in_clear),
     };
 

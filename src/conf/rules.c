@@ -172,6 +172,24 @@ conf_account_missing(const struct conf *c)
            c->auth_enabled && c->service_account_client_id[0] == '\0';
 }
 
+bool
+conf_database_url_fits(const char *url)
+{
+    size_t scheme = strcspn(url, ":") + 3;
+
+    if (strncmp(url, "postgresql://", 13) != 0 &&
+        strncmp(url, "postgres://", 11) != 0)
+        return false;
+    /* As libpq reads it (conninfo_uri_parse_options): user and password end at
+     * the first @ if no slash comes before it. Behind that nothing but a
+     * parameter may have another. */
+    url += scheme;
+    url += strcspn(url, "@/");
+    if (*url)
+        url++;
+    return url[strcspn(url, "@?")] != '@';
+}
+
 /* Who names a certificate means TLS, and must not get plain text. */
 static void
 check_redis_tls(const struct conf *c, struct conf_report *rep)
@@ -244,11 +262,11 @@ check_others(const struct conf *c, struct conf_report *rep)
         check_elements(c, rep);
     /* Not with its value, which holds a password. */
     if (c->database_url[0] && (me & DATABASE_ROLES) &&
-        strncmp(c->database_url, "postgresql://", 13) != 0 &&
-        strncmp(c->database_url, "postgres://", 11) != 0)
+        !conf_database_url_fits(c->database_url))
         conf_report_add(rep, CONF_ERROR, CONF_DATABASE_URL,
-                        "DATABASE_URL: must begin with postgresql:// or "
-                        "postgres://");
+                        "DATABASE_URL: must be postgresql://USER:PASSWORD@"
+                        "HOST:5432/DATABASE; in a password @ is written %%40, "
+                        "/ %%2F and %% %%25");
 }
 
 static void

@@ -171,6 +171,8 @@ test_start(void **state)
                  "%40", "a bad escape");
     expect_fault("mysql://u:" SECRET "@h/d", ERR_INVAL, "DATABASE_URL",
                  "postgresql://", "another scheme");
+    expect_fault("postgresql://u:p@" SECRET "/w@127.0.0.1:1/d", ERR_INVAL,
+                 "DATABASE_URL", "%40", "a password in pieces");
     (void)snprintf(u, sizeof(u), "postgresql://u:" SECRET "@127.0.0.1:%d/d", 1);
     expect_fault(u, ERR_AGAIN, "d at 127.0.0.1:1", "does PostgreSQL run",
                  "nobody there");
@@ -183,6 +185,13 @@ test_start(void **state)
                    world.port);
     expect_fault(u, ERR_DENIED, "fail at 127.0.0.1", "user and password",
                  "no such user");
+    (void)snprintf(u, sizeof(u),
+                   "postgresql://artstore:" SECRET
+                   "@127.0.0.1:%d/fail?sslmode=require",
+                   world.port);
+    expect_fault(u, ERR_UNSUPPORTED, "SSL", "ssl = on", "no TLS there");
+    expect_fault("postgresql://u:" SECRET "@127.0.0.1:1/d?sslmode=bogus",
+                 ERR_INVAL, "sslmode", "verify-full", "no such word");
     expect_fault(url, ERR_UNSUPPORTED, "earlier schema",
                  "artstore migrate schema", "nothing applied");
 

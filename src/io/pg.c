@@ -1,6 +1,7 @@
 /* pg.c - see pg.h: the connection, and waiting for it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/pg.h"
+#include "conf/conf.h"
 #include "io/pg_fault.h"
 #include "io/pg_impl.h"
 #include <errno.h>
@@ -129,8 +130,7 @@ check_url(const char *url, struct fault *f)
     /* Not libpq's own words about it: they quote the address, and with it the
      * password. */
     PQconninfoOption *o = PQconninfoParse(url, NULL);
-    bool ok = o && (strncmp(url, "postgresql://", 13) == 0 ||
-                    strncmp(url, "postgres://", 11) == 0);
+    bool ok = o && conf_database_url_fits(url);
 
     PQconninfoFree(o);
     if (ok)

@@ -168,29 +168,50 @@ code_in(const char *text, char code[6])
     return false;
 }
 
+/* What libpq says itself, without a code; in English, since the program asks
+ * for no other language. */
+static const struct {
+    const char *part;
+    enum err err;
+    const char *hint;
+} spoken[] = {
+    {"read-only", ERR_READONLY,
+     "the server is a replica, or set to be read only: DATABASE_URL must name "
+     "the primary"},
+    {"sslmode value", ERR_INVAL,
+     "sslmode in DATABASE_URL is one of disable, allow, prefer, require, "
+     "verify-ca, verify-full"},
+    {"does not support SSL", ERR_UNSUPPORTED,
+     "turn TLS on there (ssl = on), or take another sslmode in DATABASE_URL"},
+    {"certificate", ERR_DENIED,
+     "sslrootcert in DATABASE_URL names the certificates to trust, and "
+     "sslmode=verify-full wants the host's name in the server's"},
+    {"", ERR_AGAIN,
+     "does PostgreSQL run there, and may this machine reach it? DATABASE_URL "
+     "names host and port"},
+};
+
 enum err
 pg_fault_connect(PGconn *c, struct fault *f)
 {
     const char *text = PQerrorMessage(c);
-    char line[LINE_MAX_], code[6], name[PG_NAME_MAX];
+    char line[LINE_MAX_], code[6] = "", name[PG_NAME_MAX];
     char what[PG_NAME_MAX + LINE_MAX_ + 16];
-    bool said = code_in(text, code);
-    int i = find(said ? code : NULL);
-    bool replica = !said && strstr(text, "read-only") != NULL;
-    enum err e = said ? pg_err_of(code) : replica ? ERR_READONLY : ERR_AGAIN;
+    int i = code_in(text, code) ? find(code) : -1;
+    enum err e = i < 0 ? ERR_IO : known[i].err;
+    const char *hint = i < 0 ? NULL : known[i].hint;
 
+    for (size_t k = 0; !code[0] && !hint && k < countof(spoken); k++)
+        if (strstr(text, spoken[k].part)) {
+            e = spoken[k].err;
+            hint = spoken[k].hint;
+        }
     pg_name_of(c, name);
     line_of(text, PQpass(c), line);
     (void)snprintf(what, sizeof(what), "%s: %s", name, line);
     (void)fault_set(f, e, "connect to PostgreSQL", what);
-    if (i >= 0 && known[i].hint)
-        (void)fault_hint(f, known[i].hint);
-    else if (replica)
-        (void)fault_hint(f, "the server is a replica, or set to be read only: "
-                            "DATABASE_URL must name the primary");
-    else if (!said)
-        (void)fault_hint(f, "does PostgreSQL run there, and may this machine "
-                            "reach it? DATABASE_URL names host and port");
+    if (hint)
+        (void)fault_hint(f, hint);
     return e;
 }
 
