@@ -17,8 +17,7 @@ make_path(const struct fetch *f, const char *tail, char out[80])
     snprintf(out, 80, "/api/files/%s%s", f->id, tail);
 }
 
-/* From the JSON of the file, where the head did not say, or to learn why there
- * is no file: an answer to HEAD has no body that could explain. */
+/* From the JSON of the file, where the head did not say. */
 static enum cli_exit
 ask_metadata(struct fetch *f, struct failure *why)
 {
@@ -40,6 +39,21 @@ ask_metadata(struct fetch *f, struct failure *why)
         f->total = member_u64(o, "size_bytes", NULL);
     json_decref(o);
     return CLI_OK;
+}
+
+/* An answer to HEAD has no body that could say why there is no file: the first
+ * byte of it is asked for, too. CLI_OK: by now there is one. */
+static enum cli_exit
+ask_why(struct fetch *f, struct failure *why)
+{
+    char path[80];
+    struct http_req r = {.method = "GET", .path = path, .range = "bytes=0-0"};
+    enum cli_exit e;
+
+    make_path(f, "", path);
+    e = http_call(f->http, &r, why);
+    http_finish(&r);
+    return e != CLI_OK && why->status == 416 ? CLI_OK : e; /* it is empty */
 }
 
 enum cli_exit
@@ -65,18 +79,11 @@ fetch_head(struct fetch *f, struct failure *why)
             name_from_disposition(slice_str(value), f->name, sizeof(f->name));
     }
     http_finish(&r);
-    if (e != CLI_OK && why->status == 0)
+    if (e != CLI_OK && (why->status == 0 || (e = ask_why(f, why)) != CLI_OK))
         return e;
-    if (e == CLI_OK && f->has_digest && f->name[0] &&
-        f->total != RESUME_UNKNOWN)
+    if (f->has_digest && f->name[0] && f->total != RESUME_UNKNOWN)
         return CLI_OK;
-    if (ask_metadata(f, why) != CLI_OK)
-        return why->exit;
-    return e == CLI_OK ? CLI_OK
-                       : failure_set(why, CLI_FAILED, "answer",
-                                     "the server knows the file but does not "
-                                     "give it (HEAD answers %ld)",
-                                     why->status);
+    return ask_metadata(f, why);
 }
 
 bool

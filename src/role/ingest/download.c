@@ -42,6 +42,7 @@ struct download {
     char boundary[24];
     int status;
     bool away; /* the registry knows it, and its element cannot be reached */
+    char element_id[65]; /* as the registry has it; "": it does not say */
     bool multi;
     bool head_sent; /* the text before this range */
     bool tail_sent;
@@ -91,7 +92,7 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     struct call *c = d->call;
     struct fault own = {0};
     const char *why;
-    char id[UUID_TEXT];
+    char id[UUID_TEXT], element[sizeof(d->element_id)];
 
     uuid_text(&d->file_id, id);
     if (f == NULL) {
@@ -107,6 +108,7 @@ unreadable(struct download *d, enum err e, const struct fault *f)
         return;
     }
     count_download(&d->g->counts, COUNT_FAILURE);
+    memcpy(element, d->element_id, sizeof(element));
     download_free(d);
     if (e == ERR_CORRUPT)
         reply_error(c, 500, "storage_corrupt",
@@ -115,7 +117,8 @@ unreadable(struct download *d, enum err e, const struct fault *f)
                     id, why);
     else
         reply_error(c, 503, "storage_error",
-                    "File %s cannot be read at the moment", id);
+                    "File %s cannot be read%s%s at the moment", id,
+                    element[0] ? " from storage element " : "", element);
 }
 
 /* ---- which file ---- */
@@ -193,8 +196,11 @@ lookup_done(struct registry_lookup *r)
     struct download *d = container_of(r, struct download, lookup);
     struct blob *b = r->err == ERR_OK ? r->blob : NULL;
 
-    if (r->err == ERR_OK)
+    if (r->err == ERR_OK) {
+        (void)slice_copy(slice_str(r->file.attr.element_id), d->element_id,
+                         sizeof(d->element_id));
         meta_file_release(&r->file);
+    }
     d->away = r->err == ERR_OK && b == NULL;
     if (b)
         download_open(d, b);
