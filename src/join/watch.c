@@ -195,12 +195,27 @@ query_work(struct work *work)
     w->took = mono_sub(now_of(w), began);
 }
 
+static const char *
+query_text(enum err e)
+{
+    switch (e) {
+    case ERR_OK:
+        return "ok";
+    case ERR_AGAIN:
+    case ERR_BUSY:
+    case ERR_TIMEOUT:
+        return "it does not answer";
+    default:
+        return err_text(e);
+    }
+}
+
 static void
 query_done(struct loop *l, struct work *work)
 {
     struct watch *w = container_of(work, struct watch, work);
     enum health_status s = HEALTH_HEALTHY;
-    const char *text = "ok";
+    const char *text = query_text(w->err);
 
     w->working = false;
     if (w->stopped) {
@@ -209,7 +224,6 @@ query_done(struct loop *l, struct work *work)
     }
     if (w->err != ERR_OK) {
         s = HEALTH_UNHEALTHY;
-        text = err_text(w->err);
     } else if (w->took.ns >= DATABASE_SLOW.ns) {
         s = HEALTH_DEGRADED;
         text = "a query took more than a second";
@@ -338,7 +352,7 @@ first_query(struct watch *w)
     query_work(&w->work);
     health_set(w->conf.health, w->database_check,
                w->err == ERR_OK ? HEALTH_HEALTHY : HEALTH_UNHEALTHY,
-               w->err == ERR_OK ? "ok" : err_text(w->err), w->took, now_of(w));
+               query_text(w->err), w->took, now_of(w));
 }
 
 struct watch *

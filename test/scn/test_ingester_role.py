@@ -127,6 +127,10 @@ def test_redis_and_admin_lost(cluster):
     assert ready.status_code == 200
     port = c.admin.port
     c.admin.stop()
+    for _ in range(3):  # from the first
+        r = g.http("GET", "/api/files?limit=1")
+        assert r.status_code == 503 and "Admin" in r.text, r.text
+        assert store.error_code(r) == "unavailable"
     wait_for("nobody knows how full they are",
              lambda: explain(g)["source"] == "none")
     r = g.http("POST", store.UPLOAD + "?filename=b", data=b"x")

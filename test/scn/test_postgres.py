@@ -97,7 +97,8 @@ def test_database_restarts(pg, make_server):
     pg.kill()
     ids += [s.put(pattern(1000, 10 + i))["file_id"] for i in range(5)]
     r = s.http("GET", "/api/files?limit=1")
-    assert r.status_code == 503, r.text
+    assert r.status_code == 503 and r.json()["error"] == "unavailable", r.text
+    assert "The database does not answer" in r.text
     assert "secret" not in r.text
     until(lambda: requests.get(s.url + "/health/ready",
                                timeout=60).status_code == 503)

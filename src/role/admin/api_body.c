@@ -62,7 +62,7 @@ api_reply_err(struct call *c, enum err e, const struct fault *f,
                     f->code == e ? ": " : "", f->code == e ? f->what : "");
         break;
     default:
-        reply_fault(c, f);
+        reply_fault(c, f, "The database");
         break;
     }
 }

@@ -40,7 +40,7 @@ file_found(struct registry_lookup *r)
     } else if (r->err == ERR_NOENT) {
         reply_error(c, 404, "file_not_found", "There is no such file");
     } else {
-        reply_fault(c, &r->fault);
+        reply_fault(c, &r->fault, "The database");
     }
     free(q);
 }
@@ -107,7 +107,7 @@ files_found(struct registry_list *r)
     else if (r->err == ERR_INVAL)
         reply_error(q->call, 400, err_name(ERR_INVAL), "%s", r->fault.what);
     else
-        reply_fault(q->call, &r->fault);
+        reply_fault(q->call, &r->fault, "The database");
     free(q);
 }
 

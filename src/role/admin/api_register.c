@@ -101,7 +101,7 @@ reply_reg(struct reg *r)
         reply_invalid(c, r->fault.what);
         break;
     default:
-        reply_fault(c, &r->fault);
+        reply_fault(c, &r->fault, "The database");
         break;
     }
 }

@@ -77,7 +77,7 @@ token_done(struct loop *l, struct work *w)
     char seconds[16];
 
     if (r->err) {
-        reply_fault(c, &r->fault);
+        reply_fault(c, &r->fault, "The database");
         token_free(r);
         return;
     }

@@ -68,12 +68,31 @@ reply_error(struct call *c, int status, const char *code, const char *fmt, ...)
     reply_error_details(c, status, code, message, NULL);
 }
 
-void
-reply_fault(struct call *c, const struct fault *f)
+static void
+log_fault(struct call *c, const struct fault *f)
 {
     log_error(c->router_log, "request failed", F_FAULT(f),
               F_STR("request_id", c->x->request_id),
               F_STR("route", c->route->name));
+}
+
+static void
+say_away(struct call *c, const char *who)
+{
+    reply_error(c, 503, "unavailable", "%s does not answer at the moment", who);
+}
+
+void
+reply_away(struct call *c, const struct fault *f, const char *who)
+{
+    log_fault(c, f);
+    say_away(c, who);
+}
+
+void
+reply_fault(struct call *c, const struct fault *f, const char *who)
+{
+    log_fault(c, f);
     switch (f->code) {
     case ERR_NOSPC:
     case ERR_NOINODES:
@@ -83,9 +102,14 @@ reply_fault(struct call *c, const struct fault *f)
     case ERR_AGAIN:
     case ERR_BUSY:
     case ERR_TIMEOUT:
+        if (who)
+            say_away(c, who);
+        else
+            reply_error(c, 503, "overloaded",
+                        "The server has too much to do at the moment");
+        break;
     case ERR_NOMEM:
-        reply_error(c, 503, "overloaded",
-                    "The server has too much to do at the moment");
+        reply_error(c, 503, "overloaded", "The server has no memory to spare");
         break;
     default:
         reply_error(c, 500, "internal_error",

@@ -17,9 +17,12 @@ void reply_error(struct call *c, int status, const char *code,
 /* DETAILS is JSON text (an object or an array), or NULL. */
 void reply_error_details(struct call *c, int status, const char *code,
                          const char *message, const char *details);
-/* 500 for a fault, 503 for want of time or memory, 507 for a full disk; its
- * text is logged with the request's id, not sent. */
-void reply_fault(struct call *c, const struct fault *f);
+/* 500 for a fault; 503 when WHO ("The database") does not answer, or what is
+ * here (NULL) is busy; 507 for a full disk. Its text is logged with the
+ * request's id, not sent. */
+void reply_fault(struct call *c, const struct fault *f, const char *who);
+/* 503 whatever the fault: WHO is another process. */
+void reply_away(struct call *c, const struct fault *f, const char *who);
 void reply_empty(struct call *c, int status); /* 204 */
 
 #endif

@@ -139,11 +139,15 @@ listing_done(struct registry_list *r)
 {
     struct listing *q = container_of(r, struct listing, list);
     struct call *c = q->call;
+    const struct ingest *g = c->role;
     char id[UUID_TEXT];
     struct buf b;
 
     if (r->err != ERR_OK) {
-        reply_fault(c, &r->fault);
+        if (g->conf.pull)
+            reply_away(c, &r->fault, "Admin, which has the list,");
+        else
+            reply_fault(c, &r->fault, "The database");
         free(q);
         return;
     }
@@ -446,7 +450,7 @@ deletion_done(struct blob_delete *r)
                     d->blob->element_id);
         break;
     default:
-        reply_fault(c, &r->fault);
+        reply_fault(c, &r->fault, NULL);
     }
     blob_drop(&d->blob);
     free(d);

@@ -213,7 +213,7 @@ changes_done(struct loop *l, struct work *w)
                             "on from seq",
                             details);
     } else if (q->err != ERR_OK) {
-        reply_fault(q->call, &q->fault);
+        reply_fault(q->call, &q->fault, NULL);
     } else {
         reply_json(q->call, 200, &q->text);
     }
@@ -359,7 +359,7 @@ verify_done(struct loop *l, struct work *w)
     else if (v->err == ERR_CANCELED)
         reply_busy(v->call, "shutting_down", "The server is stopping");
     else
-        reply_fault(v->call, &v->fault);
+        reply_fault(v->call, &v->fault, NULL);
     free(v);
 }
 
