@@ -45,8 +45,10 @@ id_of(const struct reg *r)
 static void
 reply_invalid(struct call *c, const char *field)
 {
-    reply_error(c, 422, "invalid_element", "The value of %s is not allowed",
-                field);
+    reply_error(
+        c, 422, "invalid_element", "The value of %s is not allowed%s", field,
+        strcmp(field, "api_url") == 0 ? "; it looks like http://HOST:8010"
+                                      : "");
 }
 
 static void
@@ -281,6 +283,31 @@ take_addition(struct reg *r, const json_t *j, struct json_error *e)
     memcpy(m->name, r->change.name ? r->name : m->element_id, sizeof(m->name));
 }
 
+/* A member that nobody reads would be a change that is not made. PUT may bring
+ * back all that GET has shown. */
+static void
+check_names(const json_t *j, struct json_error *e)
+{
+    static const char *const known[] = {"element_id", "uuid",     "name",
+                                        "mode",       "priority", "api_url",
+                                        "endpoint",   "location", "force"};
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    {
+        size_t i = 0;
+
+        while (i < countof(known) && strcmp(name, known[i]) != 0)
+            i++;
+        if (i == countof(known) && !e->text[0])
+            snprintf(e->text, sizeof(e->text),
+                     "There is no field %.32s; there are mode, priority, "
+                     "api_url, location, name",
+                     name);
+    }
+}
+
 static bool
 query_force(struct call *c)
 {
@@ -303,6 +330,8 @@ reg_body(struct small_body *b, struct slice body)
 
     r->force = query_force(c);
     if (j) {
+        if (c->route->method != HTTP_PUT)
+            check_names(j, &e);
         take_change(r, j, &e);
         if (r->add)
             take_addition(r, j, &e);

@@ -79,6 +79,16 @@ begin(struct probe *p, struct loop *l, const char *target,
     ask_send(&p->ask);
 }
 
+/* Without the address, which the caller names. */
+static void
+nobody(struct probe *p, struct fault f)
+{
+    char text[FAULT_TEXT];
+
+    f.what[0] = '\0';
+    fail(p, f.code, fault_text(&f, text, sizeof(text)));
+}
+
 static void
 live_done(struct ask *a)
 {
@@ -87,8 +97,10 @@ live_done(struct ask *a)
     char target[128];
 
     if (a->err) {
-        fail(p, a->err,
-             a->status ? "its health answers with an error" : a->fault.what);
+        if (a->status)
+            fail(p, a->err, "its health answers with an error");
+        else
+            nobody(p, a->fault);
         ask_release(a);
         finish(p);
         return;
