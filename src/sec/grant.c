@@ -211,7 +211,8 @@ decide(const struct grant_conf *conf, const struct grant *g,
     if (!right || !account || account->disabled) {
         if (conf->attempts)
             attempts_failed(conf->attempts, id, peer, mono);
-        return GRANT_INVALID_CLIENT;
+        /* Told to nobody but who knows the secret. */
+        return right && account ? GRANT_DISABLED : GRANT_INVALID_CLIENT;
     }
     if (conf->attempts)
         attempts_clear(conf->attempts, id, peer);
@@ -286,6 +287,6 @@ grant_answer(const struct grant_conf *conf, const struct grant *g,
         refusal_put(out, why, g->request_id);
     reply->why = why;
     reply->status = table[why].status;
-    reply->basic_challenge = why == GRANT_INVALID_CLIENT && g->basic;
+    reply->basic_challenge = table[why].status == 401 && g->basic;
     metric_inc(m, metric_series(m, M_AUTH_ISSUED, table[why].name));
 }

@@ -21,18 +21,19 @@
 
 #define GRANT_BODY_MAX ((size_t)4096)
 
-#define GRANT_TABLE(X)                                            \
-    X(GRANT_OK, "issued", 200, "a token was issued")              \
-    X(GRANT_INVALID_REQUEST, "invalid_request", 400,              \
-      "the request is not well formed")                           \
-    X(GRANT_INVALID_CLIENT, "invalid_client", 401,                \
-      "client_id or client_secret is wrong")                      \
-    X(GRANT_INVALID_SCOPE, "invalid_scope", 400,                  \
-      "the account does not have the scopes that were asked for") \
-    X(GRANT_UNSUPPORTED, "unsupported_grant_type", 400,           \
-      "grant_type must be client_credentials")                    \
-    X(GRANT_RATE_LIMITED, "rate_limited", 429,                    \
-      "too many failed attempts; try again later")                \
+#define GRANT_TABLE(X)                                                  \
+    X(GRANT_OK, "issued", 200, "a token was issued")                    \
+    X(GRANT_INVALID_REQUEST, "invalid_request", 400,                    \
+      "the request is not well formed")                                 \
+    X(GRANT_INVALID_CLIENT, "invalid_client", 401,                      \
+      "client_id or client_secret is wrong")                            \
+    X(GRANT_DISABLED, "invalid_client", 401, "the account is disabled") \
+    X(GRANT_INVALID_SCOPE, "invalid_scope", 400,                        \
+      "the account does not have the scopes that were asked for")       \
+    X(GRANT_UNSUPPORTED, "unsupported_grant_type", 400,                 \
+      "grant_type must be client_credentials")                          \
+    X(GRANT_RATE_LIMITED, "rate_limited", 429,                          \
+      "too many failed attempts; try again later")                      \
     X(GRANT_SERVER_ERROR, "server_error", 500, "no token could be made")
 
 enum grant_why {

@@ -318,6 +318,12 @@ test_disabled(void **state)
     j = ask(f, FORM, body, NULL, &reply);
     assert_int_equal(reply.status, 401);
     assert_string_equal(text(j, "error"), "invalid_client");
+    assert_string_equal(text(j, "message"), "the account is disabled");
+    json_decref(j);
+    /* Who does not know the secret learns nothing of the account. */
+    j = ask(f, FORM, CC "&client_id=svc&client_secret=wrong", NULL, &reply);
+    assert_string_equal(text(j, "message"),
+                        "client_id or client_secret is wrong");
     json_decref(j);
 }
 
