@@ -439,6 +439,7 @@ open_join(struct server *s, const struct hash_kernels *hash, struct fault *f)
             },
         .relaxed = c->durability == CONF_RELAXED,
         .system = {.name = c->app_name,
+                   .role = conf_role_name(c->role),
                    .version = ARTSTORE_VERSION,
                    .durability =
                        c->durability == CONF_RELAXED ? "relaxed" : "strict",

@@ -399,8 +399,8 @@ open_router(struct join *j, struct fault *f)
     if (j->blobs)
         tables[n++] = blobs_routes(j->blobs);
     tables[n++] = system_routes(&j->conf.system);
-    j->router =
-        router_open(tables, n, j->authority, j->conf.log, j->conf.n_loops);
+    j->router = router_open(tables, n, j->conf.system.role, j->authority,
+                            j->conf.log, j->conf.n_loops);
     if (j->router == NULL)
         return fault_set(f, ERR_NOMEM, "allocate", "router");
     router_observe(j->router, j->conf.routed, j->conf.routed_arg);

@@ -219,7 +219,7 @@ far_start(struct remote_world *w)
     }
     w->api = blobs_open(w->element, &bc);
     table = blobs_routes(w->api);
-    w->router = router_open(&table, 1, NULL, NULL, 1);
+    w->router = router_open(&table, 1, "server", NULL, NULL, 1);
     assert_true(w->api && w->router);
     OK(http_server_open(&w->http, &hc, &w->far.loop, 1, router_app(w->router),
                         NULL, &f));

@@ -130,7 +130,7 @@ set_up(void **state)
     ac.keys = w.keys;
     ok(admin_api_open(&w.api, &ac, &f), &f);
     table = admin_api_routes(w.api);
-    w.router = router_open(&table, 1, NULL, NULL, 1);
+    w.router = router_open(&table, 1, "admin", NULL, NULL, 1);
     assert_non_null(w.router);
     return 0;
 }

@@ -302,7 +302,7 @@ test_key_unknown(void **state)
     a = authority_open(&conf, 16, 1);
     assert_non_null(a);
     authority_issuer(a, admin_link_key_unknown, k);
-    r = router_open(&table, 1, a, NULL, 1);
+    r = router_open(&table, 1, "ingester", a, NULL, 1);
     assert_non_null(r);
 
     loop_mem_advance(&w.loop, dur_s(100)); /* now it is asked twice a minute */

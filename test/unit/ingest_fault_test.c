@@ -118,7 +118,7 @@ gateway_open(void)
     w.registry.ops = &ops;
     assert_int_equal(ingest_open(&w.ingest, &c, &loop, 1, &f), ERR_OK);
     table = ingest_routes(w.ingest);
-    w.router = router_open(&table, 1, NULL, NULL, 1);
+    w.router = router_open(&table, 1, "admin", NULL, NULL, 1);
     assert_non_null(w.router);
 }
 

@@ -46,7 +46,7 @@ ingest_rig_open(struct ingest_rig *r, void (*change)(struct ingest_conf *c))
     e = ingest_open(&r->ingest, &c, loops, RIG_LOOPS, &f);
     assert(e == ERR_OK);
     table = ingest_routes(r->ingest);
-    r->router = router_open(&table, 1, NULL, NULL, RIG_LOOPS);
+    r->router = router_open(&table, 1, "server", NULL, NULL, RIG_LOOPS);
     assert(r->router);
 }
 

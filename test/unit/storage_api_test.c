@@ -68,7 +68,7 @@ set_up(void **state)
     w.api = storage_api_open(&w.rig.element, 1);
     assert_non_null(w.api);
     table = storage_routes(w.api);
-    w.router = router_open(&table, 1, NULL, NULL, 1);
+    w.router = router_open(&table, 1, "admin", NULL, NULL, 1);
     assert_non_null(w.router);
     return 0;
 }

@@ -75,15 +75,19 @@ static void
 refuse_caller(struct call *c, enum token_why why)
 {
     struct auth_refusal r;
-    char details[96];
+    char scopes[SCOPE_TEXT];
     struct buf b;
 
     auth_refusal(why, c->route->scope, &r);
     if (r.www_authenticate[0])
         exchange_header(c->x, SLICE("WWW-Authenticate"),
                         slice_str(r.www_authenticate));
-    buf_init(&b, sizeof(details));
-    buf_printf(&b, "{\"reason\":\"%s\"}", r.reason);
+    buf_init(&b, 256);
+    buf_printf(&b, "{\"reason\":\"%s\"", r.reason);
+    if (why == SCOPE_MISSING)
+        buf_printf(&b, ",\"scope\":\"%s\"",
+                   scope_text(c->route->scope, scopes));
+    buf_add_char(&b, '}');
     reply_error_details(c, (int)r.status, r.error, r.message, buf_str(&b));
     buf_release(&b);
 }

@@ -3,6 +3,7 @@
 #include "role/common/route.h"
 #include "role/common/auth.h"
 #include "role/common/reply.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct router {
     struct serve_app app;
     struct route_table table[ROUTE_TABLES_MAX];
     size_t n_tables;
+    const char *role;
     struct authority *auth;
     struct log *log;
     unsigned n_loops;
@@ -136,11 +138,16 @@ call_end(struct call *c)
 static void
 reply_not_here(struct call *c, unsigned allow)
 {
+    char details[48];
     struct buf b;
 
     if (allow == 0) {
-        reply_error(c, 404, "not_found",
-                    "There is no such path; /openapi.json lists them all");
+        (void)snprintf(details, sizeof(details), "{\"role\":\"%s\"}",
+                       c->router->role);
+        reply_error_details(c, 404, "not_found",
+                            "There is no such path; /openapi.json lists them "
+                            "all",
+                            details);
         return;
     }
     buf_init(&b, 256);
@@ -186,8 +193,8 @@ router_begin(struct serve_app *app, struct exchange *x)
 }
 
 struct router *
-router_open(const struct route_table *tables, size_t n, struct authority *auth,
-            struct log *log, unsigned n_loops)
+router_open(const struct route_table *tables, size_t n, const char *role,
+            struct authority *auth, struct log *log, unsigned n_loops)
 {
     struct router *r = calloc(1, sizeof(*r) + n_loops * sizeof(r->loop[0]));
 
@@ -197,6 +204,7 @@ router_open(const struct route_table *tables, size_t n, struct authority *auth,
     r->app.begin = router_begin;
     memcpy(r->table, tables, n * sizeof(tables[0]));
     r->n_tables = n;
+    r->role = role;
     r->auth = auth;
     r->log = log;
     r->n_loops = n_loops;

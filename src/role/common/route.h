@@ -76,10 +76,12 @@ struct router;
 struct log;
 struct authority; /* role/common/auth.h: verifies tokens; NULL: nobody asks */
 
-/* The tables must outlive the router. N_LOOPS: how many loops will call. */
+/* The tables must outlive the router. ROLE is told with a 404 ("ingester"), so
+ * that who asked the wrong process learns it. N_LOOPS: how many loops will
+ * call. */
 struct router *
-router_open(const struct route_table *tables, size_t n, struct authority *auth,
-            struct log *log, unsigned n_loops);
+router_open(const struct route_table *tables, size_t n, const char *role,
+            struct authority *auth, struct log *log, unsigned n_loops);
 void router_close(struct router **r);
 /* FN is called when the route of a request is known (x->route), before its
  * handler. Before requests come. */

@@ -58,7 +58,7 @@ test_find(void **state)
     };
     const struct route_table tables[] = {{files, countof(files), NULL, "a"},
                                          {more, countof(more), NULL, "b"}};
-    struct router *r = router_open(tables, 2, NULL, NULL, 1);
+    struct router *r = router_open(tables, 2, "server", NULL, NULL, 1);
     (void)state;
 
     assert_non_null(r);

@@ -222,6 +222,7 @@ static const struct member members[] = {
 
     {"Version", "name", "string", true},
     {"Version", "version", "string", true},
+    {"Version", "role", "string", true},
     {"Version", "durability", "string", true},
 };
 

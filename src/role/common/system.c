@@ -133,6 +133,7 @@ version_get(struct call *c)
     json_put_object(&w, NULL);
     json_put_text(&w, "name", s->name);
     json_put_text(&w, "version", s->version);
+    json_put_text(&w, "role", s->role);
     json_put_text(&w, "durability", s->durability);
     json_end_object(&w);
     reply_json(c, 200, &b);
@@ -171,7 +172,7 @@ static const struct route_doc metrics_docs[] = {
     {0},
 };
 static const struct route_doc version_docs[] = {
-    {"200", NULL, "Version", "Name, version, durability"},
+    {"200", NULL, "Version", "Name, version, role, durability"},
     {0},
 };
 static const struct route_doc openapi_docs[] = {

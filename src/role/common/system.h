@@ -11,6 +11,7 @@ struct metrics;
 struct system_conf {
     const char *name;       /* of the service */
     const char *version;    /* what was built */
+    const char *role;       /* "server", "ingester" */
     const char *durability; /* "strict", "relaxed" (D10) */
     struct health *health;
     struct metrics *metrics; /* NULL: /metrics is 404 (ING-099) */
