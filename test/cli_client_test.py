@@ -495,6 +495,21 @@ class Get(Case):
         self.no_part()
         self.run_cli("get", "../../etc/passwd", expect=2)
 
+    def test_refused_with_the_reason(self):
+        # HEAD has none to give.
+        self.server.plan = [
+            {"match": m, "status": 503, "code": "storage_error"}
+            for m in ("HEAD", "GET")]
+        self.run_cli("get", self.file_id, expect=8)
+        self.assertIn("storage_error, 503", self.err)
+        self.assertIn("request id", self.err)
+
+    def test_refused_for_a_moment(self):
+        self.server.plan = [{"match": "HEAD", "status": 503,
+                             "code": "storage_error"}]
+        self.run_cli("get", self.file_id)
+        self.assertEqual(self.read("data.bin"), self.data)
+
     def test_disk_full(self):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full")
@@ -588,6 +603,16 @@ class Lists(Case):
         out = self.run_cli("se", "ls", "--json")
         self.assertEqual(json.loads(out.splitlines()[0])["element_id"],
                          "se-01")
+        one, two = self.server.elements[:2]
+        one.update(health_status="unavailable", health="unhealthy: http_error")
+        two.update(health_status="unavailable", health="healthy", stale=True,
+                   heard_at="2026-01-02T03:04:05Z")
+        out = self.run_cli("se", "ls")
+        self.assertIn("unavailable: http_error", out)
+        self.assertIn("unavailable: not heard of since 2026-01-02T03:04:05Z",
+                      out)
+        self.assertIn("! se-01: unavailable: http_error\n",
+                      self.run_cli("status"))
 
     def test_se_why(self):
         out = self.run_cli("se", "why", "10M")
@@ -608,7 +633,8 @@ class Lists(Case):
         self.assertIn("2 elements, room for 640 MiB of 2.0 GiB", out)
         self.server.health = {
             "status": "unhealthy", "aggregate": "fail",
-            "checks": {"database": {"status": "fail", "message": "gone"},
+            "components": [{"name": "database", "message": "gone"}],
+            "checks": {"database": {"status": "fail"},
                        "redis": {"status": "ok"}}}
         out = self.run_cli("status", expect=8)
         self.assertIn("! database is fail: gone", out)
@@ -681,6 +707,32 @@ class Who(Case):
         self.run_cli("ls", expect=4)
         self.assertIn("invalid_client", self.err)
         self.assertNotIn("wrong", self.err.split("artstore: ")[1][:40])
+
+    def test_tokens_from_elsewhere(self):
+        """In a cluster gateways issue none, Admin does."""
+        admin = FakeServer()
+        self.addCleanup(admin.stop)
+        self.env.update(ARTSTORE_CLIENT_ID=CLIENT[0],
+                        ARTSTORE_CLIENT_SECRET=CLIENT[1])
+        self.server.plan = [{"match": "auth/token", "status": 404,
+                             "code": "not_found",
+                             "details": {"role": "ingester"}}]
+        self.run_cli("ls", expect=1)
+        self.assertIn("--token-url or ARTSTORE_TOKEN_URL", self.err)
+        self.run_cli("ls", "--token-url", admin.url)
+        self.run_cli("ls", env=dict(
+            self.env, ARTSTORE_TOKEN_URL=admin.url + "/api/v1/auth/token"))
+        self.assertEqual(len(admin.token_forms), 2)
+        self.assertEqual(self.server.token_forms, [])
+        self.run_cli("ls", "--token-url", "admin:8000", expect=2)
+        self.assertIn("--token-url must be like", self.err)
+        # What a data folder has is for the server that runs there.
+        for name in ("ID", "SECRET"):
+            del self.env["ARTSTORE_CLIENT_" + name]
+        self.data_dir(self.server.url)
+        self.run_cli("ls", "--data-dir", "D", "--token-url", admin.url)
+        self.assertEqual(len(admin.token_forms), 2)
+        self.assertEqual(len(self.server.token_forms), 1)
 
     def test_half_of_the_credentials(self):
         self.env["ARTSTORE_CLIENT_ID"] = CLIENT[0]

@@ -51,6 +51,7 @@ struct cli_common {
     const char *token;
     const char *client_id;
     const char *client_secret;
+    const char *token_url;
     const char *data_dir;
     const char *cacert;
     uint64_t timeout; /* seconds without a byte moving */

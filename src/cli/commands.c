@@ -279,6 +279,7 @@ const struct cli_note cli_environment[] = {
     {"ARTSTORE_TOKEN", "Bearer token, as --token."},
     {"ARTSTORE_CLIENT_ID, ARTSTORE_CLIENT_SECRET",
      "Client credentials, as --client-id and --client-secret."},
+    {"ARTSTORE_TOKEN_URL", "Where tokens are issued, as --token-url."},
     {"DATA_DIR", "Data folder of a server on this machine, as --data-dir."},
     {"ARTSTORE_CACERT", "Trusted certificates, as --cacert."},
     {"https_proxy, no_proxy",
@@ -305,7 +306,9 @@ const char cli_places[] =
     "The credentials are the first of: --token, ARTSTORE_TOKEN; --client-id "
     "with --client-secret, or ARTSTORE_CLIENT_ID with ARTSTORE_CLIENT_SECRET; "
     "credentials.json in the data folder; token, or client_id with "
-    "client_secret, in config.json.\n\n"
+    "client_secret, in config.json. A token is got with id and secret at "
+    "--token-url, ARTSTORE_TOKEN_URL, token_url in config.json, or the "
+    "server; with those of a data folder, at the server that runs there.\n\n"
     "The data folder is --data-dir, DATA_DIR, or data_dir in config.json; "
     "without a config.json also artstore-data in the current folder, when it "
     "is yours.";
@@ -334,6 +337,12 @@ const struct cli_opt cli_common_opts[] = {
      .at = AT(client_secret),
      .value = "SECRET",
      .help = "Better given as ARTSTORE_CLIENT_SECRET."},
+    {.name = "token-url",
+     .kind = OPT_TEXT,
+     .at = AT(token_url),
+     .value = "URL",
+     .help = "Where a token is got with them, when not at --url: in a cluster "
+             "Admin's address; with a path, that of another issuer."},
     {.name = "data-dir",
      .kind = OPT_TEXT,
      .at = AT(data_dir),

@@ -51,6 +51,29 @@ element_health(const json_t *e)
     return s ? s : member_text(e, "health");
 }
 
+/* "unavailable: http_error": the word of ING-112, and the reason where the
+ * element, or who polls it, gave one. */
+static void
+health_put(struct buf *b, const json_t *e)
+{
+    const char *word = element_health(e), *why = member_text(e, "health");
+    const char *colon = why ? strstr(why, ": ") : NULL;
+
+    text_safe(b, slice_str(word ? word : ""));
+    if (!word || strcmp(word, "healthy") == 0)
+        return;
+    if (json_is_true(json_object_get(e, "stale"))) {
+        why = member_text(e, "heard_at");
+        buf_printf(b, ": %s", why ? "not heard of since " : "never heard of");
+    } else if (colon && word != why) {
+        why = colon + 2;
+        buf_add_str(b, ": ");
+    } else {
+        why = NULL;
+    }
+    text_safe(b, slice_str(why ? why : ""));
+}
+
 /* Used per mille; used and free need not add up to the total (reserves). */
 static unsigned
 element_fill(const json_t *e)
@@ -131,10 +154,12 @@ elements_print(const json_t *elements)
                                        "STATUS",  "HEALTH"};
     char text[TEXT_SIZE];
     struct table t;
+    struct buf b;
     json_t *e;
     size_t i;
 
     table_init(&t, head, countof(head));
+    buf_init(&b, 4 * KIB);
     json_array_foreach((json_t *)(uintptr_t)elements, i, e)
     {
         table_cell(&t, element_id(e));
@@ -148,8 +173,11 @@ elements_print(const json_t *elements)
         table_cell(&t,
                    text_size(member_u64(e, "capacity_total", "total"), text));
         table_cell(&t, element_status(e));
-        table_cell(&t, element_health(e));
+        buf_clear(&b);
+        health_put(&b, e);
+        table_cell(&t, buf_str(&b));
     }
+    buf_release(&b);
     table_print(&t, stdout);
     table_release(&t);
 }
@@ -177,7 +205,7 @@ elements_alarms(const json_t *elements)
         }
         if (health && strcmp(health, "healthy") != 0) {
             buf_add_str(&b, b.n ? ", " : "");
-            text_safe(&b, slice_str(health));
+            health_put(&b, e);
         }
         if (b.n) {
             fputs("! ", stdout);

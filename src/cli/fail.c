@@ -33,9 +33,11 @@ static const struct {
     {401, NULL, CLI_AUTH,
      "the token is missing, wrong or expired; `artstore token --data-dir D` "
      "makes one, ARTSTORE_TOKEN or --token takes it"},
+    {400, "invalid_scope", CLI_AUTH,
+     "`artstore account ls` shows the scopes of an account; without --scope a "
+     "token has all of them"},
     {403, NULL, CLI_AUTH,
-     "the account lacks the scope for this; ask for a token that has it: "
-     "`artstore token --scope \"read write\"`"},
+     "the token does not allow this; one of another account may"},
     {404, "not_found", CLI_FAILED,
      "is the server of an older version? `artstore version --server`"},
     {404, "", CLI_FAILED, /* nobody who speaks our JSON */
@@ -154,6 +156,19 @@ remedy_find(struct failure *f)
     }
 }
 
+/* Which scope the token lacks, where the server names it. */
+static void
+remedy_scope(struct failure *f, const json_t *details)
+{
+    const char *scope = json_string_value(json_object_get(details, "scope"));
+
+    if (f->status == 403 && scope)
+        failure_remedy(f,
+                       "the token needs the scope %s: `artstore token --scope "
+                       "\"%s\"` makes one, for an account that has it",
+                       scope, scope);
+}
+
 enum cli_exit
 failure_from_reply(struct failure *f, long status, struct slice body,
                    const char *request_id)
@@ -162,6 +177,7 @@ failure_from_reply(struct failure *f, long status, struct slice body,
     const char *code = json_string_value(json_object_get(root, "error"));
     const char *text = json_string_value(json_object_get(root, "message"));
     const char *id = json_string_value(json_object_get(root, "request_id"));
+    const json_t *details = json_object_get(root, "details");
 
     *f = (struct failure){.status = status};
     if (!text) /* RFC 9457 */
@@ -175,11 +191,59 @@ failure_from_reply(struct failure *f, long status, struct slice body,
     cut_copy(f->code, sizeof(f->code), code);
     cut_copy(f->message, sizeof(f->message), text);
     cut_copy(f->request_id, sizeof(f->request_id), id ? id : request_id);
-    details_text(f->details, sizeof(f->details),
-                 json_object_get(root, "details"));
-    json_decref(root);
+    details_text(f->details, sizeof(f->details), details);
     remedy_find(f);
+    remedy_scope(f, details);
+    if (strcmp(f->code, "not_found") == 0)
+        cut_copy(f->role, sizeof(f->role),
+                 json_string_value(json_object_get(details, "role")));
+    json_decref(root);
     return f->exit;
+}
+
+/* Paths of one role alone; a server has them all. */
+static const struct {
+    const char *begins, *ends;
+    const char *role;
+    const char *remedy;
+} homes[] = {
+    {"/api/v1/accounts", "", "admin", "Admin has the accounts"},
+    {"/api/v1/audit", "", "admin", "Admin has the audit log"},
+    {"/api/v1/keys", "", "admin", "Admin has the keys"},
+    {"/api/v1/files/", "/verify", "storage",
+     "the element that has the file reads it; `artstore stat ID` names it, "
+     "`artstore se ls --json` has its address"},
+    {"/api/files", "", "ingester", "ask a gateway"},
+    {"/api/v1/selection/", "", "ingester", "a gateway chooses"},
+};
+
+static const char *
+role_words(const char *role)
+{
+    return strcmp(role, "admin") == 0      ? "Admin"
+           : strcmp(role, "ingester") == 0 ? "a gateway"
+           : strcmp(role, "storage") == 0  ? "a storage element"
+                                           : NULL;
+}
+
+void
+failure_elsewhere(struct failure *f, const char *path)
+{
+    const char *here = role_words(f->role);
+    struct slice p = slice_str(path);
+
+    p = slice_head(p, slice_find(p, '?'));
+    for (size_t i = 0; here && i < countof(homes); i++) {
+        struct slice end = slice_str(homes[i].ends);
+
+        if (strcmp(homes[i].role, f->role) == 0 ||
+            !slice_starts(p, slice_str(homes[i].begins)) || p.n < end.n ||
+            !slice_eq(slice_skip(p, p.n - end.n), end))
+            continue;
+        failure_remedy(f, "this is %s; %s (--url, ARTSTORE_URL)", here,
+                       homes[i].remedy);
+        return;
+    }
 }
 
 /* TEXT may come from the server or from a file name, so controls are shown as

@@ -43,6 +43,7 @@ struct failure {
     char request_id[80];
     char details[2048]; /* lines, ready to be shown */
     char remedy[512];
+    char role[16]; /* of who says that there is no such path, or "" */
 };
 
 /* Fills *F anew, with CODE like "cannot_connect", and returns EXIT. */
@@ -55,6 +56,10 @@ void failure_remedy(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * or anything else. REQUEST_ID may be NULL. Returns f->exit. */
 enum cli_exit failure_from_reply(struct failure *f, long status,
                                  struct slice body, const char *request_id);
+
+/* After the answer that there is no PATH: when a process of another role has
+ * it, the remedy says who. */
+void failure_elsewhere(struct failure *f, const char *path);
 
 /* On OUT: "artstore: put a.txt: ...", and the other parts indented below. */
 void failure_print(FILE *out, const char *doing, const struct failure *f);

@@ -82,6 +82,61 @@ test_details(void **state)
     assert_string_equal(f.details, "[1,2]");
 }
 
+/* Who is asked for what another role has. */
+static void
+test_elsewhere(void **state)
+{
+    static const struct {
+        const char *role, *path, *remedy;
+    } row[] = {
+        {"ingester", "/api/v1/accounts?limit=200", "this is a gateway; Admin"},
+        {"ingester", "/api/v1/audit", "Admin has the audit log"},
+        {"ingester", "/api/v1/keys/rotate", "Admin has the keys"},
+        {"ingester", "/api/v1/files/0/verify", "element that has the file"},
+        {"admin", "/api/files", "this is Admin; ask a gateway"},
+        {"admin", "/api/v1/selection/explain?size=1", "a gateway chooses"},
+        {"storage", "/api/files/0", "this is a storage element"},
+        {"admin", "/api/v1/keys", "older version"},
+        {"server", "/api/v1/audit", "older version"},
+        {"another", "/api/v1/audit", "older version"},
+    };
+    char body[120];
+    struct failure f;
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        snprintf(body, sizeof(body),
+                 "{\"error\":\"not_found\",\"details\":{\"role\":\"%s\"}}",
+                 row[i].role);
+        failure_from_reply(&f, 404, slice_str(body), NULL);
+        failure_elsewhere(&f, row[i].path);
+        if (!strstr(f.remedy, row[i].remedy))
+            fail_msg("%s %s: %s", row[i].role, row[i].path, f.remedy);
+    }
+    /* A file that is missing is missing. */
+    failure_from_reply(&f, 404,
+                       SLICE("{\"error\":\"file_not_found\",\"details\":"
+                             "{\"role\":\"ingester\"}}"),
+                       NULL);
+    failure_elsewhere(&f, "/api/v1/files/0/verify");
+    assert_non_null(strstr(f.remedy, "artstore ls"));
+}
+
+static void
+test_scope(void **state)
+{
+    struct failure f;
+    (void)state;
+
+    failure_from_reply(&f, 403,
+                       SLICE("{\"error\":\"forbidden\",\"details\":{"
+                             "\"scope\":\"delete\"}}"),
+                       NULL);
+    assert_non_null(strstr(f.remedy, "artstore token --scope \"delete\""));
+    failure_from_reply(&f, 403, SLICE("{\"error\":\"forbidden\"}"), NULL);
+    assert_null(strstr(f.remedy, "--scope"));
+}
+
 static void
 test_merge(void **state)
 {
@@ -213,7 +268,8 @@ main(void)
         cmocka_unit_test(test_reply),   cmocka_unit_test(test_details),
         cmocka_unit_test(test_merge),   cmocka_unit_test(test_again),
         cmocka_unit_test(test_in_vain), cmocka_unit_test(test_url),
-        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_query),   cmocka_unit_test(test_elsewhere),
+        cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -373,8 +373,11 @@ http_judge(struct http_req *r, struct failure *f)
     }
     if (r->status >= 200 && r->status < 300)
         return CLI_OK;
-    return failure_from_reply(f, r->status, buf_slice(&r->reply),
-                              http_header(r, "X-Request-ID"));
+    (void)failure_from_reply(f, r->status, buf_slice(&r->reply),
+                             http_header(r, "X-Request-ID"));
+    if (r->path)
+        failure_elsewhere(f, r->path);
+    return f->exit;
 }
 
 static enum cli_exit
@@ -447,7 +450,12 @@ http_fetch_token(struct http *h, const char *scope, uint64_t ttl,
         e = wait_done(h, &r, f);
     if (e == CLI_OK) {
         e = keep_token(h, buf_slice(&r.reply), f);
-    } else if (f->status == 400 || f->status == 401 || f->status == 403) {
+    } else if (f->status == 404) {
+        failure_remedy(f,
+                       "no tokens are issued at %s; in a cluster Admin does "
+                       "it: --token-url or ARTSTORE_TOKEN_URL is its address",
+                       h->place->token_url);
+    } else if (strcmp(f->code, "invalid_client") == 0) {
         f->exit = e = CLI_AUTH;
         failure_remedy(f,
                        "are client id and secret those of this server? "

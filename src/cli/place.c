@@ -254,22 +254,36 @@ find_url(struct place *p, const struct cli_common *c, const json_t *config,
 }
 
 /* Credentials are spent where they come from: those of a data folder at the
- * server that runs on it, others where their file says, or at the server. */
+ * server that runs on it, others where that was said, or at the server. An
+ * address without a path is one of ours. */
 static bool
-find_token_url(struct place *p, struct failure *f)
+find_token_url(struct place *p, const struct cli_common *c, struct failure *f)
 {
     const bool local = p->client_of_data_dir && p->data_url[0];
-    char text[PLACE_URL_MAX + sizeof(TOKEN_PATH)];
+    const char *given_url = given(c->token_url, "ARTSTORE_TOKEN_URL");
+    const char *from = "token_url of the credentials", *base = p->url;
+    char text[PLACE_URL_MAX + sizeof(TOKEN_PATH)], other[PLACE_URL_MAX];
 
-    if (p->token_url[0] && !local) {
-        memcpy(text, p->token_url, sizeof(p->token_url));
-        if (url_check(text, p->token_url))
-            return true;
-        failure_set(f, CLI_USAGE, "url",
-                    "token_url of the credentials is not an address");
-        return false;
+    if (given_url)
+        from = c->token_url ? "--token-url" : "ARTSTORE_TOKEN_URL";
+    else if (p->token_url[0])
+        given_url = p->token_url;
+    if (local) {
+        base = p->data_url;
+    } else if (given_url) {
+        if (!url_check(given_url, other)) {
+            failure_set(f, CLI_USAGE, "url",
+                        "%s must be like http://admin:8000, without a user or "
+                        "a query",
+                        from);
+            return false;
+        }
+        base = other;
     }
-    snprintf(text, sizeof(text), "%s" TOKEN_PATH, local ? p->data_url : p->url);
+    snprintf(text, sizeof(text), "%s%s", base,
+             base == other && strchr(strstr(other, "://") + 3, '/')
+                 ? ""
+                 : TOKEN_PATH);
     if (slice_copy(slice_str(text), p->token_url, sizeof(p->token_url)))
         return true;
     failure_set(f, CLI_USAGE, "url", "the address is too long");
@@ -316,7 +330,7 @@ place_find(struct place *p, const struct cli_common *c, struct failure *f)
         read_credentials_json(p);
     if (!has_credentials(p))
         use_config(p, config, path, why);
-    ok = find_url(p, c, config, path, f) && find_token_url(p, f);
+    ok = find_url(p, c, config, path, f) && find_token_url(p, c, f);
 out:
     json_decref(config);
     return ok;

@@ -11,6 +11,10 @@
  *                 ARTSTORE_CLIENT_SECRET
  *                 credentials.json in the data folder
  *                 "token", or "client_id" and "client_secret", in config.json
+ *   tokens from   the server on the data folder, for credentials of there
+ *                 --token-url, ARTSTORE_TOKEN_URL
+ *                 "token_url" beside the credentials
+ *                 the server
  *
  * The data folder is --data-dir, DATA_DIR, or "data_dir" in config.json; that
  * file is $XDG_CONFIG_HOME/artstore/config.json, ~/.config by default. Without

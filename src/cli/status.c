@@ -56,6 +56,24 @@ get_version(struct http *h, struct failure *f)
     return o;
 }
 
+/* What the part NAME says of itself; it stands in the list of components. */
+static const char *
+message_of(const json_t *health, const char *name)
+{
+    const char *n, *text;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(health, "components"), i, one)
+    {
+        n = member_text(one, "name");
+        text = member_text(one, "message");
+        if (n && strcmp(n, name) == 0)
+            return text && *text ? text : NULL;
+    }
+    return NULL;
+}
+
 /* Every check that is not well, with what it says of itself. */
 static void
 print_checks(const json_t *health)
@@ -68,15 +86,11 @@ print_checks(const json_t *health)
         const char *status = json_is_string(check)
                                  ? json_string_value(check)
                                  : member_text(check, "status");
-        const char *why = member_text(check, "message");
+        const char *why = message_of(health, name);
 
         if (!status || strcmp(status, "ok") == 0 ||
             strcmp(status, "healthy") == 0 || strcmp(status, "up") == 0)
             continue;
-        if (!why)
-            why = member_text(check, "reason");
-        if (!why)
-            why = member_text(check, "error");
         fputs("! ", stdout);
         print_safe(name);
         fputs(" is ", stdout);
