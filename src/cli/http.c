@@ -207,10 +207,10 @@ set_options(struct http *h, struct http_req *r, const char *url)
     if (is_loopback(url)) /* no proxy leads to this machine */
         curl_easy_setopt(e, CURLOPT_PROXY, "");
     if (h->place->cacert[0]) /* and nobody else: Debian's curl has a folder */
-        ok = ok &&
-             curl_easy_setopt(e, CURLOPT_CAINFO, h->place->cacert) ==
-                 CURLE_OK &&
-             curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
+        ok =
+            ok &&
+            curl_easy_setopt(e, CURLOPT_CAINFO, h->place->cacert) == CURLE_OK &&
+            curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
     set_body(r);
     return ok && set_headers(h, r);
 }
