@@ -46,7 +46,8 @@ class Eyes:
     def __init__(self, gateways):
         self.seen = [(0.0, "")] * len(gateways)  # (time, choice) as changed
         self.ending = False
-        self.threads = [threading.Thread(target=self._run, args=(n, g))
+        self.threads = [threading.Thread(target=self._run, args=(n, g),
+                                         daemon=True)
                         for n, g in enumerate(gateways)]
         for t in self.threads:
             t.start()

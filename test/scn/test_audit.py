@@ -415,7 +415,8 @@ def test_two_admins(pg, make_server):
                            for k in (i, i)]})
             assert r.status_code == 204, r.text
 
-    threads = [threading.Thread(target=fill, args=(s, "gw-%d" % i))
+    threads = [threading.Thread(target=fill, args=(s, "gw-%d" % i),
+                                daemon=True)
                for i, s in enumerate(admins)]
     for t in threads:
         t.start()

@@ -230,7 +230,8 @@ def test_starts_and_ends_under_load(make_server, loop):
                 time.sleep(0.01)
             i += 1
 
-    threads = [threading.Thread(target=client, args=(k,)) for k in range(8)]
+    threads = [threading.Thread(target=client, args=(k,), daemon=True)
+               for k in range(8)]
     for t in threads:
         t.start()
     for _ in range(3):

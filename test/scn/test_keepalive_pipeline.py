@@ -53,7 +53,7 @@ def test_pipeline(server, depth):
         text = "".join(
             "GET /api/files/%s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n" % (
                 files[i % 3][0], server.auth()) for i in range(depth))
-        t = threading.Thread(target=w.send, args=(text,))
+        t = threading.Thread(target=w.send, args=(text,), daemon=True)
         t.start()
         for i in range(depth):
             a = w.answer()

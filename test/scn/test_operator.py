@@ -229,7 +229,8 @@ def test_reload_under_load(with_file):
             except Exception as e:  # pylint: disable=broad-except
                 bad.append(repr(e))
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    threads = [threading.Thread(target=work, args=(i,), daemon=True)
+               for i in range(4)]
     for t in threads:
         t.start()
     for i in range(10):

@@ -172,7 +172,7 @@ def test_sentinels_that_hang_up_on_tls():
                                 struct.pack("ii", 1, 0))
                 peer.close()
 
-        thread = threading.Thread(target=hang_up)
+        thread = threading.Thread(target=hang_up, daemon=True)
         thread.start()
         at = "127.0.0.1:%d" % listener.getsockname()[1]
         try:

@@ -228,7 +228,7 @@ def test_threads_of_clients_that_hang_up(make_server, loop):
             pass
 
     threads = [threading.Thread(target=lambda k=k: [
-        cut(i) for i in range(k, 400, 8)]) for k in range(8)]
+        cut(i) for i in range(k, 400, 8)], daemon=True) for k in range(8)]
     for t in threads:
         t.start()
     for t in threads:
