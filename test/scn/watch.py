@@ -170,7 +170,8 @@ class Load:
         self.away = set()  # gateways that get nothing for now
         self.ending = threading.Event()
         self.interval = interval
-        self.threads = [threading.Thread(target=self._run, args=(n, g))
+        self.threads = [threading.Thread(target=self._run, args=(n, g),
+                                         daemon=True)
                         for n, g in enumerate(gateways)]
         for t in self.threads:
             t.start()
