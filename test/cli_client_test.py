@@ -630,7 +630,21 @@ class Lists(Case):
         self.assertRegex(out, r"^ok  http://127\.0\.0\.1:\d+  artstore 9\.9\.9")
         self.assertIn(
             "! se-02: full (99.0% used, room for 10.0 MiB), degraded\n", out)
-        self.assertIn("2 elements, room for 640 MiB of 2.0 GiB", out)
+        self.assertIn("2 elements, room for 640 MiB of 2.0 GiB\n", out)
+        # The same file system again; one that is dead, one that is ro.
+        first = self.server.elements[0]
+        self.server.elements += [
+            {**first, "element_id": "se-03", "mode": "rw",
+             "listed_mode": "edit", "reported_mode": "rw"},
+            {**first, "element_id": "se-04", "pool_id": "p4",
+             "health_status": "unavailable"},
+            {**first, "element_id": "se-05", "pool_id": "p5", "mode": "ro",
+             "listed_mode": "ro", "reported_mode": "rw"}]
+        out = self.run_cli("status")
+        self.assertIn("5 elements, room for 640 MiB of 2.0 GiB "
+                      "(without 2 that take no files)\n", out)
+        self.assertIn("! se-03: listed as edit but runs as rw\n", out)
+        self.assertIn("! se-05: listed as ro but runs as rw\n", out)
         self.server.health = {
             "status": "unhealthy", "aggregate": "fail",
             "components": [{"name": "database", "message": "gone"}],

@@ -74,6 +74,34 @@ health_put(struct buf *b, const json_t *e)
     text_safe(b, slice_str(why ? why : ""));
 }
 
+bool
+element_takes_files(const json_t *e)
+{
+    const char *mode = member_text(e, "mode"), *health = element_health(e);
+
+    return !(mode && (strcmp(mode, "ro") == 0 || strcmp(mode, "ar") == 0)) &&
+           !(health && strcmp(health, "unavailable") == 0);
+}
+
+/* Admin's list and the element's own word differ: at a gateway both are named,
+ * at Admin the first is `mode`. */
+static void
+alarm_mode(struct buf *b, const json_t *e)
+{
+    const char *listed = member_text(e, "listed_mode");
+    const char *reported = member_text(e, "reported_mode");
+
+    if (!listed)
+        listed = member_text(e, "mode");
+    if (!listed || !reported || strcmp(listed, reported) == 0)
+        return;
+    buf_add_str(b, b->n ? ", " : "");
+    buf_add_str(b, "listed as ");
+    text_safe(b, slice_str(listed));
+    buf_add_str(b, " but runs as ");
+    text_safe(b, slice_str(reported));
+}
+
 /* Used per mille; used and free need not add up to the total (reserves). */
 static unsigned
 element_fill(const json_t *e)
@@ -207,6 +235,7 @@ elements_alarms(const json_t *elements)
             buf_add_str(&b, b.n ? ", " : "");
             health_put(&b, e);
         }
+        alarm_mode(&b, e);
         if (b.n) {
             fputs("! ", stdout);
             print_safe(id ? id : "?");

@@ -9,7 +9,10 @@
 json_t *elements_get(struct http *h, struct failure *f);
 /* Table of all on stdout; bars may have colours when stdout is a terminal. */
 void elements_print(const json_t *elements);
-/* Lines about the full and the sick ones on stdout; how many there are. */
+/* False: it is dead, or its mode forbids it. */
+bool element_takes_files(const json_t *e);
+/* Lines about the full and the sick ones, and those that run with another mode
+ * than Admin lists, on stdout; how many there are. */
 unsigned elements_alarms(const json_t *elements);
 
 #endif

@@ -101,34 +101,45 @@ print_checks(const json_t *health)
     }
 }
 
+/* Elements of one pool have one free space between them (D28), which one of
+ * them that takes files stands for. */
+static bool
+counts_already(const json_t *elements, size_t i)
+{
+    const char *pool = member_text(json_array_get(elements, i), "pool_id");
+
+    for (size_t k = 0; pool && *pool && k < i; k++) {
+        const json_t *e = json_array_get(elements, k);
+        const char *other = member_text(e, "pool_id");
+
+        if (other && strcmp(other, pool) == 0 && element_takes_files(e))
+            return true;
+    }
+    return false;
+}
+
 static void
 print_totals(const json_t *elements)
 {
     uint64_t free = 0, total = 0;
     char a[TEXT_SIZE], b[TEXT_SIZE];
     const size_t n = json_array_size(elements);
+    size_t i, out = 0;
     json_t *e;
-    size_t i;
 
     json_array_foreach((json_t *)(uintptr_t)elements, i, e)
     {
-        const char *pool = member_text(e, "pool_id");
-        bool counted = false;
-
-        /* Elements of one pool have one free space between them (D28). */
-        for (size_t k = 0; pool && k < i; k++) {
-            const char *other =
-                member_text(json_array_get(elements, k), "pool_id");
-
-            counted |= other && strcmp(other, pool) == 0;
-        }
-        if (counted)
+        out += !element_takes_files(e);
+        if (!element_takes_files(e) || counts_already(elements, i))
             continue;
         free += member_u64(e, "capacity_free", "available");
         total += member_u64(e, "capacity_total", "total");
     }
-    printf("%zu element%s, room for %s of %s\n", n, n == 1 ? "" : "s",
+    printf("%zu element%s, room for %s of %s", n, n == 1 ? "" : "s",
            text_size(free, a), text_size(total, b));
+    if (out)
+        printf(" (without %zu that take%s no files)", out, out == 1 ? "s" : "");
+    putchar('\n');
 }
 
 /* The elements, when there are credentials to ask with. */

@@ -142,7 +142,7 @@ known_element(const struct reload_element *listed,
         .fresh_until = fresh_until(f->age, conf->fresh_for, now),
     };
 
-    if (listed && f->set != SNAPSHOT_IN_SET)
+    if (listed)
         e.priority = listed->priority;
     return e;
 }

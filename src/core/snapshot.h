@@ -9,8 +9,9 @@
  * (CAP-056, REL-027).
  *
  *   listed, no fact          stale: never polled, or its hash has expired
- *   listed, a fact           the fact's numbers; mode and score win over the
- *                            list's, since they are what the poller saw
+ *   listed, a fact           the fact's numbers and mode, the list's priority:
+ *                            that is nobody's to poll, and a list that was read
+ *                            a moment ago counts at once (CAP-052)
  *   a fact, not listed       taken along: our list is the older of the two
  *                            (CAP-058); a reload will tell
  *
@@ -39,7 +40,7 @@ struct snapshot_fact {
     const char *endpoint;
     const char *location; /* or NULL */
     int mode;             /* enum select_mode */
-    int priority;         /* score of the set; with SNAPSHOT_IN_SET */
+    int priority;         /* counts where the list does not have it (CAP-062) */
     enum snapshot_set set;
     int status;      /* enum select_status as the element or Admin says, which
                    then wins (ING-114); or SNAPSHOT_STATUS_NONE */

@@ -109,23 +109,35 @@ detail_elements(struct gateway *g)
     free(e);
 }
 
+/* What an upload would find, so that a gateway whose uploads are good by
+ * Admin's numbers is not taken away (D11). */
 static void
 tell_elements(struct gateway *g, const struct monitor_status *s)
 {
-    char text[160];
+    char text[200];
 
-    (void)snprintf(text, sizeof(text),
-                   "%u listed; %u of mode edit and %u of mode rw take uploads",
-                   s->elements, s->edit, s->rw);
+    if (s->store_empty && s->elements && s->edit + s->rw == 0)
+        (void)snprintf(text, sizeof(text),
+                       "%u listed; none was polled yet, and Admin does not say "
+                       "how full they are",
+                       s->elements);
+    else
+        (void)snprintf(
+            text, sizeof(text),
+            "%u listed; %u of mode edit and %u of mode rw take uploads%s",
+            s->elements, s->edit, s->rw,
+            s->stands_in ? ", by Admin's numbers: there are none that were "
+                           "polled"
+                         : "");
     if (!s->store_ok && !s->admin_ok)
         tell(g, CHECK_ELEMENTS, HEALTH_UNHEALTHY,
              "neither the coordination store nor Admin says how full they "
              "are");
     else
         tell(g, CHECK_ELEMENTS,
-             s->edit + s->rw == 0 ? HEALTH_UNHEALTHY
-             : s->edit == 0       ? HEALTH_DEGRADED
-                                  : HEALTH_HEALTHY,
+             s->edit + s->rw == 0           ? HEALTH_UNHEALTHY
+             : s->edit == 0 || s->stands_in ? HEALTH_DEGRADED
+                                            : HEALTH_HEALTHY,
              text);
 }
 

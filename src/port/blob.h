@@ -55,6 +55,9 @@ struct blob_capacity {
     char backend[8]; /* "local" */
     char endpoint[256];
     enum blob_mode mode;
+    /* At a gateway MODE is the later of these two: Admin's and its own. */
+    bool modes_known;
+    enum blob_mode listed_mode, reported_mode;
     int priority;
     uint64_t total;
     uint64_t used;

@@ -78,6 +78,8 @@ put_element(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_text(w, "api_url", r->endpoint);
     json_put_text(w, "endpoint", r->endpoint);
     json_put_text(w, "mode", admin_mode_name(r->mode));
+    if (v->heard.ms)
+        json_put_text(w, "reported_mode", admin_mode_name((int)c->mode));
     json_put_i64(w, "priority", r->priority);
     json_put_text(w, "location", r->location);
     json_put_bool(w, "remote", !v->here);

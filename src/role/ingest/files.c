@@ -456,13 +456,22 @@ deletion_done(struct blob_delete *r)
     free(d);
 }
 
-/* B's hold is the deletion's. */
+/* B's hold is the deletion's. What Admin lists as later than edit keeps its
+ * files, also before the element itself is started with that mode. */
 static void
 deletion_go(struct deletion *d, struct blob *b)
 {
+    struct blob_capacity cap;
+
     d->blob = b;
     d->del.loop = d->call->x->loop;
     d->del.done = deletion_done;
+    b->ops->capacity(b, &cap);
+    if (cap.modes_known && cap.listed_mode != BLOB_EDIT) {
+        d->del.err = ERR_READONLY;
+        deletion_done(&d->del);
+        return;
+    }
     b->ops->del(b, &d->del);
 }
 

@@ -41,8 +41,8 @@ arm(struct monitor *m)
 static void
 tell_status(struct monitor *m)
 {
-    const struct view_part *p = m->part[VIEW_POLLED];
     const struct fault *f = NULL;
+    bool by_admin[2];
     struct monitor_status s = {
         .started = m->started,
         .leads =
@@ -59,10 +59,11 @@ tell_status(struct monitor *m)
     };
     char text[FAULT_TEXT];
 
-    if (p == NULL || !m->conf.select_polled)
-        p = m->part[VIEW_ADMIN];
-    s.edit = p ? p->snap->by_mode[SELECT_EDIT] : 0;
-    s.rw = p ? p->snap->by_mode[SELECT_RW] : 0;
+    s.store_empty = s.store_ok && m->round.empty;
+    s.edit = view_usable(m, SELECT_EDIT, &by_admin[0]);
+    s.rw = view_usable(m, SELECT_RW, &by_admin[1]);
+    s.stands_in =
+        s.has_store && m->conf.select_polled && (by_admin[0] || by_admin[1]);
     if (s.has_store && !s.store_ok)
         f = &m->store_fault;
     else if (!m->list)

@@ -167,9 +167,11 @@ struct monitor_status {
     char instance_id[COORD_KEY_MAX + 1];
     bool has_store, store_ok;
     bool has_admin, admin_ok;
-    bool listed;                  /* there is a list of elements */
-    unsigned elements;            /* in it */
-    unsigned edit, rw;            /* usable, by mode */
+    bool listed;       /* there is a list of elements */
+    unsigned elements; /* in it */
+    bool store_empty;  /* nobody has polled yet */
+    unsigned edit, rw; /* usable, by mode: where uploads would go */
+    bool stands_in;    /* these are Admin's, for want of polled ones */
     uint64_t generation, version; /* of the list */
     char why[VIEW_WHY];           /* what is wrong, or "" */
 };

@@ -3,8 +3,9 @@
  *
  * It is asked in three cases, and one answer serves all of them:
  *   - the list is read again, and the store had none (monitor_reload.c)
- *   - the store is lost, absent, or not to be used for selection: then again
- *     and again, before the last answer is too old, so that a choice has it
+ *   - the store is lost, absent, or not to be used for selection, or has come
+ *     back empty and nobody has polled yet: then again and again, before the
+ *     last answer is too old, so that a choice has it
  *   - the store works, but nothing that was polled can be chosen: for as long
  *     as that goes on, and the first who find it wait for the answer
  *
@@ -126,8 +127,11 @@ answered(struct monitor_admin_ask *q)
 static bool
 stands_in(const struct monitor *m)
 {
-    return m->conf.coord == NULL || !m->conf.select_polled ||
-           (!m->store_ok && m->store_told);
+    if (m->conf.coord == NULL || !m->conf.select_polled)
+        return true;
+    if (!m->store_ok)
+        return m->store_told;
+    return m->list && m->list->n && m->round.empty;
 }
 
 static bool

@@ -90,14 +90,12 @@ void
 count_available(struct monitor *m)
 {
     static const char *const mode[] = {"edit", "rw", "ro", "ar"};
-    const struct view_part *p = m->part[VIEW_POLLED];
     struct metrics *x = m->conf.metrics;
+    bool by_admin;
 
-    if (p == NULL || !m->conf.select_polled)
-        p = m->part[VIEW_ADMIN];
     for (unsigned i = 0; i < countof(mode); i++)
         metric_set(x, metric_series(x, M_ELEMENTS_AVAILABLE, mode[i]),
-                   p ? p->snap->by_mode[i] : 0);
+                   view_usable(m, i, &by_admin));
 }
 
 void

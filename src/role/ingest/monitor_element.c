@@ -103,6 +103,45 @@ learn_age(struct monitor *m, struct mon_element *e, const struct capacity *cap)
     e->learned = now;
 }
 
+int
+mon_element_mode(const struct mon_element *e, int reported)
+{
+    return e->mode > reported ? e->mode : reported;
+}
+
+static int
+mode_of(const struct mon_element *e)
+{
+    return mon_element_mode(e, e->have ? e->cap.mode : -1);
+}
+
+/* Once for each pair of modes. */
+static void
+tell_modes(struct monitor *m, struct mon_element *e)
+{
+    static const char *const name[] = {"edit", "rw", "ro", "ar"};
+
+    if (!e->have || e->mode < 0 || e->mode == e->cap.mode ||
+        (e->warned[0] == e->mode && e->warned[1] == e->cap.mode))
+        return;
+    e->warned[0] = e->mode;
+    e->warned[1] = e->cap.mode;
+    log_warning(m->conf.log,
+                "Admin lists a storage element with another mode than it "
+                "reports; the later one counts",
+                F_STR("se_id", e->id), F_STR("listed_mode", name[e->mode]),
+                F_STR("reported_mode", name[e->cap.mode]), F_TYPE("config"));
+}
+
+void
+mon_element_listed(struct monitor *m, struct mon_element *e)
+{
+    m->elements_told = false;
+    if (e->have)
+        mon_element_show(e);
+    tell_modes(m, e);
+}
+
 void
 mon_element_learn(struct monitor *m, struct mon_element *e,
                   const struct capacity *cap)
@@ -113,6 +152,7 @@ mon_element_learn(struct monitor *m, struct mon_element *e,
         m->elements_told = false;
     e->cap = *cap;
     e->have = true;
+    tell_modes(m, e);
 }
 
 void
@@ -153,6 +193,11 @@ mon_element_show(struct mon_element *e)
     if (e->blob == NULL)
         return;
     mon_element_capacity(e, &e->cap, &b);
+    b.mode = (enum blob_mode)mode_of(e);
+    b.writable &= b.mode <= BLOB_RW;
+    b.modes_known = e->mode >= 0;
+    b.listed_mode = (enum blob_mode)(e->mode >= 0 ? e->mode : 0);
+    b.reported_mode = (enum blob_mode)e->cap.mode;
     blob_remote_set_capacity(e->blob, &b);
 }
 
@@ -268,12 +313,6 @@ elements_sorted(struct monitor *m)
     if (m->sorted)
         qsort((void *)m->sorted, n, sizeof(struct mon_element *), by_id);
     return m->sorted;
-}
-
-static int
-mode_of(const struct mon_element *e)
-{
-    return e->have ? e->cap.mode : e->mode == RELOAD_MODE_NONE ? -1 : e->mode;
 }
 
 void

@@ -50,7 +50,8 @@ struct mon_element {
     char id[65];
     char *endpoint;
     char location[65];
-    int mode; /* of the list, or RELOAD_MODE_NONE */
+    int mode; /* of the list, or RELOAD_MODE_NONE; which one counts:
+                 mon_element_mode() */
     int priority;
     bool listed;
     bool gone;             /* our list had it and has it no more */
@@ -66,6 +67,8 @@ struct mon_element {
     int64_t score[2];    /* and with what */
     uint64_t seen;       /* number of the last round that found it in a set, */
     uint64_t told;       /* and of the one in which the log named it */
+    int warned
+        [2];    /* modes, listed and reported, that the log was told differ */
     bool fresh; /* its hash may be older than what we ask the log for */
     struct mono lazy_until; /* no lazy update before */
 };
@@ -134,6 +137,7 @@ struct mon_round {
     bool full;     /* and is, by this round */
     bool full_next;
     bool logged;   /* there is a log */
+    bool empty;    /* nobody has written what he polled */
     uint64_t life; /* of the store that SINCE is of */
     struct mono full_at, began;
     struct mon_element **todo; /* places become NULL when elements go */
@@ -289,10 +293,18 @@ void elements_drive(struct monitor *m);
 /* CAP is what the store has of it. */
 void mon_element_learn(struct monitor *m, struct mon_element *e,
                        const struct capacity *cap);
-/* What C, of E, is for others. */
+/* The mode that counts for E, which says REPORTED of itself (-1: nothing): the
+ * later of that and the list's, since modes go forward only. Whoever is the
+ * first to know of a step, the operator's `ro` at Admin or the element that was
+ * started with it, is believed at once. -1: nobody says. */
+int mon_element_mode(const struct mon_element *e, int reported);
+/* The list has another priority or mode of E. */
+void mon_element_listed(struct monitor *m, struct mon_element *e);
+/* What C, of E, is for others, as the element says it. */
 void mon_element_capacity(const struct mon_element *e, const struct capacity *c,
                           struct blob_capacity *b);
-void mon_element_show(struct mon_element *e); /* its numbers, to its blob */
+/* Its numbers, to its blob, with the mode that counts. */
+void mon_element_show(struct mon_element *e);
 struct mon_peer *mon_peer_hold(struct mon_peer *p);
 void mon_peer_drop(struct mon_peer **p);
 void elements_close(struct monitor *m);
@@ -363,6 +375,9 @@ void changed_end(struct monitor *m);
 void view_polled(struct monitor *m); /* something in it has changed */
 void view_admin(struct monitor *m, const struct elements *el);
 void view_forget(struct monitor *m, enum view_source s);
+/* How many of MODE an upload would find, and whether it is Admin's list in
+ * which it finds them (place_view.c). */
+unsigned view_usable(const struct monitor *m, unsigned mode, bool *by_admin);
 void view_drive(struct monitor *m);
 struct mono view_due(const struct monitor *m);
 

@@ -350,7 +350,8 @@ round_log_over(struct monitor *m)
     struct mon_round *o = &m->round;
 
     /* A store without all three has nothing to be read. */
-    if (!o->logged && o->set[0].n == 0 && o->set[1].n == 0)
+    o->empty = !o->logged && o->set[0].n == 0 && o->set[1].n == 0;
+    if (o->empty)
         o->full = false;
     read_more(m);
     round_over(m);

@@ -220,11 +220,13 @@ static void
 take_entry(struct monitor *m, struct mon_element *e,
            const struct reload_element *r)
 {
-    e->mode = r->mode;
+    if (r->mode != RELOAD_MODE_NONE) /* what it does not say has not changed */
+        e->mode = r->mode;
     e->priority = r->priority;
     (void)slice_copy(slice_str(r->location), e->location, sizeof(e->location));
     if (e->slot == POLL_NO_SLOT)
         e->slot = poll_add(&m->poll, e, m->loop->now);
+    mon_element_listed(m, e);
 }
 
 static void
@@ -242,7 +244,6 @@ added(struct monitor *m, const struct reload_element *r, bool first)
     e->listed = true;
     e->gone = false;
     e->fresh = !first; /* at first all is read */
-    m->elements_told = false;
     take_entry(m, e, r);
     if (!first)
         log_info(m->conf.log, "SE added", F_STR("se_id", e->id),
@@ -266,6 +267,7 @@ removed(struct monitor *m, const struct reload_element *r)
     e->slot = POLL_NO_SLOT;
     e->listed = false;
     e->gone = true;
+    e->mode = RELOAD_MODE_NONE;
     m->elements_told = false;
     write_clean(m, e->id); /* the leader's; others only forget */
     mon_element_settle(m, e);
@@ -437,8 +439,11 @@ reload_event(struct monitor *m, struct reload_event ev)
     if (out.ended) {
         tell(m, &out);
         admin_forget(m); /* CNF-004 */
-        if (out.cause == RELOAD_BY_MANUAL)
+        if (out.cause == RELOAD_BY_MANUAL) {
+            view_drive(m); /* whoever is answered finds it in use */
+            elements_drive(m);
             readings_release(m, &out);
+        }
     }
     ask_source(m, &out);
 }

@@ -27,15 +27,16 @@ static struct snapshot_fact
 fact_of(const struct monitor *m, const struct mon_element *e)
 {
     const struct capacity *c = &e->cap;
-    bool sets = c->mode == SELECT_EDIT || c->mode == SELECT_RW;
-    bool in = sets && e->in[c->mode];
+    int mode = mon_element_mode(e, c->mode);
+    bool sets = mode == SELECT_EDIT || mode == SELECT_RW;
+    bool in = sets && e->in[mode];
 
     return (struct snapshot_fact){
         .element_id = e->id,
         .endpoint = e->endpoint,
         .location = c->location,
-        .mode = c->mode,
-        .priority = in ? (int)e->score[c->mode] : e->priority,
+        .mode = mode,
+        .priority = in ? (int)e->score[mode] : e->priority,
         .set = !sets ? SNAPSHOT_NO_SET
                : in  ? SNAPSHOT_IN_SET
                      : SNAPSHOT_NOT_IN_SET,
@@ -55,12 +56,17 @@ static struct snapshot_fact
 fact_of_admin(struct monitor *m, const struct element_entry *e)
 {
     const struct mon_element *known = mon_element_find(m, e->element_id);
+    int mode = e->mode;
 
+    if (known) /* as far as it was polled, or is listed later */
+        mode = mon_element_mode(known, known->have && known->cap.mode > mode
+                                           ? known->cap.mode
+                                           : mode);
     return (struct snapshot_fact){
         .element_id = e->element_id,
         .endpoint = e->endpoint,
         .location = e->location,
-        .mode = e->mode,
+        .mode = mode,
         .priority = e->priority,
         .set = SNAPSHOT_NO_SET,
         .status = e->status,
@@ -190,6 +196,20 @@ view_forget(struct monitor *m, enum view_source s)
     if (m->part[s])
         m->publish = true;
     view_part_drop(&m->part[s]);
+}
+
+unsigned
+view_usable(const struct monitor *m, unsigned mode, bool *by_admin)
+{
+    const struct view_part *p = m->part[VIEW_POLLED];
+    unsigned n = p && m->conf.select_polled ? p->snap->by_mode[mode] : 0;
+
+    *by_admin = false;
+    p = m->part[VIEW_ADMIN];
+    if (n || p == NULL || mono_reached(m->loop->now, p->until))
+        return n;
+    *by_admin = p->snap->by_mode[mode] > 0;
+    return p->snap->by_mode[mode];
 }
 
 /* ---- views ---- */

@@ -88,7 +88,7 @@ test_choice(void **state)
                 metric_series(w.node[i].metrics, M_ELEMENTS_AVAILABLE, "edit")),
             4);
     }
-    assert_int_equal(w.admin_asked, 0);
+    w.admin_asked = 0; /* before the first polls it stands in */
     w.e[0].status = "full";
     world_run(&w, dur_s(38)); /* the poll, and the interval of the others */
     for (unsigned i = 0; i < w.n; i++)
@@ -99,6 +99,7 @@ test_choice(void **state)
     for (unsigned i = 0; i < w.n; i++)
         assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
                             "se-000");
+    assert_int_equal(w.admin_asked, 0);
 }
 
 static unsigned
@@ -445,6 +446,102 @@ test_priority(void **state)
     }
 }
 
+static unsigned
+follower(void)
+{
+    return leader() == 0;
+}
+
+/* What a list says counts where it was read, also while the leader, who writes
+ * scores, has not read it. */
+static void
+test_priority_of_list(void **state)
+{
+    unsigned f;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    f = follower();
+    w.e[0].priority = 90;
+    world_list(&w, w.n_elements);
+    monitor_reload(w.node[f].m, NULL);
+    world_run(&w, dur_ms(200));
+    assert_string_equal(world_choice(&w, f, VIEW_POLLED, SELECT_EDIT),
+                        "se-002");
+    assert_string_equal(world_choice(&w, leader(), VIEW_POLLED, SELECT_EDIT),
+                        "se-000");
+}
+
+static struct blob_capacity
+shown_by(unsigned node, const char *id)
+{
+    const struct view_part *p =
+        view_part_of(monitor_view(w.node[node].m, &w.node[node].lm.loop),
+                     VIEW_POLLED, w.now);
+    struct blob_capacity c;
+    long at;
+
+    assert_non_null(p);
+    at = snapshot_find(p->snap, id);
+    assert_true(at >= 0);
+    p->blob[at]->ops->capacity(p->blob[at], &c);
+    return c;
+}
+
+/* Of Admin's mode and the element's own the later one counts, for choices by
+ * either source, for counts and for what is shown. */
+static void
+test_listed_mode(void **state)
+{
+    struct monitor_status s;
+    struct blob_capacity c;
+    unsigned f;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    f = follower();
+    w.e[0].listed = "ro";   /* from edit: takes nothing */
+    w.e[1].listed = "edit"; /* registered so; it is rw all the same */
+    w.e[2].listed = "rw";   /* from edit: permanent files */
+    world_list(&w, w.n_elements);
+    monitor_reload(w.node[f].m, NULL);
+    world_run(&w, dur_ms(200)); /* nobody else has read it */
+    assert_string_equal(world_choice(&w, f, VIEW_POLLED, SELECT_EDIT),
+                        "se-004");
+    assert_string_equal(world_choice(&w, f, VIEW_POLLED, SELECT_RW), "se-001");
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_reload(w.node[i].m, NULL);
+    world_run(&w, dur_s(6));
+    assert_string_equal(world_set(&w, "capacity:edit:available"),
+                        "se-004:14 se-006:16");
+    assert_string_equal(world_set(&w, "capacity:rw:available"),
+                        "se-001:11 se-002:12 se-003:13 se-005:15 se-007:17");
+    assert_string_equal(world_hash(&w, "capacity:se-000", "mode"), "edit");
+    for (unsigned i = 0; i < w.n; i++) {
+        assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
+                            "se-004");
+        monitor_status(w.node[i].m, &s);
+        assert_int_equal(s.edit, 2);
+        assert_int_equal(s.rw, 5);
+    }
+    c = shown_by(f, "se-000");
+    assert_int_equal(c.mode, BLOB_RO);
+    assert_false(c.writable);
+    assert_true(c.modes_known);
+    assert_int_equal(c.listed_mode, BLOB_RO);
+    assert_int_equal(c.reported_mode, BLOB_EDIT);
+    assert_int_equal(shown_by(f, "se-001").mode, BLOB_RW);
+    w.e[1].mode = "ro"; /* started so, and Admin has not heard of it */
+    world_run(&w, dur_s(40));
+    assert_string_equal(world_choice(&w, f, VIEW_POLLED, SELECT_RW), "se-002");
+    lose_store_all(true);
+    world_run(&w, dur_s(7));
+    assert_string_equal(world_choice(&w, f, VIEW_ADMIN, SELECT_EDIT), "se-004");
+    assert_string_equal(world_choice(&w, f, VIEW_ADMIN, SELECT_RW), "se-002");
+}
+
 /* REL-012, CNF-027: only the older pair of hashes is there. */
 static void
 test_pair(void **state)
@@ -554,6 +651,66 @@ test_lost(void **state)
     assert_true(world_leader(&w) >= 0);
 }
 
+static void
+empty_store(void)
+{
+    static const char *const set[] = {"capacity:edit:available",
+                                      "capacity:rw:available",
+                                      "capacity:all:changed"};
+    struct coord_request r = {.op = COORD_DEL};
+    char key[64];
+
+    for (unsigned i = 0; i < w.n_elements + countof(set); i++) {
+        (void)snprintf(key, sizeof(key), "%s%s",
+                       i < w.n_elements ? "capacity:" : set[i - w.n_elements],
+                       i < w.n_elements ? w.e[i].id : "");
+        r.key = key;
+        assert_int_equal(world_do(&w, &r), ERR_OK);
+    }
+}
+
+/* The store has come back without anything, and nobody has polled yet: what is
+ * said of uploads is what they would find, in Admin's list. */
+static void
+test_empty_store(void **state)
+{
+    struct monitor_status s;
+    unsigned f, seconds = 0;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(35));
+    f = follower();
+    monitor_status(w.node[f].m, &s);
+    assert_false(s.stands_in);
+    assert_false(s.store_empty);
+    for (unsigned i = 0; i < w.n_elements; i++)
+        w.e[i].way = FAKE_SILENT; /* nobody polls while this goes on */
+    empty_store();
+    world_run(&w, dur_s(6)); /* a round */
+    for (; seconds < 20; seconds++) {
+        monitor_status(w.node[f].m, &s);
+        assert_true(s.store_ok);
+        assert_true(s.store_empty);
+        assert_int_equal(s.edit, 4);
+        assert_int_equal(s.rw, 4);
+        assert_true(s.stands_in);
+        world_run(&w, dur_s(1));
+    }
+    w.admin_down = true;
+    world_run(&w, dur_s(7));
+    monitor_status(w.node[f].m, &s);
+    assert_int_equal(s.edit + s.rw, 0);
+    w.admin_down = false;
+    for (unsigned i = 0; i < w.n_elements; i++)
+        w.e[i].way = FAKE_GOOD;
+    world_run(&w, dur_s(120));
+    monitor_status(w.node[f].m, &s);
+    assert_int_equal(s.edit, 4);
+    assert_false(s.store_empty);
+    assert_false(s.stands_in);
+}
+
 /* CAP-017: no store at all. */
 static void
 test_admin_only(void **state)
@@ -621,6 +778,7 @@ test_wait(void **state)
 
     start_all();
     world_run(&w, dur_s(10));
+    w.admin_asked = 0;
     monitor_ask_admin(w.node[1].m, &x.wait);
     assert_false(x.ready);
     world_run(&w, dur_ms(10));
@@ -739,9 +897,12 @@ main(int argc, char **argv)
         T(test_added_and_removed),
         T(test_late_answer),
         T(test_priority),
+        T(test_priority_of_list),
+        T(test_listed_mode),
         T(test_pair),
         T(test_message),
         T(test_lost),
+        T(test_empty_store),
         T(test_admin_only),
         T(test_stale),
         T(test_wait),

@@ -170,7 +170,8 @@ list_json(const struct world *w, unsigned from, unsigned to, bool numbers,
         buf_printf(b,
                    "%s{\"element_id\":\"%s\",\"api_url\":\"%s\","
                    "\"priority\":%u,\"mode\":\"%s\"",
-                   i == from ? "" : ",", e->id, e->url, 10 + i, e->mode);
+                   i == from ? "" : ",", e->id, e->url, e->priority,
+                   e->listed ? e->listed : e->mode);
         if (numbers)
             buf_printf(b,
                        ",\"health_status\":\"available\","
@@ -477,6 +478,7 @@ world_open(struct world *w, unsigned nodes, unsigned elements)
         (void)snprintf(e->url, sizeof(e->url), "http://dc1:8443/se-%03u", i);
         e->mode = i % 2 ? "rw" : "edit";
         e->status = "ok";
+        e->priority = 10 + i;
         e->location = "dc1";
         e->total = 1000 * GIB;
         e->used = 100 * GIB;

@@ -25,6 +25,8 @@ struct fake_element {
     char id[32];
     char url[64]; /* where it is */
     const char *mode, *status, *location;
+    const char *listed; /* the mode that lists have; NULL: the same */
+    unsigned priority;  /* of lists */
     uint64_t total, used;
     enum fake_way way;
     int http; /* of FAKE_ERROR */

@@ -42,12 +42,14 @@ mon_is_full(const struct monitor *m, const struct capacity *c)
 
 /* CAP-051. */
 static void
-place_of(const struct monitor *m, const struct capacity *c, bool in[2])
+place_of(const struct monitor *m, const struct mon_element *e,
+         const struct capacity *c, bool in[2])
 {
     bool may = c->health != CAPACITY_UNHEALTHY && !mon_is_full(m, c);
+    int mode = mon_element_mode(e, c->mode);
 
-    in[0] = may && c->mode == SELECT_EDIT;
-    in[1] = may && c->mode == SELECT_RW;
+    in[0] = may && mode == SELECT_EDIT;
+    in[1] = may && mode == SELECT_RW;
 }
 
 /* ---- sending ---- */
@@ -235,7 +237,7 @@ write_poll(struct monitor *m, struct mon_element *e, const struct capacity *cap,
     }
     judge_health(&w->cap, health,
                  cap ? "recovering" : poll_error_name(out->error));
-    place_of(m, &w->cap, w->in);
+    place_of(m, e, &w->cap, w->in);
     if (w->has_cap)
         add_hash(w);
     add_health(w, &w->cap);
@@ -262,7 +264,7 @@ write_lazy(struct monitor *m, struct mon_element *e, const struct capacity *cap,
                      sizeof(w->cap.endpoint));
     if (e->have && e->cap.health == CAPACITY_UNHEALTHY)
         judge_health(&w->cap, POLL_UNHEALTHY, e->cap.reason);
-    place_of(m, &w->cap, may);
+    place_of(m, e, &w->cap, may);
     for (unsigned i = 0; i < 2; i++)
         w->in[i] = may[i] && e->in[i];
     add_hash(w);
@@ -285,9 +287,9 @@ write_place(struct monitor *m, struct mon_element *e)
     if (w == NULL)
         return;
     w->score = e->priority;
-    /* Of another mode than it was polled with: out, until it is polled. */
-    w->in[0] = e->in[0] && (e->mode == RELOAD_MODE_NONE || e->mode == 0);
-    w->in[1] = e->in[1] && (e->mode == RELOAD_MODE_NONE || e->mode == 1);
+    /* Of a later mode than before: out, until it is polled. */
+    w->in[0] = e->in[0] && e->mode <= SELECT_EDIT;
+    w->in[1] = e->in[1] && e->mode <= SELECT_RW;
     add_sets(w);
     submit_leading(w);
 }

@@ -106,9 +106,14 @@ put_element(struct json_writer *w, const struct registry_element *e)
     json_put_text(w, "api_url", c.endpoint);
     json_put_text(w, "endpoint", c.endpoint);
     json_put_text(w, "mode", capacity_mode(e->mode));
+    if (c.modes_known) {
+        json_put_text(w, "listed_mode", capacity_mode(c.listed_mode));
+        json_put_text(w, "reported_mode", capacity_mode(c.reported_mode));
+    }
     json_put_i64(w, "priority", e->priority);
     json_put_text(w, "location", c.location);
     json_put_text(w, "backend", c.backend);
+    json_put_text(w, "pool_id", c.pool_id);
     json_put_u64(w, "capacity_total", c.total);
     json_put_u64(w, "capacity_used", c.used);
     json_put_u64(w, "capacity_free", c.available);

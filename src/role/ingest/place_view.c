@@ -253,13 +253,16 @@ void
 place_far_explain(struct ingest *g, struct ingest_loop *il,
                   const struct place *p, struct buf *b)
 {
-    for (unsigned s = 0; s < VIEW_SOURCES; s++) {
-        struct far f = {0};
+    /* As an upload: by the first that has a place, else the first's reasons. */
+    for (int choice = 1; choice >= 0; choice--)
+        for (unsigned s = 0; s < VIEW_SOURCES; s++) {
+            struct far f = {0};
 
-        if (far_of(g, il, p, (enum view_source)s, &f)) {
-            far_json(b, &f, (enum view_source)s, true);
-            return;
+            if (far_of(g, il, p, (enum view_source)s, &f) &&
+                (!choice || far_pick(&f, NULL).chosen >= 0)) {
+                far_json(b, &f, (enum view_source)s, true);
+                return;
+            }
         }
-    }
     buf_add_str(b, "null,\"source\":\"none\",\"elements\":[]");
 }
