@@ -7,7 +7,9 @@
  *
  * Both hang on the loops: what is closed here goes while the loops still run.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/progress.h"
 #include "cli/server_impl.h"
+#include "obs/health.h"
 #include "obs/log.h"
 #include "sec/random.h"
 #include <unistd.h>
@@ -46,11 +48,28 @@ open_fetch(struct server *s, struct fault *f)
 
 /* ---- Redis ---- */
 
+/* At Admin, which only writes the list there: never more than degraded. */
+static void
+redis_health(struct server *s, const struct fault *f)
+{
+    char text[FAULT_TEXT];
+
+    if (s->roles == JOIN_ADMIN)
+        health_set(s->health, s->redis_check,
+                   f ? HEALTH_DEGRADED : HEALTH_HEALTHY,
+                   f ? fault_text(f, text, sizeof(text)) : NULL,
+                   (struct dur){0}, mono_now());
+}
+
 static void
 redis_told(void *arg, enum coord_redis_event ev, const struct fault *f)
 {
     struct server *s = arg;
 
+    if (ev == COORD_REDIS_CONNECTED)
+        redis_health(s, NULL);
+    else if (ev == COORD_REDIS_LOST || ev == COORD_REDIS_FAILED)
+        redis_health(s, f);
     switch (ev) {
     case COORD_REDIS_CONNECTED:
         log_info(s->log, "Redis is connected");
@@ -88,6 +107,8 @@ open_redis(struct server *s, struct fault *f)
         return ERR_OK;
     if (e != ERR_OK)
         return e;
+    if (s->roles == JOIN_ADMIN)
+        s->redis_check = health_add(s->health, "redis", false, (struct dur){0});
     sec_random(&rc.seed, sizeof(rc.seed));
     rc.told = redis_told;
     rc.closed = server_arrive;

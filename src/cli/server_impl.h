@@ -32,6 +32,7 @@ struct server {
     struct log *log;
     struct metrics *metrics;
     struct health *health;
+    int redis_check; /* of Admin; gateways have one of their own */
     struct observe *observe;
     struct vitals *vitals;
     struct gauges *gauges;

@@ -155,8 +155,15 @@ tell_monitor(struct gateway *g, const struct monitor_status *s)
         s->leads ? "leader" : "follower", s->instance_id, s->edit, s->rw);
     (void)health_detail(g->conf.health, g->check[CHECK_MONITOR],
                         slice_str(text));
-    tell(g, CHECK_MONITOR, s->listed ? HEALTH_HEALTHY : HEALTH_DEGRADED,
-         s->listed ? NULL : "there is no list of elements yet");
+    (void)snprintf(text, sizeof(text),
+                   "no element was polled for %u s: nobody leads, or none "
+                   "answers",
+                   s->quiet_s);
+    tell(g, CHECK_MONITOR,
+         s->listed && !s->quiet_s ? HEALTH_HEALTHY : HEALTH_DEGRADED,
+         !s->listed   ? "there is no list of elements yet"
+         : s->quiet_s ? text
+                      : NULL);
 }
 
 /* No key at all, not even of a file (AUTH_PUBLIC_KEY_PATH). */

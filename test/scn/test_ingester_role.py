@@ -125,6 +125,9 @@ def test_redis_and_admin_lost(cluster):
     assert g.put(b"y", "by-admin")["storage_element_id"] == "se-01"
     ready = requests.get(g.url + "/health/ready", timeout=60)
     assert ready.status_code == 200
+    wait_for("Admin misses Redis, too", lambda: requests.get(
+        c.admin.url + "/health/ready", timeout=60).json()["checks"]["redis"][
+            "status"] == "degraded")
     port = c.admin.port
     c.admin.stop()
     for _ in range(3):  # from the first

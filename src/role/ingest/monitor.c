@@ -38,6 +38,18 @@ arm(struct monitor *m)
         log_error(m->conf.log, "capacity monitor: the loop has no timer left");
 }
 
+/* Longer than a new leader takes to be there and to have asked them all. */
+static unsigned
+quiet(const struct monitor *m)
+{
+    int64_t ns = mono_sub(m->loop->now, m->polled).ns;
+
+    if (!m->conf.coord || !m->store_ok || !m->list || m->list->n == 0 ||
+        ns < 2 * m->conf.poll.base.ns + 2 * m->conf.lease.ttl.ns)
+        return 0;
+    return (unsigned)(ns / 1000000000);
+}
+
 static void
 tell_status(struct monitor *m)
 {
@@ -56,6 +68,7 @@ tell_status(struct monitor *m)
         .elements = m->list ? (unsigned)m->list->n : 0,
         .generation = m->reload.generation,
         .version = m->reload.version,
+        .quiet_s = quiet(m),
     };
     char text[FAULT_TEXT];
 
@@ -300,7 +313,7 @@ monitor_start(struct monitor *m)
 {
     m->started = true;
     m->turning = true; /* until all parts have begun */
-    m->round.next = m->admin_next = m->loop->now;
+    m->round.next = m->admin_next = m->polled = m->loop->now;
     m->admin_wanted = m->loop->now;
     m->publish = true;
     lease_open(m);

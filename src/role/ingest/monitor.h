@@ -173,7 +173,9 @@ struct monitor_status {
     unsigned edit, rw; /* usable, by mode: where uploads would go */
     bool stands_in;    /* these are Admin's, for want of polled ones */
     uint64_t generation, version; /* of the list */
-    char why[VIEW_WHY];           /* what is wrong, or "" */
+    /* For so long no element was polled, by whoever leads; 0: not too long. */
+    unsigned quiet_s;
+    char why[VIEW_WHY]; /* what is wrong, or "" */
 };
 void monitor_status(struct monitor *m, struct monitor_status *out);
 

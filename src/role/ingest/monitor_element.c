@@ -101,6 +101,8 @@ learn_age(struct monitor *m, struct mon_element *e, const struct capacity *cap)
         age = mono_sub(now, e->learned);
     e->polled = (struct mono){now.ns - age.ns};
     e->learned = now;
+    if (mono_before(m->polled, e->polled))
+        m->polled = e->polled;
 }
 
 int

@@ -205,6 +205,7 @@ struct monitor {
     bool elements_told;          /* conf.elements() has what there is */
 
     /* polls */
+    struct mono polled; /* the last of any element that we know of */
     struct poll poll;
     struct list asks;
     uint64_t lazy_n;

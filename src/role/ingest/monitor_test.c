@@ -222,35 +222,74 @@ test_cut_off(void **state)
                         "se-000");
 }
 
+/* The lock is taken from node WAS, by nobody of ours. */
+static void
+steal(unsigned was, const char *owner, struct dur ttl)
+{
+    struct coord_request take = {.op = COORD_LEASE_TAKE,
+                                 .key = MONITOR_LOCK,
+                                 .owner = owner,
+                                 .ttl = ttl};
+    struct coord_request free_it = {
+        .op = COORD_LEASE_FREE, .key = MONITOR_LOCK, .owner = w.node[was].name};
+    struct monitor_status s;
+
+    monitor_status(w.node[was].m, &s);
+    free_it.epoch = s.epoch;
+    assert_int_equal(world_do(&w, &free_it), ERR_OK);
+    assert_int_equal(world_do(&w, &take), ERR_OK);
+}
+
 /* The lock is taken away: the next write is refused, and that ends it. */
 static void
 test_stolen(void **state)
 {
-    struct coord_request take = {.op = COORD_LEASE_TAKE,
-                                 .key = MONITOR_LOCK,
-                                 .owner = "thief",
-                                 .ttl = dur_s(12)};
-    struct monitor_status s;
     unsigned was;
     (void)state;
 
     start_all();
     world_run(&w, dur_s(25));
     was = leader();
-    monitor_status(w.node[was].m, &s);
-    {
-        struct coord_request free_it = {.op = COORD_LEASE_FREE,
-                                        .key = MONITOR_LOCK,
-                                        .owner = w.node[was].name,
-                                        .epoch = s.epoch};
-
-        assert_int_equal(world_do(&w, &free_it), ERR_OK);
-    }
-    assert_int_equal(world_do(&w, &take), ERR_OK);
+    steal(was, "thief", dur_s(12));
     monitor_trouble(w.node[was].m, "se-000", RELOAD_CONNECTION);
     world_run(&w, dur_ms(100));
     assert_int_equal(world_leader(&w), -1);
     leads_again(-1, 14, requests());
+}
+
+static unsigned
+quiet_of(unsigned i)
+{
+    struct monitor_status s;
+
+    monitor_status(w.node[i].m, &s);
+    return s.quiet_s;
+}
+
+/* Somebody has the lock and does nothing: after a while all say so, and until
+ * then a change of leader is none of it. */
+static void
+test_nobody_polls(void **state)
+{
+    unsigned was, other;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(15));
+    was = leader();
+    other = was ? 0 : 1;
+    steal(was, "ghost", dur_s(300));
+    for (int i = 0; i < 80; i++) {
+        world_run(&w, dur_s(1));
+        assert_int_equal(quiet_of(was), 0);
+        assert_int_equal(quiet_of(other), 0);
+    }
+    world_run(&w, dur_s(70));
+    assert_in_range(quiet_of(was), 120, 200);
+    assert_in_range(quiet_of(other), 120, 200);
+    world_run(&w, dur_s(200)); /* the lock has ended */
+    assert_int_equal(quiet_of(was), 0);
+    assert_int_equal(quiet_of(other), 0);
 }
 
 /* ---- how often ---- */
@@ -891,6 +930,7 @@ main(int argc, char **argv)
         T(test_stopped),
         T(test_cut_off),
         T(test_stolen),
+        T(test_nobody_polls),
         T(test_hours),
         T(test_backoff),
         T(test_errors),
