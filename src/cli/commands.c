@@ -88,10 +88,11 @@ const struct cli_command client_commands[] = {
         .usage = "[OPTION]...",
         .run = cmd_se_ls,
         .connects = true,
-        .about = "FILL is how much of the file system (or quota) is used, by "
-                 "whomever. ROOM is what uploads may still take: less than is "
-                 "free, because room is kept for deletes "
-                 "(STORAGE_HEADROOM_BYTES) and for uploads under way.",
+        .about = "ROOM is what uploads may still take of the file system (or "
+                 "quota): less than is free, because room is kept for deletes "
+                 "(STORAGE_HEADROOM_BYTES) and for uploads under way. FILL is "
+                 "all the rest, used by whomever or kept, and so more than "
+                 "df(1) says.",
     },
     {
         .name = "se why",
