@@ -366,6 +366,7 @@ open_watch(struct join *j, struct fault *f)
                            .meta = j->conf.meta,
                            .elements = elements,
                            .n = j->n,
+                           .alone = j->conf.roles == JOIN_STORAGE,
                            .durability = j->conf.system.durability,
                            .clock = j->conf.clock};
 

@@ -93,19 +93,27 @@ tally_of(const struct blob_capacity *cap, unsigned n)
     return t;
 }
 
+/* Out of order, and takes nothing; a bucket without a limit does. */
+static bool
+is_out(const struct blob_capacity *c)
+{
+    return slice_starts(slice_str(c->health), SLICE("unhealthy"));
+}
+
 enum health_status
-watch_judge(const struct blob_capacity *cap, unsigned n, char text[WATCH_TEXT])
+watch_judge(const struct blob_capacity *cap, unsigned n, bool alone,
+            char text[WATCH_TEXT])
 {
     struct tally t = tally_of(cap, n);
+    const bool served = alone ? !is_out(cap) : t.edit + t.rw > 0;
+    const bool lacks_edit = !alone && t.edit == 0;
 
-    if (t.edit + t.rw == 0) {
+    if (!served && !alone)
         snprintf(text, WATCH_TEXT, "no storage element takes uploads");
-        return HEALTH_UNHEALTHY;
-    }
-    if (t.sick)
+    else if (t.sick)
         snprintf(text, WATCH_TEXT, "%s is %.80s", t.worst->element_id,
                  t.worst->health);
-    else if (t.edit == 0)
+    else if (lacks_edit)
         snprintf(text, WATCH_TEXT, "no element of mode edit takes uploads");
     else if (t.tight)
         snprintf(text, WATCH_TEXT, "%s is %s: %.2f %% used",
@@ -114,7 +122,9 @@ watch_judge(const struct blob_capacity *cap, unsigned n, char text[WATCH_TEXT])
                  capacity_percent(t.worst->used, t.worst->total));
     else
         snprintf(text, WATCH_TEXT, "%u of %u healthy", t.healthy, n);
-    return t.sick || t.edit == 0 || t.tight ? HEALTH_DEGRADED : HEALTH_HEALTHY;
+    if (!served)
+        return HEALTH_UNHEALTHY;
+    return t.sick || lacks_edit || t.tight ? HEALTH_DEGRADED : HEALTH_HEALTHY;
 }
 
 static void
@@ -166,7 +176,7 @@ look_at_elements(struct watch *w)
 
     for (unsigned i = 0; i < w->conf.n; i++)
         capacity_of(w->element[i], &cap[i]);
-    s = watch_judge(cap, w->conf.n, text);
+    s = watch_judge(cap, w->conf.n, w->conf.alone, text);
     tell_elements(w, cap);
     health_set(w->conf.health, w->elements_check, s, text, (struct dur){0},
                w->loop->now);

@@ -7,6 +7,10 @@
  *                   edit takes uploads while one of mode rw does
  *       A full element is degraded and not more: who would then free it, if
  *       readiness took the server away from its clients?
+ *   The one of `artstore storage` is judged by its own mode: whether uploads
+ *   find a place elsewhere is the gateways' affair.
+ *       unhealthy   it is out of order
+ *       degraded    critically full, in a mode that takes uploads
  *   database           a query every five seconds, on a worker
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -26,6 +30,7 @@ struct watch_conf {
     struct meta *meta;               /* NULL: there is no catalogue here */
     struct element *const *elements; /* copied */
     unsigned n;
+    bool alone;                 /* the one of `artstore storage` */
     const char *durability;     /* "strict", "relaxed" */
     struct mono (*clock)(void); /* of worker threads; NULL: nothing is timed */
 };
@@ -43,7 +48,7 @@ void watch_stop(struct watch *w, void (*done)(void *arg), void *arg);
 /* The verdict on N snapshots; TEXT gets a few words (WATCH_TEXT bytes). For
  * tests, too. */
 #define WATCH_TEXT 160
-enum health_status
-watch_judge(const struct blob_capacity *cap, unsigned n, char text[WATCH_TEXT]);
+enum health_status watch_judge(const struct blob_capacity *cap, unsigned n,
+                               bool alone, char text[WATCH_TEXT]);
 
 #endif

@@ -37,6 +37,16 @@ element(char kind, unsigned i)
         c.writable = false;
         health = "unhealthy: sync data: it failed; restart to verify";
         break;
+    case 'y': /* the same in ro */
+        c.mode = BLOB_RO;
+        c.writable = false;
+        health = "unhealthy: sync data: it failed; restart to verify";
+        break;
+    case 'd': /* ro, in a bucket */
+        c.mode = BLOB_RO;
+        c.writable = false;
+        health = "degraded: S3_SOFT_CAPACITY_LIMIT is not set";
+        break;
     case 'o': /* ro, full: nobody wants to write there */
         c.mode = BLOB_RO;
         c.status = BLOB_FULL;
@@ -83,10 +93,39 @@ verdicts(void **state)
 
         for (unsigned k = 0; k < n; k++)
             cap[k] = element(rows[i].elements[k], k);
-        got = watch_judge(cap, n, text);
+        got = watch_judge(cap, n, false, text);
         if (got != rows[i].want ||
             !slice_starts(slice_str(text), slice_str(rows[i].text)))
             fail_msg("%s (%s): %s, %s", rows[i].elements, rows[i].why,
+                     health_name(got), text);
+    }
+}
+
+/* `artstore storage`: each by its own mode, or a supervisor would restart what
+ * is sound. */
+static void
+alone(void **state)
+{
+    static const struct row row[] = {
+        {"e", HEALTH_HEALTHY, "1 of 1 healthy", "edit"},
+        {"w", HEALTH_HEALTHY, "1 of 1 healthy", "rw"},
+        {"r", HEALTH_HEALTHY, "1 of 1 healthy", "ro takes nothing, rightly"},
+        {"o", HEALTH_HEALTHY, "1 of 1 healthy", "an archive may be full"},
+        {"F", HEALTH_DEGRADED, "se-01 is full", "others take what comes"},
+        {"X", HEALTH_UNHEALTHY, "se-01 is unhealthy: sync", "out of order"},
+        {"y", HEALTH_UNHEALTHY, "se-01 is unhealthy: sync", "ro, out of order"},
+        {"d", HEALTH_DEGRADED, "se-01 is degraded", "a bucket without limit"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        const struct blob_capacity cap = element(row[i].elements[0], 0);
+        char text[WATCH_TEXT];
+        enum health_status got = watch_judge(&cap, 1, true, text);
+
+        if (got != row[i].want ||
+            !slice_starts(slice_str(text), slice_str(row[i].text)))
+            fail_msg("%s (%s): %s, %s", row[i].elements, row[i].why,
                      health_name(got), text);
     }
 }
@@ -101,7 +140,7 @@ long_words(void **state)
 
     memset(cap[0].element_id, 'i', sizeof(cap[0].element_id) - 1);
     memset(cap[0].health, 'h', sizeof(cap[0].health) - 1);
-    assert_int_equal(watch_judge(cap, 2, text), HEALTH_DEGRADED);
+    assert_int_equal(watch_judge(cap, 2, false, text), HEALTH_DEGRADED);
     assert_true(strlen(text) < WATCH_TEXT);
 }
 
@@ -110,6 +149,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(alone),
         cmocka_unit_test(long_words),
     };
 
