@@ -270,10 +270,24 @@ tell_list(const struct conf *conf, const char *entry)
     buf_release(&from);
 }
 
+/* Ends a line that starts an element: without Admin's key it would not. */
+static void
+tell_key(const struct conf *conf)
+{
+    const enum conf_layer layer = conf->source[CONF_AUTH_PUBLIC_KEY_PATH].layer;
+
+    printf(conf->auth_enabled && layer == CONF_BY_DEFAULT
+               ? " --auth-public-key-path FILE\n"
+                 "(FILE is the public key of Admin: what its "
+                 "/.well-known/jwks.json answers.)\n"
+               : "\n");
+}
+
 /* An element of its own server is not bound to an installation: Admin knows it
  * by its UUID. */
 static int
-init_alone(const struct storage_args *a, const struct conf_element *ce)
+init_alone(const struct storage_args *a, const struct conf *conf,
+           const struct conf_element *ce)
 {
     static const struct uuid none;
     struct fault f = {0};
@@ -283,8 +297,9 @@ init_alone(const struct storage_args *a, const struct conf_element *ce)
     printf("Made storage element %s in %s\n"
            "Start it with:\n"
            "artstore storage --storage-element-id %s --storage-path %s "
-           "--storage-mode %s\n",
+           "--storage-mode %s",
            ce->id, ce->path, ce->id, ce->path, a->mode ? a->mode : "rw");
+    tell_key(conf);
     return CLI_OK;
 }
 
@@ -311,11 +326,13 @@ init_bucket(const struct storage_args *a, const struct conf *conf)
                          sizeof(el.element_id));
         e = join_element_make(&el, &none, hash_here(), wall_here(), &f);
     }
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         printf("Made storage element %s in %s\n"
                "Start it with the same options and:\n"
-               "artstore storage --storage-element-id %s --storage-mode %s\n",
+               "artstore storage --storage-element-id %s --storage-mode %s",
                ce.id, b.objects->place, ce.id, a->mode ? a->mode : "rw");
+        tell_key(conf);
+    }
     bucket_close(&b);
     return e == ERR_OK ? CLI_OK : fail("init", &f);
 }
@@ -338,7 +355,7 @@ init_run(const struct storage_args *a, const struct conf *conf)
     if (!entry_of(a, path, entry, &ce))
         return CLI_USAGE;
     if (a->alone)
-        return init_alone(a, &ce);
+        return init_alone(a, conf, &ce);
     if (!id_is_free(conf, &ce, &listed))
         return CLI_USAGE;
     if (installation_of(conf, &installation, &f) != ERR_OK ||
