@@ -437,7 +437,7 @@ report_json(const struct storage_args *a, const char *id,
 }
 
 static enum err
-rebuild_element(const struct storage_args *a, const char *path,
+rebuild_element(const struct storage_args *a, const char *path, const char *id,
                 struct element_report *r, struct fault *f)
 {
     char name[PATH_MAX + 16];
@@ -462,7 +462,10 @@ rebuild_element(const struct storage_args *a, const char *path,
             (void)fault_hint(f, "move it away and rebuild again");
     }
     if (e == ERR_OK)
-        e = element_rebuild(disk, index, hash_here(), a->check, a->deep, r, f);
+        e = element_rebuild(disk, index, id, hash_here(), a->check, a->deep, r,
+                            f);
+    if (e == ERR_CONFLICT)
+        (void)fault_in(f, path);
     if (e == ERR_OK && !a->check && index->ops->sync)
         e = index->ops->sync(index, f);
     if (index)
@@ -488,8 +491,10 @@ rebuild_bucket(const struct storage_args *a, const struct conf *conf,
             (void)fault_hint(f, "rebuild without --check");
     }
     if (e == ERR_OK)
-        e = cloud_rebuild(b.objects, b.index, hash_here(), a->check, a->deep, r,
-                          f);
+        e = cloud_rebuild(b.objects, b.index, conf->storage_element_id,
+                          hash_here(), a->check, a->deep, r, f);
+    if (e == ERR_CONFLICT)
+        (void)fault_in(f, b.objects->place);
     bucket_close(&b);
     return e;
 }
@@ -518,7 +523,7 @@ rebuild_alone(const struct storage_args *a, const struct conf *conf)
     if (conf->storage_backend == CONF_S3)
         e = rebuild_bucket(a, conf, &r, &f);
     else if (below_data(conf, conf->storage_path, path))
-        e = rebuild_element(a, path, &r, &f);
+        e = rebuild_element(a, path, conf->storage_element_id, &r, &f);
     else
         e = fault_set(&f, ERR_TOOBIG, "open", "STORAGE_PATH");
     return e == ERR_OK ? tell_rebuilt(a, conf->storage_element_id, &r)
@@ -543,7 +548,7 @@ rebuild_run(const struct storage_args *a, const struct conf *conf)
         found = true;
         if (!below_data(conf, ce.path, path))
             return cli_usage("storage rebuild", "%s: path too long", ce.id);
-        if (rebuild_element(a, path, &r, &f) != ERR_OK)
+        if (rebuild_element(a, path, ce.id, &r, &f) != ERR_OK)
             return fail("rebuild", &f);
         if (tell_rebuilt(a, ce.id, &r) != CLI_OK)
             exit = CLI_MISMATCH;

@@ -206,13 +206,16 @@ element_attach(struct join *j, const struct join_element *s, struct element *e,
                                         .changes = changes_of,
                                         .set_mode = set_mode_of,
                                         .arg = e};
+    struct blob *b = element_blob(e);
+    struct blob_capacity holds;
     struct meta_element like = {.uuid = *element_uuid(e),
-                                .mode = (int)s->mode,
                                 .priority = s->priority,
                                 .created_at = j->conf.now,
                                 .updated_at = j->conf.now};
     enum err err;
 
+    b->ops->capacity(b, &holds);
+    like.mode = (int)holds.mode;
     (void)slice_copy(slice_str(s->element_id), like.element_id,
                      sizeof(like.element_id));
     (void)slice_copy(slice_str(s->element_id), like.name, sizeof(like.name));
@@ -220,7 +223,7 @@ element_attach(struct join *j, const struct join_element *s, struct element *e,
                      sizeof(like.endpoint));
     (void)slice_copy(slice_str(j->conf.location), like.location,
                      sizeof(like.location));
-    err = admin_attach(j->admin, element_blob(e), &source, &like, f);
+    err = admin_attach(j->admin, b, &source, &like, f);
     if (err == ERR_OK)
         report_record(j, s);
     return err;
@@ -237,6 +240,7 @@ element_join(struct join *j, const struct join_element *s,
         .location = j->conf.location,
         .endpoint = j->conf.endpoint,
         .mode = s->mode,
+        .keep_mode = j->admin != NULL, /* as Admin's record, record_of() */
         .priority = s->priority,
         .quota = s->quota,
         .relaxed = j->conf.relaxed,

@@ -26,6 +26,8 @@ superblock_encode(struct buf *out, const struct superblock *s,
     put_text(out, "installation_id", uuid_text(&s->installation_id, id));
     put_text(out, "label", s->label);
     put_text(out, "mode", s->mode);
+    if (s->latest_mode[0])
+        put_text(out, "latest_mode", s->latest_mode);
     put_text(out, "pool_id", s->pool_id);
     put_text(out, "created_at", date_rfc3339_ms(s->created_at, at));
     buf_printf(out,
@@ -103,6 +105,7 @@ get_all(struct superblock *s, const json_t *o)
     const json_t *clean = json_object_get(o, "clean");
     const json_t *lost = json_object_get(o, "index_lost");
     const json_t *all = json_object_get(o, "all_dirty");
+    const json_t *mode = json_object_get(o, "latest_mode");
 
     s->clean = json_is_true(clean);
     s->index_lost = json_is_true(lost);
@@ -116,6 +119,7 @@ get_all(struct superblock *s, const json_t *o)
                     &s->installation_id) &&
            get_text(json_object_get(o, "label"), s->label, sizeof(s->label)) &&
            get_text(json_object_get(o, "mode"), s->mode, sizeof(s->mode)) &&
+           (!mode || get_text(mode, s->latest_mode, sizeof(s->latest_mode))) &&
            get_text(json_object_get(o, "pool_id"), s->pool_id,
                     sizeof(s->pool_id)) &&
            get_u64(json_object_get(o, "boot"), &s->boot) &&

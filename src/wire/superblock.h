@@ -23,6 +23,9 @@ struct superblock {
     struct uuid installation_id;
     char label[65];
     char mode[8]; /* at birth: "edit", "rw", "ro", "ar" */
+    /* The latest that it has served in; "" in one that has not served, and in
+     * those of before this was written down. */
+    char latest_mode[8];
     char pool_id[33];
     struct wall created_at;
     uint64_t boot;   /* starts so far */

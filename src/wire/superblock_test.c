@@ -19,6 +19,7 @@ sample(uint32_t n_dirty)
                             .format_max = SUPERBLOCK_FORMAT,
                             .label = "se-01",
                             .mode = "edit",
+                            .latest_mode = "rw",
                             .pool_id = "pool",
                             .created_at = {1763717401123},
                             .boot = 42,
@@ -31,6 +32,8 @@ sample(uint32_t n_dirty)
                             .clean = n_dirty == 0,
                             .all_dirty = n_dirty == SUPERBLOCK_DIRTY_MAX,
                             .n_dirty = n_dirty};
+    if (n_dirty == 1) /* one of before it was written down */
+        memset(s.latest_mode, 0, sizeof(s.latest_mode));
     memset(s.element_uuid.b, 0x33, 16);
     memset(s.installation_id.b, 0x44, 16);
     for (uint32_t i = 0; i < n_dirty; i++)

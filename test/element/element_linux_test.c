@@ -355,7 +355,8 @@ test_many(void **state)
     assert_true(last >= LOOPS * CLIENTS * ROUNDS);
     place_close(&p);
     OK(index_sqlite_open(&p.index, p.db, &f));
-    OK(element_rebuild(p.disk, p.index, test_quickest(), true, true, &rep, &f));
+    OK(element_rebuild(p.disk, p.index, NULL, test_quickest(), true, true, &rep,
+                       &f));
     assert_int_equal(rep.files, kept);
     assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
     p.index->ops->close(p.index);

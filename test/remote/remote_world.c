@@ -531,8 +531,8 @@ remote_world_audit(struct remote_world *w)
     near_stop(w);
     far_stop(w);
     OK(index_sqlite_open(&w->index, w->db, &f));
-    OK(element_rebuild(w->disk, w->index, test_quickest(), true, true, &rep,
-                       &f));
+    OK(element_rebuild(w->disk, w->index, NULL, test_quickest(), true, true,
+                       &rep, &f));
     assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
     w->index->ops->close(w->index);
     w->rebuilt = true;

@@ -155,8 +155,8 @@ world_audit(struct world *w)
     unsigned uploads = count(w, OBJECT_UPLOADS);
 
     assert(!w->element);
-    must(w, cloud_rebuild(w->objects, w->index, world_hash(), true, true, &rep,
-                          &w->fault));
+    must(w, cloud_rebuild(w->objects, w->index, NULL, world_hash(), true, true,
+                          &rep, &w->fault));
     must(w, w->index->ops->list(w->index, &nil, SIZE_MAX / 2, see_row, &a,
                                 &w->fault));
     if (rep.extra || rep.missing || rep.damaged || rep.files != a.rows ||

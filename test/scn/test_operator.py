@@ -81,6 +81,11 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     said = refusal(*two)
     assert "elements/se-03/superblock" in said, said
     assert "is its disk mounted?" in said and "storage init" in said
+    # Two disks in each other's place.
+    said = refusal("--data-dir", s.data, "--storage-elements",
+                   "se-01:edit:elements/se-02,se-02:rw:elements/se-01")
+    assert "se-01 what by its superblock is se-02 in " in said, said
+    assert "elements/se-02:" in said and said.endswith("in a folder"), said
     with open(os.path.join(s.data, "elements/se-02/index.db"), "wb") as f:
         f.write(b"no database at all")
     said = refusal("--data-dir", s.data)

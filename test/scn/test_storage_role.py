@@ -22,7 +22,9 @@ def init(folder, ident="se-dc1-01", mode="edit"):
 def element(tmp_path, server, loop):
     """One that believes the tokens of SERVER, as gateways of its Admin."""
     folder = tmp_path / "disk"
-    assert init(str(folder)).returncode == 0
+    made = init(str(folder))
+    assert made.returncode == 0
+    assert "--auth-public-key-path" in made.stdout, made.stdout
     public = tmp_path / "jwks.json"
     public.write_text(requests.get(
         server.url + "/.well-known/jwks.json", timeout=60).text)
@@ -55,6 +57,50 @@ def test_serves_alone(element, server):
     paths = requests.get(element.url + "/openapi.json", timeout=60, headers={
         "Authorization": "Bearer " + token}).json()["paths"]
     assert "/api/v1/capacity" in paths and "/api/files" not in paths
+
+
+def refused(element, **env):
+    element.stop()
+    was, element.env = element.env, {**element.env, **env}
+    element.start(expect_ready=False)
+    assert element.wait() == 1
+    element.env = was
+    return element.tail()
+
+
+def test_refuses_another_element(element, tmp_path):
+    """D31: two disks in each other's place, or no STORAGE_ELEMENT_ID."""
+    folder = str(tmp_path / "disk")
+    said = refused(element, STORAGE_ELEMENT_ID="se-77")
+    assert "se-77 what by its superblock is se-dc1-01 in " + folder in said
+    assert "STORAGE_ELEMENT_ID" in said
+    words = ("storage", "rebuild", "--alone", "--data-dir", element.data)
+    env = {**element.env, "STORAGE_ELEMENT_ID": "se-77"}
+    for check in ([], ["--check"]):
+        p = store.run(store.BIN, *words, *check, code=1, env=env)
+        assert "se-77 what by its superblock is se-dc1-01" in p.stderr
+        assert folder in p.stderr
+    rename = (store.BIN, "storage", "rename", "--path", folder, "--id")
+    store.run(*rename, "a:b", code=2)
+    store.run(*rename, "se-77")
+    element.env = env
+    element.start()
+    p = store.run(*rename, "se-78", code=8)  # it is served
+    assert "another process serves it" in p.stderr, p.stderr
+
+
+def test_modes_go_forward(element):
+    """AMB-026. An element of any mode is ready while it is sound."""
+    for mode in ("rw", "ro"):
+        element.stop()
+        element.env["STORAGE_MODE"] = mode
+        element.start()
+        r = requests.get(element.url + "/health/ready", timeout=60)
+        assert (r.status_code, r.json()["aggregate"]) == (200, "ok"), r.text
+    said = refused(element, STORAGE_MODE="edit")
+    assert "edit the element se-dc1-01 (in ro already)" in said, said
+    assert "STORAGE_MODE" in said
+    element.start()
 
 
 def test_refuses_a_foreign_folder(tmp_path, loop):

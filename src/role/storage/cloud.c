@@ -492,6 +492,7 @@ cloud_open(struct element **out, const struct element_conf *conf,
 {
     struct element_report local = {0};
     struct cloud *c = cloud_new(conf, cc);
+    enum blob_mode mode;
     enum err err;
 
     *out = NULL;
@@ -503,7 +504,8 @@ cloud_open(struct element **out, const struct element_conf *conf,
     report = report ? report : &local;
     *report = (struct element_report){0};
     if ((err = cloud_read_superblock(c, f)) == ERR_OK &&
-        (err = cloud_check_identity(c, f)) == ERR_OK) {
+        (err = identity_check(c->sb, conf, &mode, f)) == ERR_OK) {
+        atomic_store(&c->mode, (int)mode);
         take_names(c);
         c->next_seq = c->sb->seq;
         err = cloud_load_tombs(c, f);

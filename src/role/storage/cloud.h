@@ -65,7 +65,7 @@ enum err cloud_open(struct element **out, const struct element_conf *conf,
 
 /* As element_rebuild(). */
 enum err
-cloud_rebuild(struct objects *o, struct index *index,
+cloud_rebuild(struct objects *o, struct index *index, const char *id,
               const struct hash_kernels *hash, bool check_only, bool deep,
               struct element_report *report, struct fault *f);
 

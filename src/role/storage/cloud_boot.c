@@ -158,18 +158,6 @@ cloud_init(struct objects *o, const struct element_birth *birth,
     return err;
 }
 
-enum err
-cloud_check_identity(struct cloud *c, struct fault *f)
-{
-    const struct uuid *want = &c->conf.installation_id;
-
-    if (uuid_is_nil(want) || uuid_eq(want, &c->sb->installation_id))
-        return ERR_OK;
-    (void)fault_set(f, ERR_CONFLICT, "read", "superblock");
-    return fault_hint(f, "the element belongs to another installation: serve "
-                         "it with the data folder that it came from");
-}
-
 /* ---- owner ---- */
 
 static void
@@ -186,6 +174,7 @@ cloud_take_over(struct cloud *c, struct fault *f)
     enum err err;
 
     word(c, mine);
+    identity_note_mode(c->sb, (enum blob_mode)atomic_load(&c->mode));
     c->sb->boot++;
     c->sb->clean = false;
     c->sb->seq = c->next_seq;
@@ -298,6 +287,7 @@ cloud_clean_point(struct cloud *c, bool clean, struct fault *f)
     sb->n_dirty = 0;
     sb->all_dirty = false;
     sb->clean = clean;
+    identity_note_mode(sb, (enum blob_mode)atomic_load(&c->mode));
     err = cloud_write_superblock(c, f);
     if (err != ERR_OK)
         *sb = *was;

@@ -248,7 +248,6 @@ cloud_key(const struct uuid *file_id, enum cloud_wrote which, char *key);
 enum err cloud_read_superblock(struct cloud *c, struct fault *f);
 /* With sb_mu held, or before anybody else knows of C. */
 enum err cloud_write_superblock(struct cloud *c, struct fault *f);
-enum err cloud_check_identity(struct cloud *c, struct fault *f);
 enum err cloud_take_over(struct cloud *c, struct fault *f);
 enum err cloud_check_owner(struct cloud *c, struct fault *f);
 /* DATE is noted as being written to. Blocks when it is the first time. */

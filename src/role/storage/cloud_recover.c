@@ -225,7 +225,7 @@ cloud_sweep_strays(struct cloud *c)
 }
 
 enum err
-cloud_rebuild(struct objects *o, struct index *index,
+cloud_rebuild(struct objects *o, struct index *index, const char *id,
               const struct hash_kernels *hash, bool check_only, bool deep,
               struct element_report *report, struct fault *f)
 {
@@ -243,6 +243,7 @@ cloud_rebuild(struct objects *o, struct index *index,
     s->check_only = check_only;
     s->deep = deep;
     if ((err = cloud_read_superblock(c, f)) != ERR_OK ||
+        (err = identity_name(c->sb, id, f)) != ERR_OK ||
         (err = cloud_load_tombs(c, f)) != ERR_OK)
         goto out;
     c->next_seq = u64_max(c->next_seq, c->sb->seq);

@@ -32,7 +32,8 @@ cloud_rig_init(struct cloud_rig *r, struct objects *o, struct index *index)
 enum err
 cloud_rig_open(struct cloud_rig *r)
 {
-    struct element_conf conf = {.mode = r->mode,
+    struct element_conf conf = {.element_id = r->element_id,
+                                .mode = r->mode,
                                 .hash = test_quickest(),
                                 .seed = 1,
                                 .now = r->loop.loop.wall};
@@ -103,8 +104,8 @@ cloud_rig_audit(struct cloud_rig *r)
     enum err e;
 
     assert(!r->element);
-    e = cloud_rebuild(r->objects, r->mem, test_quickest(), true, true, &rep,
-                      &r->fault);
+    e = cloud_rebuild(r->objects, r->mem, NULL, test_quickest(), true, true,
+                      &rep, &r->fault);
     assert(e == ERR_OK);
     e = r->mem->ops->list(r->mem, &nil, SIZE_MAX / 2, see_row, &a, NULL);
     assert(e == ERR_OK);

@@ -21,6 +21,7 @@ struct cloud_rig {
     struct blob_story story;
     struct cloud_conf conf;
     struct fault fault;
+    const char *element_id; /* NULL: whichever it is */
     enum blob_mode mode;
 };
 

@@ -622,6 +622,30 @@ test_foreign(void **state)
                   hash_select(&(struct hash_cpu){0}, "c"), &rig.fault));
 }
 
+/* D31, AMB-026: as an element in a folder. */
+static void
+test_name_and_mode(void **state)
+{
+    struct element_report rep;
+    (void)state;
+
+    cloud_rig_close(&rig);
+    rig.element_id = "se-77";
+    IS(ERR_CONFLICT, cloud_rig_open(&rig));
+    assert_non_null(strstr(rig.fault.what, "se-77"));
+    assert_non_null(strstr(rig.fault.what, "se-01"));
+    IS(ERR_CONFLICT, cloud_rebuild(rig.objects, rig.mem, "se-77",
+                                   hash_select(&(struct hash_cpu){0}, "c"),
+                                   true, false, &rep, &rig.fault));
+    rig.element_id = "se-01";
+    rig.mode = BLOB_AR;
+    OK(cloud_rig_open(&rig));
+    cloud_rig_close(&rig);
+    rig.mode = BLOB_EDIT;
+    IS(ERR_CONFLICT, cloud_rig_open(&rig));
+    assert_non_null(strstr(rig.fault.hint, "STORAGE_MODE"));
+}
+
 /* ---- a store that fails ---- */
 
 /* What a story was told of each file. */
@@ -799,6 +823,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_owner_unclear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_name_and_mode, setup, teardown),
         cmocka_unit_test(test_fails_before),
         cmocka_unit_test(test_fails_after),
         cmocka_unit_test(test_dies_before),

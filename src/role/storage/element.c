@@ -201,14 +201,13 @@ element_free(struct element *e)
 static enum err
 check_identity(struct element *e, struct fault *f)
 {
-    const struct uuid *want = &e->conf.installation_id;
     const char *name = e->conf.element_id;
+    enum blob_mode mode;
+    enum err err = identity_check(e->sb, &e->conf, &mode, f);
 
-    if (!uuid_is_nil(want) && !uuid_eq(want, &e->sb->installation_id)) {
-        (void)fault_set(f, ERR_CONFLICT, "read", "superblock");
-        return fault_hint(f, "the element belongs to another installation: "
-                             "serve it with the data folder that it came from");
-    }
+    if (err != ERR_OK)
+        return err;
+    atomic_store(&e->mode, (int)mode);
     snprintf(e->element_id, sizeof(e->element_id), "%s",
              name ? name : e->sb->label);
     snprintf(e->blob.element_id, sizeof(e->blob.element_id), "%s",
@@ -287,6 +286,7 @@ begin_boot(struct element *e, struct fault *f)
     struct superblock *sb = e->sb;
 
     e->told_seq = e->done_seq = e->synced_seq = e->next_seq;
+    identity_note_mode(sb, (enum blob_mode)atomic_load(&e->mode));
     sb->boot++;
     sb->clean = false;
     sb->seq = e->next_seq;

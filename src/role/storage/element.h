@@ -42,10 +42,11 @@ void element_pool_free(struct element_pool **p); /* after its elements */
 struct ledger_conf element_ledger_conf(void);
 
 struct element_conf {
-    const char *element_id; /* NULL: the superblock's label */
+    const char *element_id; /* must be the superblock's label; NULL: is it */
     const char *location;   /* "default" when NULL */
     const char *endpoint;
-    enum blob_mode mode;
+    enum blob_mode mode; /* not before one that it has served in ... */
+    bool keep_mode;      /* ... or then that one instead, and no refusal */
     int priority;
     uint64_t quota;              /* bytes; 0: none */
     bool relaxed;                /* DURABILITY=relaxed: answers first (D10) */
@@ -98,7 +99,8 @@ enum err element_init(struct disk *disk, const struct element_birth *birth,
  * REPORT may be NULL. *F says what to do:
  *   ERR_NOENT        no superblock: artstore storage init
  *   ERR_CORRUPT      the superblock is damaged
- *   ERR_CONFLICT     it belongs to another installation (D31)
+ *   ERR_CONFLICT     it belongs to another installation, is another element
+ *                    (D31), or has served in a later mode (AMB-026)
  *   ERR_UNSUPPORTED  it was written by a later version
  *   ERR_BUSY         another process has it */
 enum err
@@ -159,12 +161,17 @@ enum err element_log(struct element *e, uint64_t *first, uint64_t *last,
 /* Forgets the index and makes it anew from the attr.json files, or with
  * CHECK_ONLY only says how the two differ. DEEP reads all bytes against their
  * checksums. The element must not be open. After an unclean stop the next start
- * does it again, since only recovery can tell which files are whole. Blocks,
- * long. */
+ * does it again, since only recovery can tell which files are whole.
+ * ERR_CONFLICT: it is not element ID (NULL: any). Blocks, long. */
 enum err
-element_rebuild(struct disk *disk, struct index *index,
+element_rebuild(struct disk *disk, struct index *index, const char *id,
                 const struct hash_kernels *hash, bool check_only, bool deep,
                 struct element_report *report, struct fault *f);
+
+/* Writes ID, which must be one, into the superblock as the element's name. The
+ * element must not be open. Blocks. */
+enum err element_rename(struct disk *disk, const char *id,
+                        const struct hash_kernels *hash, struct fault *f);
 
 /* Reads FILE_ID whole, from the device, against its checksums and digests.
  * Blocks, long; looks at CANCEL (may be NULL) between blocks. OUT tells what

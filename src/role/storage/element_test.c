@@ -1,6 +1,7 @@
 /* element_test.c - port/blob.h on an element in memory, and what an element
  * does beyond it: identity, capacity to the last byte, clean points, expiry.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "hash/test_cpu.h"
 #include "port/blob_contract.h"
 #include "role/storage/rig.h"
 #include <setjmp.h>
@@ -95,6 +96,89 @@ test_identity(void **state)
     disk_close(rig.rec, &fd);
     IS(ERR_EXISTS, element_init(rig.rec, &birth, NULL, &f));
     assert_non_null(strstr(f.what, "holiday.jpg"));
+    rig_release(&rig);
+}
+
+/* The disk of another element is neither served nor rebuilt (D31). */
+static void
+test_name(void **state)
+{
+    struct element_report rep;
+    struct fault f;
+    (void)state;
+
+    rig_init(&rig, NULL);
+    IS(ERR_BUSY, element_rename(rig.rec, "se-09", test_quickest(), &f));
+    rig_close(&rig);
+    rig.element_id = "se-77";
+    IS(ERR_CONFLICT, rig_open(&rig));
+    assert_non_null(strstr(rig.fault.what, "se-77"));
+    assert_non_null(strstr(rig.fault.what, "se-01"));
+    assert_non_null(strstr(rig.fault.hint, "STORAGE_ELEMENT_ID"));
+    for (int check = 0; check < 2; check++)
+        IS(ERR_CONFLICT, element_rebuild(rig.rec, rig.mem, "se-77", NULL, check,
+                                         false, &rep, &f));
+    OK(element_rebuild(rig.rec, rig.mem, "se-01", NULL, true, false, &rep, &f));
+    OK(element_rename(rig.rec, "se-77", test_quickest(), &f));
+    OK(rig_open(&rig));
+    assert_string_equal(rig.story.blob->element_id, "se-77");
+    rig_close(&rig);
+    rig.element_id = "se-01";
+    IS(ERR_CONFLICT, rig_open(&rig));
+    rig_release(&rig);
+}
+
+/* AMB-026: what has been rw never deletes again. */
+static void
+test_mode_goes_forward(void **state)
+{
+    static const struct {
+        enum blob_mode mode;
+        enum err want;
+        const char *why;
+    } row[] = {
+        {BLOB_RW, ERR_OK, "forward"},
+        {BLOB_EDIT, ERR_CONFLICT, "back"},
+        {BLOB_RW, ERR_OK, "the same: a refusal changed nothing"},
+        {BLOB_AR, ERR_OK, "a mode may be left out"},
+        {BLOB_RO, ERR_CONFLICT, "back, though both only read"},
+        {BLOB_AR, ERR_OK, "the same"},
+    };
+    struct element_conf conf = {.mode = BLOB_EDIT, .keep_mode = true};
+    struct element *e = NULL;
+    struct blob_capacity cap;
+    struct fault f;
+    (void)state;
+
+    rig_init(&rig, NULL); /* edit */
+    for (size_t i = 0; i < countof(row); i++) {
+        rig_close(&rig);
+        rig.mode = row[i].mode;
+        if (rig_open(&rig) != row[i].want)
+            fail_msg("row %zu: %s", i, row[i].why);
+        if (row[i].want != ERR_OK)
+            assert_non_null(strstr(rig.fault.hint, "STORAGE_MODE"));
+    }
+    rig_close(&rig);
+    rig.pool = element_pool_new(&rig.ledger);
+    OK(element_open(&e, &conf, rig.rec, rig.mem, rig.pool, NULL, &f));
+    element_blob(e)->ops->capacity(element_blob(e), &cap);
+    assert_int_equal(cap.mode, BLOB_AR); /* kept */
+    element_close(&e);
+    element_pool_free(&rig.pool);
+    rig_release(&rig);
+}
+
+/* Set while it is served, and remembered after it. */
+static void
+test_mode_set_later(void **state)
+{
+    (void)state;
+
+    rig_init(&rig, NULL);
+    element_set_mode(rig.element, BLOB_RO);
+    rig_close(&rig);
+    IS(ERR_CONFLICT, rig_open(&rig));
     rig_release(&rig);
 }
 
@@ -375,16 +459,16 @@ test_rebuild(void **state)
     OK(story_upload(&rig.story, 200, 66 * BLOCK_SIZE, true, NULL));
     OK(story_delete(&rig.story, 5));
     IS(ERR_BUSY,
-       element_rebuild(rig.rec, rig.mem, NULL, true, false, &rep, &f));
+       element_rebuild(rig.rec, rig.mem, NULL, NULL, true, false, &rep, &f));
     rig_close(&rig);
     rig.mem->ops->close(rig.mem);
     rig.mem = index_mem_new(0);
     rig.index.inner = rig.mem;
-    OK(element_rebuild(rig.rec, rig.mem, NULL, true, false, &rep, &f));
+    OK(element_rebuild(rig.rec, rig.mem, NULL, NULL, true, false, &rep, &f));
     assert_int_equal(rep.extra, 100); /* the index knows none of them */
-    OK(element_rebuild(rig.rec, rig.mem, NULL, false, false, &rep, &f));
+    OK(element_rebuild(rig.rec, rig.mem, NULL, NULL, false, false, &rep, &f));
     assert_int_equal(rep.files, 100);
-    OK(element_rebuild(rig.rec, rig.mem, NULL, true, true, &rep, &f));
+    OK(element_rebuild(rig.rec, rig.mem, NULL, NULL, true, true, &rep, &f));
     assert_int_equal(rep.extra + rep.missing + rep.damaged, 0);
     OK(rig_open(&rig));
     for (unsigned i = 0; i < 100; i++)
@@ -520,12 +604,21 @@ main(void)
                               .set_mode = c_mode,
                               .damage = c_damage};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_status),   cmocka_unit_test(test_clean_point),
-        cmocka_unit_test(test_expiry),   cmocka_unit_test(test_clock_jump),
-        cmocka_unit_test(test_poison),   cmocka_unit_test(test_many_buckets),
-        cmocka_unit_test(test_rebuild),  cmocka_unit_test(test_quarantine),
-        cmocka_unit_test(test_settle),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_name),
+        cmocka_unit_test(test_mode_goes_forward),
+        cmocka_unit_test(test_mode_set_later),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_clean_point),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_clock_jump),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_many_buckets),
+        cmocka_unit_test(test_rebuild),
+        cmocka_unit_test(test_quarantine),
+        cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_limits),
     };
     int failed = blob_contract_run(&c);
 

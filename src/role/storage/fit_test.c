@@ -323,7 +323,7 @@ test_by_hand(void **state)
     OK(story_delete(&rig.story, 9));
     rig_close(&rig);
     lose_index();
-    OK(element_rebuild(rig.rec, rig.mem, NULL, false, true, &rep, NULL));
+    OK(element_rebuild(rig.rec, rig.mem, NULL, NULL, false, true, &rep, NULL));
     assert_int_equal(rep.files, 9);
     OK(rig_open(&rig));
     assert_false(rig.report.rebuilt);
@@ -332,7 +332,7 @@ test_by_hand(void **state)
     put_all(20, 1);
     rig_kill(&rig);
     lose_index();
-    OK(element_rebuild(rig.rec, rig.mem, NULL, false, true, &rep, NULL));
+    OK(element_rebuild(rig.rec, rig.mem, NULL, NULL, false, true, &rep, NULL));
     assert_int_equal(rep.files, 10);
     OK(rig_open(&rig));
     assert_true(rig.report.rebuilt);

@@ -268,6 +268,19 @@ enum err
 boot_write_superblock(struct disk *disk, const struct superblock *sb,
                       const struct hash_kernels *hash, struct fault *f);
 enum err boot_lock(struct disk *disk, int *fd, struct fault *f);
+
+/* ---- identity.c ---- */
+
+/* ERR_CONFLICT: SB is not that of element ID (NULL: of any). */
+enum err
+identity_name(const struct superblock *sb, const char *id, struct fault *f);
+/* Is SB that of the element that CONF means, and may it serve in CONF's mode?
+ * *MODE is the one that it serves in. ERR_CONFLICT: no; *F has what to do. */
+enum err
+identity_check(const struct superblock *sb, const struct element_conf *conf,
+               enum blob_mode *mode, struct fault *f);
+/* SB, not written yet, knows that it has served in MODE. */
+void identity_note_mode(struct superblock *sb, enum blob_mode mode);
 enum err journal_load(struct element *e, struct fault *f);
 enum err journal_start(struct element *e, struct fault *f);
 enum err journal_append(struct element *e, struct slice text, struct fault *f);

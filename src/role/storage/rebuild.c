@@ -263,7 +263,7 @@ rebuild_end(struct element *e, struct fault *f)
 }
 
 enum err
-element_rebuild(struct disk *disk, struct index *index,
+element_rebuild(struct disk *disk, struct index *index, const char *id,
                 const struct hash_kernels *hash, bool check_only, bool deep,
                 struct element_report *report, struct fault *f)
 {
@@ -285,6 +285,7 @@ element_rebuild(struct disk *disk, struct index *index,
                           .deep = deep,
                           .dir = DISK_NONE};
     if ((err = boot_superblock(e->sb, disk, e->hash, f)) == ERR_OK &&
+        (err = identity_name(e->sb, id, f)) == ERR_OK &&
         (err = boot_lock(disk, &e->lock, f)) == ERR_OK &&
         (err = disk_open(disk, DISK_ROOT, "data", DISK_DIR, &e->data, f)) ==
             ERR_OK) {

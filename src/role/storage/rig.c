@@ -38,7 +38,8 @@ rig_init(struct rig *r, const struct disk_rec_conf *conf)
 enum err
 rig_open(struct rig *r)
 {
-    struct element_conf conf = {.mode = r->mode,
+    struct element_conf conf = {.element_id = r->element_id,
+                                .mode = r->mode,
                                 .hash = test_quickest(),
                                 .journal_max = r->journal_max,
                                 .relaxed = r->relaxed,
@@ -149,7 +150,7 @@ rig_audit(struct rig *r)
     enum err e;
 
     assert(!r->element);
-    e = element_rebuild(r->rec, r->mem, test_quickest(), true, true, &rep,
+    e = element_rebuild(r->rec, r->mem, NULL, test_quickest(), true, true, &rep,
                         &r->fault);
     assert(e == ERR_OK);
     if (rep.extra || rep.missing || rep.damaged) {

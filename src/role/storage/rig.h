@@ -22,6 +22,7 @@ struct rig {
     struct loop_mem loop;
     struct blob_story story;
     struct fault fault;
+    const char *element_id; /* NULL: whichever it is */
     enum blob_mode mode;
     uint64_t journal_max;
     bool relaxed;
