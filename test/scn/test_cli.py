@@ -230,7 +230,7 @@ def test_check_config_opens_files(tmp_path, role, option, more):
     """What the start would refuse: a file that is missing, or does not fit."""
     for path, why in [(tmp_path / "none.pem", "no such thing"), (BIN, "")]:
         p = run(BIN, "check-config", role, code=78,
-                env={**os.environ, "REDIS_HOST": "redis.example", **more,
+                env={"REDIS_HOST": "redis.example", **more,
                      option: str(path)})
         told = [x for x in p.stdout.splitlines()
                 if x.startswith("error: " + option) and why in x]
@@ -245,5 +245,25 @@ def test_check_config_of_a_gateway():
     p = run(BIN, "check-config", "ingester", "--no-auth-enabled")
     assert "SERVICE_ACCOUNT" not in p.stdout
     p = run(BIN, "check-config", "ingester", code=78,
-            env={**os.environ, "SERVICE_ACCOUNT_CLIENT_ID": "a"})
+            env={"SERVICE_ACCOUNT_CLIENT_ID": "a"})
     assert "SERVICE_ACCOUNT_CLIENT_SECRET is needed" in p.stdout
+    # What it does not use is told by the name that was given.
+    p = run(BIN, "check-config", "ingester", env={"ARTSTORE_TOKEN": "x"})
+    assert "notice: ARTSTORE_TOKEN (environment)" in p.stdout
+
+
+def test_words_that_are_not_known():
+    p = run(BIN, "sim", "--faults", "cut,bogus", code=2)
+    assert 'no "bogus"' in p.stderr and "failover" in p.stderr
+    p = run(BIN, "sim", "--without", "belt", code=2)
+    assert 'no "belt"' in p.stderr and "sit-out" in p.stderr
+
+
+def test_an_address_to_listen_on(tmp_path):
+    """One that is not this machine's (RFC 5737): the option is named."""
+    p = run(BIN, "server", "--data-dir", tmp_path / "a", "--app-host",
+            "203.0.113.7", code=1)
+    assert "see APP_PORT and APP_HOST" in p.stderr
+    p = run(BIN, "server", "--data-dir", tmp_path / "b", "--listen",
+            "203.0.113.7:1", code=1)
+    assert p.stderr.rstrip().endswith("see LISTEN")
