@@ -22,7 +22,8 @@ const struct cli_opt keys_rotate_opts[] = {
      .value = "SECONDS",
      .max = 30 * 86400,
      .help = "For how long the new key is published before it signs (600): "
-             "gateways and elements hear of it within 300 seconds."},
+             "gateways ask for it every 300 seconds, elements are told with "
+             "the next poll of the gateway that leads."},
     {.name = "keep",
      .kind = OPT_UINT,
      .at = AT(keep),
@@ -30,7 +31,8 @@ const struct cli_opt keys_rotate_opts[] = {
      .max = 90 * 86400,
      .help = "For how long the keys before verify after that (30 days and 10 "
              "minutes: the longest that a token may live). With --lead 0 "
-             "--keep 0 every token of now is refused at once."},
+             "--keep 0 every token of now is refused at once, by elements "
+             "when they have been told."},
     {0},
 };
 

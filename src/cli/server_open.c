@@ -352,6 +352,7 @@ open_keys(struct server *s, struct fault *f)
     struct keys_conf kc = {.now = wall_now(),
                            .create = own,
                            .adopts = asks,
+                           .hand_dir = own || asks ? NULL : c->data_dir,
                            .public_required = asks ? named : !own};
     enum err e;
 

@@ -319,6 +319,7 @@ open_link(struct gateway *g, struct fault *f)
                                        .client_id = c->client_id,
                                        .client_secret = c->client_secret,
                                        .keys = c->keys,
+                                       .documents = true,
                                        .patience = c->patience,
                                        .ready = linked,
                                        .arg = g,
@@ -355,6 +356,8 @@ open_monitor(struct gateway *g, struct fault *f)
     m.fetch = g->conf.fetch;
     m.auth = admin_link_auth(g->link);
     m.admin = &g->list.admin;
+    m.documents = admin_link_documents;
+    m.documents_arg = g->link;
     m.hash = g->conf.hash;
     m.elements = elements_changed;
     m.polled = polled;

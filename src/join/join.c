@@ -8,6 +8,7 @@
 #include "role/storage/cloud.h"
 #include "role/storage/element.h"
 #include "role/storage/routes.h"
+#include "role/storage/trust.h"
 #include "sec/random.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct join {
     struct gateway *gateway;
     struct storage_api *storage;
     struct blobs_api *blobs;
+    struct trust_api *trust;
     struct watch *watch;
     struct authority *authority;
     struct router *router;
@@ -357,8 +359,13 @@ open_storage_api(struct join *j, struct fault *f)
     assert(j->n == 1);
     sec_random(&bc.seed, sizeof(bc.seed));
     j->blobs = blobs_open(elements[0], &bc);
-    return j->blobs ? ERR_OK
-                    : fault_set(f, ERR_NOMEM, "allocate", "storage routes");
+    if (j->blobs && j->conf.auth->enabled) {
+        storage_api_trust(j->storage, j->conf.auth->keys);
+        j->trust = trust_open(j->conf.auth->keys, j->conf.log, j->conf.metrics);
+    }
+    return j->blobs && (j->trust || !j->conf.auth->enabled)
+               ? ERR_OK
+               : fault_set(f, ERR_NOMEM, "allocate", "storage routes");
 }
 
 static enum err
@@ -382,7 +389,7 @@ open_watch(struct join *j, struct fault *f)
 static enum err
 open_router(struct join *j, struct fault *f)
 {
-    struct route_table tables[5];
+    struct route_table tables[6];
     size_t n = 0;
 
     if (j->conf.auth->enabled) {
@@ -403,6 +410,8 @@ open_router(struct join *j, struct fault *f)
         tables[n++] = storage_routes(j->storage);
     if (j->blobs)
         tables[n++] = blobs_routes(j->blobs);
+    if (j->trust)
+        tables[n++] = trust_routes(j->trust);
     tables[n++] = system_routes(&j->conf.system);
     j->router = router_open(tables, n, j->conf.system.role, j->authority,
                             j->conf.log, j->conf.n_loops);
@@ -589,6 +598,7 @@ join_close(struct join **jp)
     authority_close(&j->authority);
     admin_api_close(&j->admin_api);
     blobs_close(&j->blobs);
+    trust_close(&j->trust);
     storage_api_close(&j->storage);
     watch_close(&j->watch);
     ingest_close(&j->ingest);

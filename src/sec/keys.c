@@ -1,9 +1,12 @@
 /* keys.c - see keys.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keys.h"
+#include "base/hex.h"
 #include "base/uuid.h"
 #include "sec/file.h"
+#include "sec/keydoc.h"
 #include "sec/keyplan.h"
 #include "sec/random.h"
+#include "wire/json.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -18,6 +21,8 @@
 #define BITS_DEFAULT 3072
 #define FILE_MAX     ((size_t)256 * 1024)
 #define NUMBER_MAX   9999
+#define DOCUMENTS    "documents.json"
+#define HANDED       "trusted-keys.json"
 
 /* One more than there are for long: the new one is made before one goes. */
 #define OWN_ROOM (KEYS_OWN_MAX + 1)
@@ -36,6 +41,12 @@ struct keys {
     bool creates;
     struct buf adopted; /* the issuer's word; under `writer` */
     struct buf peers;   /* the same of other Admins */
+    char hand_dir[PATH_MAX - 64];
+    char root[65];        /* of the bytes of public_path that hold, */
+    char root_read[65];   /* and that were read last */
+    struct buf documents; /* of ours; under `lock` */
+    uint64_t documents_version;
+    bool documents_owed; /* under `writer` */
     char owner[UUID_TEXT];
     unsigned bits;
     struct wall now; /* as told last; under `writer` */
@@ -235,6 +246,85 @@ own_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
     return e;
 }
 
+/* The digest of PUBLIC_PATH, whose reader tells what is wrong with it. */
+static bool
+root_read(struct keys *k)
+{
+    uint8_t d[32];
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, FILE_MAX);
+    ok = sec_file_read(k->public_path, false, &b, NULL) == ERR_OK &&
+         EVP_Digest(b.p, b.n, d, NULL, EVP_sha256(), NULL) == 1;
+    buf_release(&b);
+    k->root_read[0] = '\0';
+    if (ok)
+        (void)hex_encode(d, sizeof(d), k->root_read);
+    return ok;
+}
+
+/* What was handed to us, if it was beside the PUBLIC_PATH of now. ERR_NOENT:
+ * it was not, or is damaged; then PUBLIC_PATH holds. */
+static enum err
+handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
+{
+    struct json_error je = {0};
+    struct slice root, jws;
+    char path[PATH_MAX];
+    json_t *j = NULL;
+    struct buf b;
+    enum err e;
+
+    if (!k->hand_dir[0] || !root_read(k))
+        return ERR_NOENT;
+    snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
+    buf_init(&b, 2 * KEYDOC_MAX);
+    e = sec_file_read(path, false, &b, f);
+    if (e != ERR_OK)
+        goto out;
+    j = json_read_limited(buf_slice(&b),
+                          &(struct json_limits){2 * KEYDOC_MAX, 4, 16, false},
+                          &je);
+    root = json_get_str(j, "root", JSON_REQUIRED, &je);
+    jws = json_get_str(j, "document", JSON_REQUIRED, &je);
+    if (je.text[0] || !slice_eq(root, slice_str(k->root_read)) ||
+        keydoc_add(ks, jws, NULL) != ERR_OK)
+        e = ERR_NOENT;
+    else if (EVP_DigestUpdate(md, jws.p, jws.n) != 1)
+        e = fault_set(f, ERR_NOMEM, "digest", "keys");
+out:
+    json_decref(j);
+    buf_release(&b);
+    return e;
+}
+
+/* It must not come back when the PUBLIC_PATH of before does. */
+static void
+handed_forget(const struct keys *k)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
+    if (k->hand_dir[0])
+        (void)unlink(path);
+}
+
+static enum err
+public_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
+{
+    enum err e = handed_take(k, ks, md, f);
+
+    if (e != ERR_NOENT)
+        return e;
+    e = file_take(ks, k->public_path, false, md, f);
+    if (e == ERR_OK)
+        handed_forget(k);
+    if (e == ERR_NOENT && k->public_required)
+        return fault_set(f, ERR_NOENT, "open", k->public_path);
+    return e == ERR_NOENT ? ERR_OK : e;
+}
+
 /* All files into a new set. */
 static enum err
 set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
@@ -248,13 +338,8 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
     }
     if (k->dir[0])
         e = own_read(k, ks, md, f);
-    if (e == ERR_OK && k->public_path[0]) {
-        e = file_take(ks, k->public_path, false, md, f);
-        if (e == ERR_NOENT && k->public_required)
-            e = fault_set(f, ERR_NOENT, "open", k->public_path);
-        else if (e == ERR_NOENT)
-            e = ERR_OK;
-    }
+    if (e == ERR_OK && k->public_path[0])
+        e = public_read(k, ks, md, f);
     if (e == ERR_OK && k->peers.n)
         e = EVP_DigestUpdate(md, k->peers.p, k->peers.n) == 1
                 ? keyset_add_peers(ks, buf_slice(&k->peers), f)
@@ -270,6 +355,54 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
         e = fault_set(f, ERR_NOMEM, "digest", "keys");
 out:
     EVP_MD_CTX_free(md);
+    return e;
+}
+
+/* Called with `writer` held: our documents say what our set says. What fails
+ * is owed, and done by the next keys_turn(). */
+static enum err
+documents_renew(struct keys *k, struct fault *f)
+{
+    struct keyset *signers = keyset_new(1), *set = keys_get(k);
+    unsigned num[OWN_ROOM];
+    struct buf b, before;
+    size_t n = 0;
+    enum err e = signers ? numbers_list(k->dir, num, &n, f)
+                         : fault_set(f, ERR_NOMEM, "sign", "key documents");
+
+    k->documents_owed = true;
+    buf_init(&b, KEYDOCS_MAX);
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        struct buf text;
+        char path[PATH_MAX];
+
+        key_path(k, num[i], path, sizeof(path));
+        buf_init(&text, FILE_MAX);
+        e = sec_file_read(path, true, &text, f);
+        if (e == ERR_OK)
+            e = private_add(signers, buf_slice(&text), path, f);
+        if (e == ERR_EXISTS)
+            e = ERR_OK;
+        if (text.p)
+            OPENSSL_cleanse(text.p, text.cap);
+        buf_release(&text);
+    }
+    if (e == ERR_OK)
+        e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b, f);
+    if (e == ERR_OK && !slice_eq(buf_slice(&b), buf_slice(&k->documents)))
+        e = keys_keep(k, DOCUMENTS, buf_slice(&b), f);
+    if (e == ERR_OK) {
+        k->documents_owed = false;
+        pthread_mutex_lock(&k->lock);
+        before = k->documents;
+        k->documents = b;
+        k->documents_version = keydocs_version(buf_slice(&b));
+        pthread_mutex_unlock(&k->lock);
+        b = before;
+    }
+    buf_release(&b);
+    keyset_unref(&signers);
+    keyset_unref(&set);
     return e;
 }
 
@@ -293,6 +426,7 @@ reload(struct keys *k, bool *changed, struct fault *f)
         return e;
     }
     memcpy(k->digest, digest, sizeof(digest));
+    memcpy(k->root, k->root_read, sizeof(k->root));
     pthread_mutex_lock(&k->lock);
     old = k->set;
     k->set = ks;
@@ -301,6 +435,8 @@ reload(struct keys *k, bool *changed, struct fault *f)
     atomic_store_explicit(&k->generation, ks->generation, memory_order_release);
     keyset_unref(&old);
     *changed = true;
+    if (k->dir[0] && k->creates)
+        (void)documents_renew(k, NULL);
     return ERR_OK;
 }
 
@@ -345,6 +481,70 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f)
         k->adopted = before;
     }
     pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
+enum err
+keys_documents(struct keys *k, struct buf *out)
+{
+    enum err e;
+
+    pthread_mutex_lock(&k->lock);
+    e = k->documents.n == 0                            ? ERR_NOENT
+        : buf_add_slice(out, buf_slice(&k->documents)) ? ERR_OK
+                                                       : ERR_NOMEM;
+    pthread_mutex_unlock(&k->lock);
+    return e;
+}
+
+uint64_t
+keys_version(struct keys *k)
+{
+    uint64_t v;
+
+    pthread_mutex_lock(&k->lock);
+    v = k->documents.n ? k->documents_version : k->set->version;
+    pthread_mutex_unlock(&k->lock);
+    return v;
+}
+
+/* Called with `writer` held. */
+static enum err
+handed_keep(struct keys *k, struct slice jws, struct fault *f)
+{
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, 2 * KEYDOC_MAX);
+    e = buf_printf(&b, "{\"root\": \"%s\", \"document\": \"", k->root) &&
+                buf_add_slice(&b, jws) && buf_add_str(&b, "\"}\n")
+            ? sec_file_write(k->hand_dir, HANDED, buf_slice(&b), 0644, true, f)
+            : fault_set(f, ERR_NOMEM, "keep", HANDED);
+    buf_release(&b);
+    return e;
+}
+
+enum err
+keys_hand(struct keys *k, struct slice text, struct fault *f)
+{
+    struct keyset *trusted;
+    bool changed;
+    struct buf jws;
+    enum err e;
+
+    if (!k->hand_dir[0])
+        return fault_set(f, ERR_UNSUPPORTED, "take", "key documents");
+    buf_init(&jws, KEYDOC_MAX);
+    pthread_mutex_lock(&k->writer);
+    trusted = keys_get(k);
+    e = keydocs_follow(trusted, text, &jws, f);
+    if (e == ERR_OK)
+        e = handed_keep(k, buf_slice(&jws), f);
+    if (e == ERR_OK)
+        e = reload(k, &changed, f);
+    pthread_mutex_unlock(&k->writer);
+    keyset_unref(&trusted);
+    buf_release(&jws);
     return e;
 }
 
@@ -624,6 +824,9 @@ keys_turn(struct keys *k, struct wall now, struct mono mono, bool *changed,
     pthread_mutex_lock(&k->writer);
     k->now = now;
     e = reload(k, changed, f);
+    if (e == ERR_OK && k->documents_owed)
+        e = documents_renew(k, f);
+    /* Not before it has said who comes after it. */
     if (e == ERR_OK && k->dir[0] && k->creates)
         e = over_remove(k, mono, &removed, f);
     if (e == ERR_OK && k->dir[0] && k->creates && (removed || *changed))
@@ -707,6 +910,7 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     k->now = conf->now;
     buf_init(&k->adopted, FILE_MAX);
     buf_init(&k->peers, FILE_MAX);
+    buf_init(&k->documents, KEYDOCS_MAX);
     k->set = keyset_new(0);
     if (!k->set) {
         e = fault_set(f, ERR_NOMEM, "open", "keys");
@@ -714,13 +918,19 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     }
     if (!slice_copy(slice_str(conf->dir), k->dir, sizeof(k->dir)) ||
         !slice_copy(slice_str(conf->public_path), k->public_path,
-                    sizeof(k->public_path))) {
+                    sizeof(k->public_path)) ||
+        !slice_copy(slice_str(conf->hand_dir), k->hand_dir,
+                    sizeof(k->hand_dir))) {
         e = fault_set(f, ERR_INVAL, "open keys", "a path is too long");
         goto out;
     }
     if (k->dir[0] && conf->create && (e = first_key(k, f)) != ERR_OK)
         goto out;
     if (k->dir[0] && conf->create && (e = owner_settle(k, f)) != ERR_OK)
+        goto out;
+    if (k->dir[0] && conf->create &&
+        (e = keys_kept(k, DOCUMENTS, &k->documents, f)) != ERR_OK &&
+        e != ERR_NOENT)
         goto out;
     if ((e = reload(k, &changed, f)) != ERR_OK)
         goto out;
@@ -744,6 +954,7 @@ keys_close(struct keys **k)
     keyset_unref(&x->set);
     buf_release(&x->adopted);
     buf_release(&x->peers);
+    buf_release(&x->documents);
     pthread_mutex_destroy(&x->writer);
     pthread_mutex_destroy(&x->lock);
     free(x);

@@ -10,6 +10,13 @@
  *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
  *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
  *   keys_adopt()         the same, brought by whoever has asked the issuer
+ *   DIR/documents.json   signed documents of which keys verify (keydoc.h)
+ *   keys_hand()          these, brought to where nobody can ask the issuer
+ *
+ * What keys_hand() took holds instead of PUBLIC_PATH, also after a restart, for
+ * as long as PUBLIC_PATH says what it said then. A file with other bytes is an
+ * operator's word, and wins at the next keys_reload(): the document is thrown
+ * away and versions begin anew, with the file's if it has one.
  *
  * A key is named (kid) by its RFC 7638 thumbprint. Two processes that start
  * together on an empty folder agree on one key: the second finds the first's.
@@ -35,6 +42,7 @@ struct keys_conf {           /* copied */
     bool create;             /* make DIR and the first key if missing */
     bool public_required;    /* a missing PUBLIC_PATH is ERR_NOENT */
     bool adopts;             /* there may be none until keys_adopt() */
+    const char *hand_dir;    /* NULL: keys_hand() is not for us */
     unsigned bits;           /* of new keys; 0: 3072 */
     struct wall now;
 };
@@ -66,6 +74,15 @@ enum err keys_reload(struct keys *k, bool *changed, struct fault *f);
  * none of its keys is of use; then nothing changes. */
 enum err
 keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
+
+/* Appends our documents; a word for whoever asks us. */
+enum err keys_documents(struct keys *k, struct buf *out);
+/* Their version, or that of what we were handed; 0: none. Any thread. */
+uint64_t keys_version(struct keys *k);
+/* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it
+ * is kept in HAND_DIR (hand_dir/trusted-keys.json) and holds. Else as
+ * keydocs_follow(), or ERR_UNSUPPORTED. Blocks as keys_reload(). */
+enum err keys_hand(struct keys *k, struct slice text, struct fault *f);
 
 /* It is NOW: another key may sign from now on, and files of those that are
  * over, and have been for KEYS_GRACE by MONO, are removed; at once if nothing

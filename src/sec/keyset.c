@@ -294,6 +294,17 @@ member_is(const json_t *jwk, const char *name, const char *value, bool optional)
     return json_is_string(j) && strcmp(json_string_value(j), value) == 0;
 }
 
+/* 0: it is not there, or is no such number. */
+static int64_t
+positive(const json_t *o, const char *name)
+{
+    const json_t *j = json_object_get(o, name);
+
+    return json_is_integer(j) && json_integer_value(j) > 0
+               ? json_integer_value(j)
+               : 0;
+}
+
 static enum err
 jwk_add(struct keyset *ks, const json_t *jwk, struct fault *f)
 {
@@ -310,6 +321,8 @@ jwk_add(struct keyset *ks, const json_t *jwk, struct fault *f)
     if (!(pkey = jwk_key(jwk)))
         return fault_set(f, ERR_INVAL, "jwk", "n or e is not readable");
     e = keyset_add(ks, pkey, kid, kid ? 0 : KEY_ANY_KID, f);
+    if (e == ERR_OK)
+        ks->key[ks->n - 1].until.ms = positive(jwk, "until");
     return e == ERR_EXISTS ? ERR_OK : e;
 }
 
@@ -318,6 +331,15 @@ keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
 {
     struct json_error ignored = {0};
     json_t *j = json_read(text, &ignored);
+    enum err e = keyset_add_list(ks, j, f);
+
+    json_decref(j);
+    return e;
+}
+
+enum err
+keyset_add_list(struct keyset *ks, const json_t *j, struct fault *f)
+{
     const json_t *list = json_object_get(j, "keys");
     size_t before = ks->n;
     enum err e = ERR_OK;
@@ -326,6 +348,7 @@ keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
         e = fault_set(f, ERR_INVAL, "jwks", "not a JSON object");
         goto out;
     }
+    ks->version = (uint64_t)positive(j, "version");
     if (!list)
         e = jwk_add(ks, j, f);
     for (size_t i = 0; e == ERR_OK && i < json_array_size(list); i++)
@@ -335,7 +358,6 @@ keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
     if (e == ERR_OK && ks->n == before)
         e = fault_set(f, ERR_INVAL, "jwks", "no RSA key for signatures in it");
 out:
-    json_decref(j);
     ERR_clear_error();
     return e;
 }
@@ -376,11 +398,14 @@ keyset_jwk(const struct keyset *ks, size_t i, struct buf *out)
 }
 
 bool
-keyset_jwks(const struct keyset *ks, struct buf *out)
+keyset_jwks(const struct keyset *ks, uint64_t version, struct buf *out)
 {
     const char *sep = "";
 
-    buf_add_str(out, "{\"keys\": [");
+    buf_add_str(out, "{");
+    if (version)
+        buf_printf(out, "\"version\": %llu, ", (unsigned long long)version);
+    buf_add_str(out, "\"keys\": [");
     for (size_t i = 0; i < ks->n; i++) {
         if (!ks->key[i].is_ours)
             continue;

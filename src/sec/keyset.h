@@ -39,6 +39,7 @@ struct key {
 struct keyset {
     _Atomic unsigned refs;
     uint64_t generation; /* rises with each set of a process; never 0 */
+    uint64_t version;    /* that its text gives itself (keydoc.h); 0: none */
     size_t n;
     int signer; /* index, or -1: nobody can sign here */
     struct key key[KEYSET_MAX];
@@ -66,8 +67,15 @@ enum err keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f);
  * over (RFC 7517 section 5). */
 enum err keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f);
 
-/* Appends {"keys": [...]} with the public halves of our own keys. */
-bool keyset_jwks(const struct keyset *ks, struct buf *out);
+/* The same, parsed; a `version` in it is the set's from then on, an `until` the
+ * key's. */
+struct json_t;
+enum err
+keyset_add_list(struct keyset *ks, const struct json_t *jwks, struct fault *f);
+
+/* Appends {"version": VERSION, "keys": [...]} with the public halves of our own
+ * keys; without the version when that is 0. */
+bool keyset_jwks(const struct keyset *ks, uint64_t version, struct buf *out);
 /* The same of key I alone, a JWK. */
 bool keyset_jwk(const struct keyset *ks, size_t i, struct buf *out);
 /* Adds the keys of a JWKS as those of peers, as many as there is room for; what

@@ -31,10 +31,16 @@ signature_is_right(const struct key *k, struct slice text, const uint8_t *sig,
     return right;
 }
 
+static bool
+is_over(const struct key *k, struct wall now)
+{
+    return k->until.ms && k->until.ms <= now.ms;
+}
+
 /* A key of the name that the token gives, else those that may have any name. */
 static enum token_why
 signature_check(const struct keyset *ks, const struct token_header *h,
-                const struct jwt *p)
+                const struct jwt *p, struct wall now)
 {
     uint8_t sig[JWT_SIGNATURE_MAX];
     size_t len, tried = 0;
@@ -42,12 +48,13 @@ signature_check(const struct keyset *ks, const struct token_header *h,
     if (!jwt_decode(p->signature, sig, sizeof(sig), &len))
         return TOKEN_MALFORMED;
     for (size_t i = 0; i < ks->n && h->has_kid; i++)
-        if (strcmp(ks->key[i].kid, h->kid) == 0)
+        if (strcmp(ks->key[i].kid, h->kid) == 0 && !is_over(&ks->key[i], now))
             return signature_is_right(&ks->key[i], p->signed_part, sig, len)
                        ? TOKEN_OK
                        : TOKEN_SIGNATURE;
     for (size_t i = 0; i < ks->n && tried < TRIES_MAX; i++) {
-        if (!ks->key[i].any_kid && (h->has_kid || ks->n > 1))
+        if ((!ks->key[i].any_kid && (h->has_kid || ks->n > 1)) ||
+            is_over(&ks->key[i], now))
             continue;
         if (signature_is_right(&ks->key[i], p->signed_part, sig, len))
             return TOKEN_OK;
@@ -56,8 +63,10 @@ signature_check(const struct keyset *ks, const struct token_header *h,
     return tried ? TOKEN_SIGNATURE : TOKEN_KEY_UNKNOWN;
 }
 
-enum token_why
-token_signed(const struct keyset *ks, struct slice token, struct slice *payload)
+/* A key that is over NOW is none; NOW {0}: whenever it was. */
+static enum token_why
+signed_at(const struct keyset *ks, struct slice token, size_t max,
+          struct wall now, struct slice *payload)
 {
     struct token_header h;
     enum token_why why;
@@ -66,24 +75,38 @@ token_signed(const struct keyset *ks, struct slice token, struct slice *payload)
     *payload = SLICE_NULL;
     if (token.n == 0)
         return TOKEN_MISSING;
-    if (!jwt_split(token, &p))
+    if (!jwt_split_long(token, max, &p))
         return TOKEN_MALFORMED;
     if ((why = token_header_read(p.header, &h)) != TOKEN_OK ||
-        (why = signature_check(ks, &h, &p)) != TOKEN_OK)
+        (why = signature_check(ks, &h, &p, now)) != TOKEN_OK)
         return why;
     *payload = p.payload;
     return TOKEN_OK;
 }
 
 enum token_why
+token_signed(const struct keyset *ks, struct slice token, struct slice *payload)
+{
+    return token_signed_long(ks, token, JWT_MAX, payload);
+}
+
+enum token_why
+token_signed_long(const struct keyset *ks, struct slice text, size_t max,
+                  struct slice *payload)
+{
+    return signed_at(ks, text, max, (struct wall){0}, payload);
+}
+
+enum token_why
 token_verify(const struct keyset *ks, const struct token_conf *conf,
              struct slice token, struct wall now, struct claims *out)
 {
+    const struct wall then = {now.ms - conf->leeway.ns / 1000000};
     struct slice payload;
     enum token_why why;
 
     *out = (struct claims){0};
-    if ((why = token_signed(ks, token, &payload)) != TOKEN_OK ||
+    if ((why = signed_at(ks, token, JWT_MAX, then, &payload)) != TOKEN_OK ||
         (why = claims_read(payload, conf, out)) != TOKEN_OK ||
         (why = claims_time(out, conf->leeway, now)) != TOKEN_OK)
         *out = (struct claims){0};

@@ -412,7 +412,7 @@ test_second_opinion(void **state)
     (void)state;
 
     buf_init(&b, 64 * KIB);
-    assert_true(keyset_jwks(ks, &b));
+    assert_true(keyset_jwks(ks, 0, &b));
     /* {"keys": [ ... ]} */
     jwk = cjose_jwk_import(buf_str(&b) + 10, b.n - 12, &err);
     assert_non_null(jwk);

@@ -56,6 +56,7 @@ static const struct field {
     {"boot", COUNT, false, true, AT(boot), 0},
     {"seq", COUNT, false, true, AT(seq), 0},
     {"now", TIME, false, false, AT(now), 0},
+    {"keys_version", COUNT, false, false, AT(keys_version), 0},
 };
 
 #define NOT_SAID UINT32_MAX /* of `percent`, while reading */
@@ -231,7 +232,8 @@ static bool
 read_found(struct capacity *out, const struct found *v, const char *expected,
            struct capacity_error *e)
 {
-    *out = (struct capacity){.status = -1, .percent = NOT_SAID};
+    *out = (struct capacity){
+        .status = -1, .percent = NOT_SAID, .keys_version = UINT64_MAX};
     for (size_t i = 0; i < countof(fields); i++) {
         if (!v->v[i].p) {
             if (fields[i].needed)

@@ -48,6 +48,7 @@ struct capacity {
     uint64_t boot; /* D25 */
     uint64_t seq;
     struct wall last_update; /* when the element measured; 0: not said */
+    uint64_t keys_version;   /* that it trusts; UINT64_MAX: not said */
     struct wall now;         /* its clock when it answered (D36); 0 */
     struct wall last_poll;   /* the poller's clock; 0 in an answer */
 };

@@ -20,6 +20,8 @@ struct jwt {
 /* Exactly three parts of the right alphabet and length; header and payload are
  * not empty. False also when longer than JWT_MAX. */
 bool jwt_split(struct slice token, struct jwt *out);
+/* The same of a text of up to MAX bytes, for what is no token. */
+bool jwt_split_long(struct slice text, size_t max, struct jwt *out);
 
 /* Strict base64url. A part of S.n characters needs S.n * 3 / 4 bytes. */
 bool jwt_decode(struct slice part, void *dst, size_t cap, size_t *n);

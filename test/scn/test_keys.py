@@ -7,13 +7,22 @@ SPDX-License-Identifier: Apache-2.0
 import base64
 import json
 import os
+import signal
 import time
 
 import pytest
 import requests
 
 import postgres
+from cluster import Cluster
 from store import BIN, acquaint, run
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    c = Cluster(tmp_path)
+    yield c
+    c.close()
 
 
 def keys(s):
@@ -183,3 +192,99 @@ def test_two_admins(make_server):
             s.stop()
     finally:
         pg.close()
+
+
+def test_elements_hear_of_a_rotation(cluster):
+    """D36: elements cannot ask Admin; the gateway that polls brings them
+    its signed word. Files go on; who was away hears of it later; what a stolen
+    key has signed is refused by all."""
+    c = cluster
+    c.start_redis()
+    a = c.start_admin()
+    for n in (1, 2):
+        c.start_element("se-0%d" % n)
+        c.register("se-0%d" % n, priority=n)
+    env = {"CAPACITY_MONITOR_LEADER_TTL": 3,
+           "CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL": 1,
+           "CAPACITY_MONITOR_BASE_INTERVAL": 1,
+           "CAPACITY_MONITOR_MAX_INTERVAL": 1}
+    g = c.start_gateway(**env)
+    one, two = c.elements["se-01"], c.elements["se-02"]
+
+    def status(e, t):
+        return requests.get(e.url + "/api/v1/capacity", timeout=30, headers={
+            "Authorization": "Bearer " + t}).status_code
+
+    def documents():
+        r = requests.get(a.url + "/.well-known/key-documents", timeout=30)
+        return r.json()
+
+    def through_the_gateway():
+        """By a gateway whose token is of the key of now."""
+        g.stop()
+        g.start()
+        c.await_ready(g)
+        g._token = a._token = {}
+        data = os.urandom(5000)
+        f = g.put(data)
+        assert g.get(f["file_id"]).content == data
+        return f
+
+    first, kid1 = token(a)
+    assert status(one, first) == status(two, first) == 200
+    two.stop()
+
+    # While one of them is away, a rotation with all that follows.
+    kid2 = rotate(a, "--lead", "1", "--keep", "3")
+    until(lambda: token(a)[1] == kid2)
+    second = token(a)[0]
+    until(lambda: status(one, second) == 200)
+    through_the_gateway()
+    until(lambda: status(one, first) == 401)  # over at Admin, and here
+    assert kids(a) == [kid2]
+    assert {d["kid"] for d in documents()["documents"]} == {kid1, kid2}
+
+    # A stolen key; and the one of before is there to say who is next.
+    kid3 = rotate(a, "--lead", "0", "--keep", "0")
+    until(lambda: status(one, second) == 401)
+    until(lambda: sorted(os.listdir(os.path.join(a.data, "keys")))
+          .count("key-0002.pem") == 0)
+    third, kid = token(a)
+    assert kid == kid3
+    until(lambda: status(one, third) == 200)
+    through_the_gateway()
+    assert {d["kid"] for d in documents()["documents"]} == {kid1, kid2, kid3}
+
+    # It comes back, with a jwks.json of two rotations ago.
+    two.start(port=two.port)
+    until(lambda: status(two, third) == 200)
+    assert status(two, first) == status(two, second) == 401
+    for _ in range(2):  # also after a restart without anybody's help
+        two.stop()
+        two.start(port=two.port)
+        assert status(two, third) == 200
+        assert status(two, first) == 401
+
+    # A file that an operator has brought is what holds, until it is told more.
+    with open(c.jwks, encoding="ascii") as f:
+        before = f.read()
+    g.stop()
+    with open(c.jwks, "w", encoding="ascii") as f:
+        f.write(before + " ")
+    two.process.send_signal(signal.SIGHUP)
+    until(lambda: status(two, first) == 200)
+    assert status(two, third) == 401
+
+    # Whoever brings what nobody trusted has signed is told so.
+    for body, code in (("{}", 400), ("no", 400), (json.dumps({
+            "version": 2 ** 62, "documents": [{
+                "kid": kid3, "jws": [d["jws"] for d in
+                                     documents()["documents"]
+                                     if d["kid"] == kid3][0]}]}), 403)):
+        r = requests.put(two.url + "/api/v1/trusted-keys", timeout=30,
+                         data=body)
+        assert r.status_code == code, r.text
+    assert status(two, first) == 200
+    g.start()
+    until(lambda: status(two, third) == 200 and status(two, first) == 401)
+    assert kid1 != kid2

@@ -44,6 +44,7 @@ static const struct {
     {HTTP_POST, "/api/v1/keys/rotate", "a"},
     {HTTP_POST, "/api/v1/auth/token", "*"},
     {HTTP_GET, "/.well-known/jwks.json", "*"},
+    {HTTP_GET, "/.well-known/key-documents", "*"},
 };
 
 static const struct {

@@ -162,6 +162,12 @@ static const struct route_doc jwks_docs[] = {
     {0},
 };
 
+static const struct route_doc key_documents_docs[] = {
+    {"200", NULL, "KeyDocuments", "version and documents, each a compact JWS"},
+    {"404", NULL, "Error", "There are no signed keys here"},
+    {0},
+};
+
 static const struct route_doc changes_docs[] = {
     {"element_uuid", "body", "string", "Whose"},
     {"since", "body", "integer", "The page has all after this number"},
@@ -531,6 +537,14 @@ static const struct route routes[] = {
      "The keys that verify tokens",
      {"/api/v1/auth/jwks"},
      jwks_docs},
+    {HTTP_GET,
+     "/.well-known/key-documents",
+     0,
+     api_key_documents,
+     "key_documents",
+     "Which keys verify tokens, signed by each private key of Admin",
+     {0},
+     key_documents_docs},
 };
 
 struct route_table

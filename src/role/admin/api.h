@@ -13,6 +13,7 @@
  *     POST              /api/v1/keys/rotate
  *     POST              /api/v1/auth/token
  *     GET               /.well-known/jwks.json
+ *     GET               /.well-known/key-documents
  *
  * and their aliases; for gateways (scope `gateway`, ADM-022)
  *

@@ -100,6 +100,7 @@ void api_token(struct call *c);
 void api_permission(struct call *c);
 /* api_keys.c */
 void api_jwks(struct call *c);
+void api_key_documents(struct call *c);
 void api_keys(struct call *c);
 void api_keys_rotate(struct call *c);
 /* api_accounts.c */

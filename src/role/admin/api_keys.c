@@ -2,6 +2,7 @@
  * there is, and "make the next one". What happens then is sec/keyplan.h's.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
+#include "sec/keydoc.h"
 #include "wire/date.h"
 
 #define LEAD_MAX ((int64_t)30 * 86400)
@@ -13,6 +14,7 @@ void
 api_jwks(struct call *c)
 {
     struct admin_api *api = c->role;
+    uint64_t version;
     struct keyset *ks;
     struct buf b;
     bool ok;
@@ -22,8 +24,10 @@ api_jwks(struct call *c)
         return;
     }
     buf_init(&b, 128 * KIB);
+    /* In this order: rather newer keys than a newer version. */
+    version = keys_version(api->conf.keys);
     ks = keys_get(api->conf.keys);
-    ok = keyset_jwks(ks, &b);
+    ok = keyset_jwks(ks, version, &b);
     keyset_unref(&ks);
     if (ok) {
         /* Short, so that a rotation is seen (KEYS_LEAD_S); verifiers ask again
@@ -33,6 +37,24 @@ api_jwks(struct call *c)
         reply_json(c, 200, &b);
     } else {
         reply_error(c, 500, "internal_error", "The keys cannot be written");
+    }
+    buf_release(&b);
+}
+
+/* ---- GET /.well-known/key-documents ---- */
+
+void
+api_key_documents(struct call *c)
+{
+    struct admin_api *api = c->role;
+    struct buf b;
+
+    buf_init(&b, KEYDOCS_MAX);
+    if (api->conf.keys && keys_documents(api->conf.keys, &b) == ERR_OK) {
+        exchange_header(c->x, SLICE("Cache-Control"), SLICE("no-cache"));
+        reply_json(c, 200, &b);
+    } else {
+        reply_error(c, 404, "not_found", "There are no signed keys here");
     }
     buf_release(&b);
 }

@@ -1,6 +1,7 @@
 /* admin_link.c - see admin_link.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/admin_link.h"
 #include "obs/log.h"
+#include "sec/keydoc.h"
 #include "wire/form.h"
 #include "wire/json.h"
 #include <pthread.h>
@@ -15,9 +16,12 @@
 #define BEARER_MAX       ((size_t)8 * KIB)
 #define ANSWER_MAX       ((size_t)64 * KIB)
 
-enum line { LINE_TOKEN, LINE_KEYS, LINES };
+#define DOCUMENTS_EVERY dur_s(10)
 
-/* One of the two questions. */
+enum line { LINE_TOKEN, LINE_KEYS, LINE_DOCUMENTS, LINES };
+static const char *const line_name[] = {"token", "keys", "key documents"};
+
+/* One of the questions. */
 struct line_state {
     struct admin_link *link;
     struct ask ask;
@@ -55,6 +59,8 @@ struct admin_link {
     struct task wake;
     pthread_mutex_t lock; /* for all that follows */
     struct buf token;
+    struct buf documents; /* as Admin has signed them */
+    uint64_t documents_version;
     bool woken[LINES];
     bool have[LINES];
     struct mono keys_at; /* when the last question for keys was over */
@@ -68,8 +74,9 @@ static void line_ask(struct line_state *n);
 static void
 maybe_over(struct admin_link *k)
 {
-    if (!k->stopping || k->line[LINE_TOKEN].busy || k->line[LINE_KEYS].busy)
-        return;
+    for (unsigned i = 0; i < LINES; i++)
+        if (!k->stopping || k->line[i].busy)
+            return;
     k->stopping = k->started = false;
     k->done(k->done_arg);
 }
@@ -120,7 +127,7 @@ line_failed(struct line_state *n, struct fault *f)
     (void)pthread_mutex_unlock(&k->lock);
     if (!n->told && !k->stopping)
         log_warning(k->log, "Admin does not give what is asked; tried again",
-                    F_STR("what", token ? "token" : "keys"), F_FAULT(f),
+                    F_STR("what", line_name[n - k->line]), F_FAULT(f),
                     F_TYPE("http_client"));
     n->told = true;
     n->retry.ns =
@@ -157,12 +164,15 @@ line_good(struct line_state *n, struct dur in)
     (void)pthread_mutex_unlock(&k->lock);
     if (n->told)
         log_info(k->log, "Admin gives again what is asked",
-                 F_STR("what", token ? "token" : "keys"));
+                 F_STR("what", line_name[n - k->line]));
     n->told = false;
     n->retry = RETRY_MIN;
     if (token)
         tell_ready(k);
     line_next(n, in);
+    /* A new token may be of a key of which no element has heard yet. */
+    if (token)
+        line_ask(&k->line[LINE_DOCUMENTS]);
 }
 
 /* ---- the token ---- */
@@ -303,6 +313,65 @@ keys_ask(struct line_state *n)
     ask_send(a);
 }
 
+/* ---- what elements are to hear ---- */
+
+static void
+documents_answered(struct ask *a)
+{
+    struct line_state *n = a->owner;
+    struct admin_link *k = n->link;
+    struct fault f = a->fault;
+    uint64_t version =
+        a->err == ERR_OK ? keydocs_version(buf_slice(&a->answer)) : 0;
+
+    if (a->err == ERR_OK && version == 0)
+        a->err = fault_set(&f, ERR_CORRUPT, "key documents", "malformed");
+    if (version && version != k->documents_version) {
+        struct buf before;
+
+        (void)pthread_mutex_lock(&k->lock);
+        before = k->documents;
+        k->documents = a->answer;
+        k->documents_version = version;
+        (void)pthread_mutex_unlock(&k->lock);
+        a->answer = before;
+    }
+    ask_release(a);
+    if (version)
+        line_good(n, DOCUMENTS_EVERY);
+    else
+        line_failed(n, &f);
+}
+
+static void
+documents_ask(struct line_state *n)
+{
+    struct ask *a = &n->ask;
+
+    ask_init(a, n->link->loop, n->link->peer, KEYDOCS_MAX);
+    a->method = HTTP_GET;
+    a->owner = n;
+    a->again = true;
+    a->patience = n->link->patience;
+    a->done = documents_answered;
+    buf_add_str(&a->target, "/.well-known/key-documents");
+    ask_send(a);
+}
+
+uint64_t
+admin_link_documents(void *arg, struct buf *out)
+{
+    struct admin_link *k = arg;
+    uint64_t version;
+
+    (void)pthread_mutex_lock(&k->lock);
+    version = k->documents_version;
+    if (out && !buf_add_slice(out, buf_slice(&k->documents)))
+        version = 0;
+    (void)pthread_mutex_unlock(&k->lock);
+    return version;
+}
+
 /* ---- when ---- */
 
 static void
@@ -317,8 +386,10 @@ line_ask(struct line_state *n)
     n->asked = k->loop->now;
     if (n == &k->line[LINE_TOKEN])
         token_ask(n);
-    else
+    else if (n == &k->line[LINE_KEYS])
         keys_ask(n);
+    else
+        documents_ask(n);
 }
 
 static void
@@ -348,7 +419,7 @@ woken(struct loop *l, struct task *t)
 static void
 wake(struct admin_link *k, enum line i)
 {
-    bool posted = k->woken[LINE_TOKEN] || k->woken[LINE_KEYS];
+    bool posted = k->woken[LINE_TOKEN] || k->woken[LINE_KEYS]; /* no other */
 
     if (!k->loop)
         return;
@@ -454,6 +525,8 @@ admin_link_open(struct admin_link **out, struct fetch *f,
     }
     k->line[LINE_TOKEN].wanted = conf->client_id[0] != '\0';
     k->line[LINE_KEYS].wanted = conf->keys != NULL;
+    k->line[LINE_DOCUMENTS].wanted = conf->documents;
+    buf_init(&k->documents, KEYDOCS_MAX);
     k->client_id = strdup(conf->client_id);
     k->client_secret = strdup(conf->client_secret);
     if (!k->client_id || !k->client_secret)
@@ -519,6 +592,7 @@ admin_link_close(struct admin_link **kp)
     free(k->client_id);
     free(k->client_secret);
     buf_release(&k->token);
+    buf_release(&k->documents);
     buf_release(&k->form);
     (void)pthread_mutex_destroy(&k->lock);
     free(k);

@@ -10,7 +10,11 @@
  *                                   and when a token names a key that is not
  *                                   there, at most every KEYS_ANEW
  *
- * Both are tried again after 1, 2, 4 ... 30 s for as long as Admin does not
+ *     GET  /.well-known/key-documents  every DOCUMENTS_EVERY, and with a new
+ *                                   token: what storage elements are to hear of
+ *                                   the keys (sec/keydoc.h)
+ *
+ * All are tried again after 1, 2, 4 ... 30 s for as long as Admin does not
  * answer; what there was stays until then. One question of each kind at a time
  * (ING-192). All on one loop; the token is given out on any thread.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -29,6 +33,7 @@ struct admin_link_conf {
     const char *client_id;     /* "": no token is asked for; copied */
     const char *client_secret; /* copied, and wiped in the end */
     struct keys *keys;         /* NULL: no keys are asked for */
+    bool documents;            /* elements will be told of keys */
     struct dur patience;       /* for an answer */
     /* The first token has come, or none is wanted; on the loop, once, and never
      * inside admin_link_start(). May be NULL. */
@@ -62,6 +67,10 @@ struct fetch_peer *admin_link_peer(struct admin_link *k);
 /* For authority_issuer(): K's keys, of which a token's is none. From any
  * thread. */
 enum authority_keys admin_link_key_unknown(void *k, struct mono now);
+
+/* The version of the documents that have come, and appends them to OUT unless
+ * that is NULL; 0: none, or no memory. From any thread. */
+uint64_t admin_link_documents(void *k, struct buf *out);
 
 struct admin_link_status {
     bool has_token; /* or none is wanted */

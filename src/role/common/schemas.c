@@ -213,6 +213,14 @@ static const struct member members[] = {
     {"Token", "scope", "string", false},
 
     {"Jwks", "keys", "[object]", true},
+    {"Jwks", "version", "integer", false},
+
+    {"KeyDocuments", "version", "integer", true},
+    {"KeyDocuments", "set", "string", true},
+    {"KeyDocuments", "documents", "[object]", true},
+
+    {"TrustedKeys", "version", "integer", true},
+    {"TrustedKeys", "taken", "boolean", true},
 
     {"Health", "status", "string", true},
     {"Health", "aggregate", "string", true},

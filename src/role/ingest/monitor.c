@@ -281,6 +281,7 @@ monitor_open(struct monitor **out, const struct monitor_conf *c,
     m->wake.run = woken;
     name(m, c);
     list_init(&m->asks);
+    list_init(&m->bringings);
     list_init(&m->waits);
     list_init(&m->inbox);
     list_init(&m->readings);

@@ -74,6 +74,10 @@ struct monitor_conf {
     struct fetch *fetch;         /* to elements */
     struct ask_auth auth;        /* of polls (CAP-042) and of uploads */
     struct monitor_admin *admin; /* NULL: none */
+    /* What elements are to hear of Admin's keys: the version, and the text to
+     * OUT unless that is NULL. 0: nothing. May be NULL. */
+    uint64_t (*documents)(void *arg, struct buf *out);
+    void *documents_arg;
     const struct hash_kernels *hash;
     bool select_polled; /* CAPACITY_MONITOR_USE_FOR_SELECTION (CAP-066) */
     struct lease_conf lease;

@@ -5,6 +5,7 @@
  *   monitor_count.c     what of it is counted
  *   monitor_element.c   the elements that are known
  *   monitor_lease.c     who leads
+ *   monitor_keys.c      keys, brought to elements that were polled
  *   monitor_poll.c      polls, by the leader's schedule and for once
  *   monitor_write.c     what is written to the store
  *   monitor_read.c      what is read from it: rounds
@@ -71,6 +72,9 @@ struct mon_element {
         [2];    /* modes, listed and reported, that the log was told differ */
     bool fresh; /* its hash may be older than what we ask the log for */
     struct mono lazy_until; /* no lazy update before */
+    uint64_t keys_brought;  /* the last version of keys that it was brought, */
+    struct mono keys_next;  /* and is not brought again before */
+    bool keys_told;         /* that it did not take it */
 };
 
 /* A request to an element. */
@@ -208,6 +212,7 @@ struct monitor {
     struct mono polled; /* the last of any element that we know of */
     struct poll poll;
     struct list asks;
+    struct list bringings; /* of keys */
     uint64_t lazy_n;
 
     /* the store */
@@ -321,6 +326,14 @@ bool lease_over(const struct monitor *m);
 void store_seen(struct monitor *m, const struct coord_request *r);
 /* The store refused what was written under EPOCH. */
 void lease_refused(struct monitor *m, uint64_t epoch);
+
+/* ---- monitor_keys.c ---- */
+
+/* E was polled at PEER, with STATUS; it trusts the keys of VERSION, if it said
+ * so (UINT64_MAX: not). */
+void keys_bring(struct monitor *m, struct mon_element *e, struct mon_peer *peer,
+                int status, uint64_t version);
+void keys_cancel(struct monitor *m);
 
 /* ---- monitor_poll.c ---- */
 

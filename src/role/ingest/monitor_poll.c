@@ -136,8 +136,12 @@ ask_done(struct ask *a)
     if (q->lazy)
         lazy_over(q, error, &cap);
     else if (poll_answer(&m->poll, q->ticket, error, (unsigned)a->status,
-                         m->loop->now, &out) != POLL_IDLE)
+                         m->loop->now, &out) != POLL_IDLE) {
+        if (out.what == POLL_ENDED)
+            keys_bring(m, out.owner, q->peer, a->status,
+                       error == POLL_OK ? cap.keys_version : UINT64_MAX);
         poll_over(m, &out, &cap);
+    }
     mon_peer_drop(&q->peer);
     ask_release(a);
     free(q);
@@ -249,6 +253,7 @@ poll_due(const struct monitor *m)
 void
 polls_cancel(struct monitor *m)
 {
+    keys_cancel(m);
     LIST_FOREACH_SAFE (it, next, &m->asks)
         ask_cancel(&container_of(it, struct mon_ask, item)->ask);
 }

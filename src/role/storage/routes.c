@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "role/common/capacity.h"
 #include "role/common/reply.h"
+#include "sec/keys.h"
 #include "wire/changes.h"
 #include "wire/date.h"
 #include "wire/query.h"
@@ -16,6 +17,7 @@ struct storage_api {
     unsigned n;
     atomic_bool stopping;
     atomic_uint verifying;
+    struct keys *keys; /* whose version polls hear; or NULL */
 };
 
 /* ---- which element ---- */
@@ -120,6 +122,8 @@ capacity_get(struct call *c)
     if (e) {
         capacity_of(e, &cap);
         capacity_put(&w, &cap, c->x->loop->wall);
+        if (a->keys)
+            json_put_u64(&w, "keys_version", keys_version(a->keys));
     } else {
         put_all(a, &w, c->x->loop->wall);
     }
@@ -470,6 +474,12 @@ struct route_table
 storage_routes(struct storage_api *a)
 {
     return (struct route_table){routes, countof(routes), a, "storage"};
+}
+
+void
+storage_api_trust(struct storage_api *a, struct keys *keys)
+{
+    a->keys = keys;
 }
 
 void

@@ -27,6 +27,10 @@ storage_api_open(struct element *const *element, unsigned n);
 void storage_api_close(struct storage_api **a);
 struct route_table storage_routes(struct storage_api *a);
 
+/* The keys that gateways bring (trust.h). Before requests come. */
+struct keys;
+void storage_api_trust(struct storage_api *a, struct keys *keys);
+
 /* From any thread: long readings end soon, and none begins (503). */
 void storage_api_drain(struct storage_api *a);
 

@@ -1,0 +1,281 @@
+/* keydoc.c - see keydoc.h. SPDX-License-Identifier: Apache-2.0 */
+#include "sec/keydoc.h"
+#include "base/hex.h"
+#include "wire/json.h"
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#define MEMBER "artstore_keys"
+
+static const struct json_limits LIMITS = {KEYDOCS_MAX, 8, 4096, false};
+
+/* ---- making ---- */
+
+static json_t *
+set_list(const struct keyset *set)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < set->n; i++) {
+        const struct key *k = &set->key[i];
+        struct json_error e = {0};
+        struct buf b;
+        json_t *o;
+
+        if (!k->is_ours)
+            continue;
+        buf_init(&b, 8 * KIB);
+        o = keyset_jwk(set, i, &b) ? json_read(buf_slice(&b), &e) : NULL;
+        if (k->until.ms)
+            (void)json_object_set_new(o, "until", json_integer(k->until.ms));
+        buf_release(&b);
+        if (json_array_append_new(list, o) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* By which two lists of keys are known to be the same. */
+static bool
+list_digest(const json_t *list, char hex[65])
+{
+    char *text = json_dumps(list, JSON_COMPACT);
+    uint8_t d[32];
+    bool ok = text &&
+              EVP_Digest(text, strlen(text), d, NULL, EVP_sha256(), NULL) == 1;
+
+    free(text);
+    if (ok)
+        (void)hex_encode(d, sizeof(d), hex);
+    return ok;
+}
+
+static bool
+has_kid(const struct keyset *ks, struct slice kid)
+{
+    for (size_t i = 0; i < ks->n; i++)
+        if (slice_eq(slice_str(ks->key[i].kid), kid))
+            return true;
+    return false;
+}
+
+static bool
+document_put(struct buf *out, unsigned n, struct slice kid, struct slice jws)
+{
+    return buf_add_str(out, n ? ", " : "") && buf_add_str(out, "{\"kid\": ") &&
+           json_out_str(out, kid) && buf_add_str(out, ", \"jws\": ") &&
+           json_out_str(out, jws) && buf_add_str(out, "}");
+}
+
+/* LIST stays the caller's. */
+static enum err
+sign_all(struct keyset *signers, json_t *list, int64_t version, struct wall now,
+         struct buf *out, unsigned *n, struct fault *f)
+{
+    json_t *j =
+        json_pack("{s:{s:I,s:I,s:O}}", MEMBER, "version", (json_int_t)version,
+                  "made_at", (json_int_t)now.ms, "keys", list);
+    enum err e = ERR_OK;
+
+    for (size_t i = signers->n; e == ERR_OK && i-- > 0;) {
+        struct buf b;
+
+        if (!signers->key[i].can_sign || *n == KEYDOCS_MAX_N)
+            continue;
+        buf_init(&b, KEYDOC_MAX);
+        signers->signer = (int)i;
+        e = token_sign(signers, j, &b, f);
+        if (e == ERR_OK &&
+            !document_put(out, *n, slice_str(signers->key[i].kid),
+                          buf_slice(&b)))
+            e = fault_set(f, ERR_TOOBIG, "sign", "key documents");
+        ++*n;
+        buf_release(&b);
+    }
+    json_decref(j);
+    return e;
+}
+
+/* Those of keys that are there no more, as they were; as many as fit. */
+static void
+keep_others(const struct keyset *signers, const json_t *before, struct buf *out,
+            unsigned *n)
+{
+    const json_t *list = json_object_get(before, "documents");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct json_error e = {0};
+        const json_t *o = json_array_get(list, i);
+        struct slice kid = json_get_str(o, "kid", JSON_REQUIRED, &e);
+        struct slice jws = json_get_str(o, "jws", JSON_REQUIRED, &e);
+
+        if (e.text[0] || has_kid(signers, kid) || *n == KEYDOCS_MAX_N ||
+            out->n + jws.n + KIB > KEYDOCS_MAX)
+            continue;
+        (void)document_put(out, (*n)++, kid, jws);
+    }
+}
+
+enum err
+keydocs_make(const struct keyset *set, struct keyset *signers,
+             struct slice before, struct wall now, struct buf *out,
+             struct fault *f)
+{
+    struct json_error ignored = {0};
+    json_t *old =
+        before.n ? json_read_limited(before, &LIMITS, &ignored) : NULL;
+    int64_t version = json_get_int(old, "version", JSON_OPTIONAL, 0,
+                                   INT64_MAX - 1, 0, &ignored);
+    struct slice was = json_get_str(old, "set", JSON_OPTIONAL, &ignored);
+    json_t *list = set_list(set);
+    unsigned n = 0;
+    char hex[65];
+    enum err e;
+
+    if (!list || !list_digest(list, hex)) {
+        e = fault_set(f, ERR_NOMEM, "sign", "key documents");
+        goto out;
+    }
+    if (slice_eq(was, slice_str(hex))) {
+        e = buf_add_slice(out, before) ? ERR_OK : ERR_NOMEM;
+        goto out;
+    }
+    version = now.ms > version ? now.ms : version + 1;
+    buf_printf(out, "{\"version\": %lld, \"set\": \"%s\", \"documents\": [",
+               (long long)version, hex);
+    e = sign_all(signers, list, version, now, out, &n, f);
+    keep_others(signers, old, out, &n);
+    if (!buf_add_str(out, "]}\n") && e == ERR_OK)
+        e = fault_set(f, ERR_TOOBIG, "sign", "key documents");
+out:
+    json_decref(list);
+    json_decref(old);
+    return e;
+}
+
+/* ---- reading ---- */
+
+static json_t *
+payload_read(struct slice part)
+{
+    struct json_error e = {0};
+    struct buf b;
+    json_t *j = NULL;
+    size_t n = 0;
+    char *p;
+
+    buf_init(&b, KEYDOC_MAX);
+    p = buf_reserve(&b, part.n);
+    if (p && jwt_decode(part, p, part.n, &n))
+        j = json_read_limited(slice_of(p, n), &LIMITS, &e);
+    buf_release(&b);
+    return j;
+}
+
+static enum err
+payload_add(struct keyset *ks, struct slice part, struct fault *f)
+{
+    json_t *j = payload_read(part);
+    enum err e = keyset_add_list(ks, json_object_get(j, MEMBER), f);
+
+    json_decref(j);
+    return e == ERR_OK && ks->version == 0
+               ? fault_set(f, ERR_INVAL, "key document", "no version")
+               : e;
+}
+
+enum err
+keydoc_add(struct keyset *ks, struct slice jws, struct fault *f)
+{
+    struct jwt p;
+
+    if (!jwt_split_long(jws, KEYDOC_MAX, &p))
+        return fault_set(f, ERR_INVAL, "key document", "not a compact JWS");
+    return payload_add(ks, p.payload, f);
+}
+
+/* JWS, if TRUSTED has its signer and it is newer. NULL: it does not, or is
+ * not; *NEWER: it says that it is. */
+static struct keyset *
+next_set(const struct keyset *trusted, struct slice jws, bool *newer)
+{
+    struct keyset *ks = keyset_new(1);
+    struct slice payload;
+
+    if (ks && keydoc_add(ks, jws, NULL) == ERR_OK &&
+        ks->version > trusted->version) {
+        *newer = true;
+        if (token_signed_long(trusted, jws, KEYDOC_MAX, &payload) == TOKEN_OK)
+            return ks;
+    }
+    keyset_unref(&ks);
+    return NULL;
+}
+
+/* The newest of LIST that *AT allows becomes *AT. */
+static bool
+step(struct keyset **at, const json_t *list, struct slice *jws, bool *newer)
+{
+    struct keyset *best = NULL;
+
+    for (size_t i = 0; i < json_array_size(list) && i < KEYDOCS_MAX_N; i++) {
+        struct json_error e = {0};
+        struct slice s =
+            json_get_str(json_array_get(list, i), "jws", JSON_REQUIRED, &e);
+        struct keyset *ks = e.text[0] ? NULL : next_set(*at, s, newer);
+
+        if (ks && (!best || ks->version > best->version)) {
+            keyset_unref(&best);
+            best = ks;
+            ks = NULL;
+            *jws = s;
+        }
+        keyset_unref(&ks);
+    }
+    if (!best)
+        return false;
+    keyset_unref(at);
+    *at = best;
+    return true;
+}
+
+enum err
+keydocs_follow(struct keyset *trusted, struct slice text, struct buf *out,
+               struct fault *f)
+{
+    struct json_error why = {0};
+    json_t *j = json_read_limited(text, &LIMITS, &why);
+    const json_t *list = json_get_list(j, "documents", JSON_REQUIRED, &why);
+    struct keyset *at = keyset_ref(trusted);
+    struct slice jws = SLICE_NULL;
+    bool newer = false;
+    enum err e = ERR_OK;
+
+    if (!list)
+        e = fault_set(f, ERR_INVAL, "key documents", why.text);
+    while (e == ERR_OK && step(&at, list, &jws, &newer))
+        ; /* each is newer than the one before, so this ends */
+    if (e == ERR_OK && !jws.p)
+        e = !newer ? ERR_EXISTS
+                   : fault_set(f, ERR_DENIED, "key documents",
+                               "none of them is signed by a key that is "
+                               "trusted here");
+    if (e == ERR_OK && !buf_add_slice(out, jws))
+        e = fault_set(f, ERR_NOMEM, "key documents", "no memory");
+    keyset_unref(&at);
+    json_decref(j);
+    return e;
+}
+
+uint64_t
+keydocs_version(struct slice text)
+{
+    struct json_error e = {0};
+    json_t *j = json_read_limited(text, &LIMITS, &e);
+    int64_t v = json_get_int(j, "version", JSON_REQUIRED, 1, INT64_MAX, 0, &e);
+
+    json_decref(j);
+    return e.text[0] ? 0 : (uint64_t)v;
+}

@@ -1,0 +1,57 @@
+/* keydoc.h - "these keys verify from now on", signed by a key that the reader
+ * trusts already (D36): how a storage element, which cannot ask Admin, hears of
+ * a rotation.
+ *
+ * A document is a compact JWS (RFC 7515), RS256, whose payload is
+ *
+ *     {"artstore_keys": {"version": 1763..., "made_at": 1763...,
+ *         "keys": [{JWK, "until": 1763...}, ...]}}
+ *
+ * It has no `exp`, so it is no token; and no token has `artstore_keys`. The
+ * version is the time in ms at which the keys changed, or one more than the
+ * version before, if that is later: it only grows. The documents of a version
+ * differ in who has signed; they go together, as text:
+ *
+ *     {"version": V, "set": "9f86...", "documents": [
+ *         {"kid": K1, "jws": "..."}, {"kid": K2, "jws": "..."}]}
+ *
+ * One for each private key there is, also for those that are over and are in
+ * no document any more: so the last act of a key is to say who comes after it,
+ * and a stolen one is sent away by itself. When its file is gone its document
+ * stays, for who was away meanwhile; who takes that one trusts a newer key, and
+ * so on to the newest.
+ *
+ * Whoever has stolen a key can make such a document too, as long as somebody
+ * trusts that key: a file made by hand wins over every document (keys.h).
+ *
+ * Any thread. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEC_KEYDOC_H
+#define SEC_KEYDOC_H
+
+#include "sec/token.h"
+
+#define KEYDOC_MAX      ((size_t)96 * 1024) /* bytes of a document */
+#define KEYDOCS_MAX     ((size_t)512 * 1024)
+#define KEYDOCS_MAX_N   32 /* documents in a text */
+#define KEYDOC_KEYS_MAX KEYSET_FOREIGN
+
+/* Appends the text of all documents for the keys that SET publishes, signed by
+ * each that SIGNERS can sign with, and what BEFORE, the text of the time
+ * before or nothing, has of others. The same keys as in BEFORE: BEFORE. */
+enum err keydocs_make(const struct keyset *set, struct keyset *signers,
+                      struct slice before, struct wall now, struct buf *out,
+                      struct fault *f);
+/* The version of such a text; 0: it is none. */
+uint64_t keydocs_version(struct slice text);
+
+/* Follows the documents of TEXT from what TRUSTED trusts, above its version, to
+ * the newest that can be reached, and appends that document to OUT. ERR_EXISTS:
+ * none is newer, which is no fault. ERR_INVAL: no such text. ERR_DENIED: none
+ * of the newer ones is signed by a key that is trusted. */
+enum err keydocs_follow(struct keyset *trusted, struct slice text,
+                        struct buf *out, struct fault *f);
+
+/* The keys and the version of a document that was checked before, to KS. */
+enum err keydoc_add(struct keyset *ks, struct slice jws, struct fault *f);
+
+#endif
