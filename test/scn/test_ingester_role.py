@@ -344,7 +344,8 @@ def test_full_element(cluster):
 
 
 def test_elements_come_and_go(cluster):
-    """REL-065: the operator's word, over HTTP and by signal."""
+    """REL-065: the operator's word, over HTTP and by signal. A mode set at
+    Admin counts from the answer on, whatever the element says of itself."""
     c = cluster
     g = start(c, elements=(("se-01", "edit", 5),))
     c.start_element("se-00", "edit")
@@ -353,12 +354,26 @@ def test_elements_come_and_go(cluster):
     assert r.status_code == 200, r.text
     assert r.json()["se_count"] == 2 and r.json()["added"] == 1, r.text
     wait_for("the new one is used", lambda: explain(g)["choice"] == "se-00")
-    r = requests.delete(c.admin.url + "/api/v1/storage-elements/se-00",
-                        headers=c.head(), timeout=60)
+    up = g.put(b"x", "kept")
+    assert up["storage_element_id"] == "se-00"
+    url = c.admin.url + "/api/v1/storage-elements/se-00"
+    r = requests.patch(url, json={"mode": "ro"}, headers=c.head(), timeout=60)
+    assert r.status_code == 200, r.text
+    assert g.http("POST", "/api/v1/config/reload").json()["updated"] == 1
+    assert explain(g)["choice"] == "se-01"
+    e = g.http("GET", "/api/v1/storage-elements").json()["storage_elements"][0]
+    assert (e["element_id"], e["mode"], e["listed_mode"],
+            e["reported_mode"]) == ("se-00", "ro", "ro", "edit"), e
+    assert g.put(b"y", "elsewhere")["storage_element_id"] == "se-01"
+    r = g.http("DELETE", "/api/files/" + up["file_id"])
+    assert r.status_code == 400 and store.error_code(r) == \
+        "file_in_readonly_storage", r.text
+    assert g.get(up["file_id"]).content == b"x"
+    r = requests.delete(url + "?force=true", headers=c.head(), timeout=60)
     assert r.status_code == 204, r.text
     g.process.send_signal(signal.SIGHUP)
-    wait_for("it is used no more", lambda: explain(g)["choice"] == "se-01")
-    assert len(explain(g)["elements"]) == 1
+    wait_for("it is known no more", lambda: [
+        e["element_id"] for e in explain(g)["elements"]] == ["se-01"])
     assert g.http("POST", "/api/v1/config/reload", token=c.admin.token(
         "read")).status_code == 403
     c.stop()

@@ -75,6 +75,11 @@ tell_status(struct monitor *m)
     s.store_empty = s.store_ok && m->round.empty;
     s.edit = view_usable(m, SELECT_EDIT, &by_admin[0]);
     s.rw = view_usable(m, SELECT_RW, &by_admin[1]);
+    /* Uploads wait for Admin's first answer; who asks for this does too. */
+    if (s.store_empty && m->admin_busy && s.edit + s.rw == 0) {
+        s.edit = m->status.edit;
+        s.rw = m->status.rw;
+    }
     s.stands_in =
         s.has_store && m->conf.select_polled && (by_admin[0] || by_admin[1]);
     if (s.has_store && !s.store_ok)

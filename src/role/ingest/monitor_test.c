@@ -726,7 +726,12 @@ test_empty_store(void **state)
     for (unsigned i = 0; i < w.n_elements; i++)
         w.e[i].way = FAKE_SILENT; /* nobody polls while this goes on */
     empty_store();
-    world_run(&w, dur_s(6)); /* a round */
+    for (unsigned i = 0; i < 600; i++) { /* a round, and Admin's answer */
+        world_run(&w, dur_ms(10));
+        monitor_status(w.node[f].m, &s);
+        assert_int_equal(s.edit, 4);
+        assert_int_equal(s.rw, 4);
+    }
     for (; seconds < 20; seconds++) {
         monitor_status(w.node[f].m, &s);
         assert_true(s.store_ok);
