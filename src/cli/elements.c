@@ -64,7 +64,7 @@ health_put(struct buf *b, const json_t *e)
         return;
     if (json_is_true(json_object_get(e, "stale"))) {
         why = member_text(e, "heard_at");
-        buf_printf(b, ": %s", why ? "not heard of since " : "never heard of");
+        buf_printf(b, ": %s", why ? "not heard of since " : "not heard of yet");
     } else if (colon && word != why) {
         why = colon + 2;
         buf_add_str(b, ": ");

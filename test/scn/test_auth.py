@@ -201,7 +201,9 @@ def test_scopes(server, scopes, may):
             scopes, need, r.status_code)
         assert r.status_code < 500
         if r.status_code == 403:
-            assert error_code(r) in ("forbidden", "scope_missing")
+            assert error_code(r) == "forbidden"
+            assert r.json()["details"] == {"reason": "scope_missing",
+                                           "scope": need}
 
     judged("read", ask(server, token))
     judged("read", ask(server, token, "GET", "/api/files/" + f))

@@ -80,7 +80,8 @@ def test_files_go_in_and_out(cluster, loop):
     assert [i["element_id"] for i in items] == ["se-01", "se-02"]  # ING-094
     # Nobody without a token, and no other role's routes.
     assert requests.get(g.url + "/api/files", timeout=60).status_code == 401
-    assert g.http("GET", "/api/v1/capacity").status_code == 404
+    r = g.http("GET", "/api/v1/capacity")
+    assert r.status_code == 404 and r.json()["details"] == {"role": "ingester"}
     c.stop()
 
 

@@ -315,6 +315,7 @@ test_element_away(void **state)
     w.element[0].open_is = ERR_NOENT;
     ask("GET", "", "");
     assert_int_equal(w.x.status, 503);
+    assert_non_null(strstr(buf_str(&w.x.body), "from storage element "));
     ask("GET", "/metadata", "");
     assert_int_equal(w.x.status, 200);
 }
