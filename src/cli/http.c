@@ -460,8 +460,11 @@ http_fetch_token(struct http *h, const char *scope, uint64_t ttl,
     } else if (strcmp(f->code, "invalid_client") == 0) {
         f->exit = e = CLI_AUTH;
         failure_remedy(f,
-                       "are client id and secret those of this server? "
-                       "They were sent to %s",
+                       strstr(f->message, "disabled")
+                           ? "`artstore account enable` brings it back; "
+                             "asked was %s"
+                           : "are client id and secret those of this server? "
+                             "They were sent to %s",
                        h->place->token_url);
     }
     if (r.reply.p)
