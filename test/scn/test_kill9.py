@@ -14,6 +14,7 @@ import time
 
 import pytest
 import requests
+import urllib3
 
 import store
 from store import KIB, MIB, UPLOAD, pattern, run, sha256
@@ -69,7 +70,8 @@ def client(s, book, rng, end):
                 get(session, url, book, rng)
             else:
                 delete(session, url, book, rng)
-        except (requests.RequestException, OSError):
+        except (requests.RequestException, urllib3.exceptions.HTTPError,
+                OSError):
             if end.is_set():
                 return
             time.sleep(0.005)
