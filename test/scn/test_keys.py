@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -287,4 +288,14 @@ def test_elements_hear_of_a_rotation(cluster):
     assert status(two, first) == 200
     g.start()
     until(lambda: status(two, third) == 200 and status(two, first) == 401)
-    assert kid1 != kid2
+
+    # With another Admin's file nothing helps, and that can be seen.
+    with open(c.jwks, "wb") as f:
+        f.write(subprocess.run("openssl genpkey -algorithm RSA | "
+                               "openssl pkey -pubout", shell=True, check=True,
+                               capture_output=True).stdout)
+    two.process.send_signal(signal.SIGHUP)
+    until(lambda: "unhealthy: token_refused" in requests.get(
+        g.url + "/health/ready", timeout=30).text)
+    told = [l for l in g.log_lines() if "does not take Admin's" in str(l)]
+    assert len(told) == 1, told

@@ -345,6 +345,9 @@ void polls_cancel(struct monitor *m);
 void poll_once(struct monitor *m, struct mon_element *e, const char *owner,
                uint64_t epoch);
 
+/* Why it failed, for people: poll_error_name(), or that it is our token. */
+const char *poll_reason(const struct poll_out *out);
+
 /* ---- monitor_write.c ---- */
 
 /* What a good poll of E has found, or that E is unhealthy (CAP NULL). */

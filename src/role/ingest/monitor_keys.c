@@ -25,12 +25,28 @@ struct bringing {
     uint64_t version;
 };
 
+static bool
+was_taken(struct ask *a)
+{
+    struct json_error e = {0};
+    json_t *o = ask_json(a, &JSON_LIMITS_DEFAULT);
+    bool taken = json_get_bool(o, "taken", JSON_OPTIONAL, false, &e);
+
+    json_decref(o);
+    return taken;
+}
+
 static void
-tell(struct monitor *m, struct mon_element *e, const struct bringing *b)
+tell(struct monitor *m, struct mon_element *e, struct bringing *b)
 {
     if (b->ask.err == ERR_OK) {
+        if (!was_taken(&b->ask))
+            return; /* it had them; a 401 must have another reason */
+        e->keys_brought = 0;
         log_info(m->conf.log, "Keys of the Admin module brought",
                  F_STR("se_id", b->id), F_U64("version", b->version));
+    } else if (b->ask.status < 400 || b->ask.status >= 500) {
+        e->keys_brought = 0; /* it was not reached; with the next poll, then */
     } else if (!e->keys_told) {
         e->keys_told = true;
         log_warning(m->conf.log,

@@ -54,6 +54,15 @@ judge(struct mon_ask *q, struct capacity *cap)
 
 /* ---- the end of a poll ---- */
 
+const char *
+poll_reason(const struct poll_out *out)
+{
+    return out->error == POLL_HTTP_ERROR &&
+                   (out->status == 401 || out->status == 403)
+               ? "token_refused"
+               : poll_error_name(out->error);
+}
+
 static void
 tell_health(struct monitor *m, const struct mon_element *e,
             const struct poll_out *out)
@@ -62,8 +71,7 @@ tell_health(struct monitor *m, const struct mon_element *e,
         return;
     if (out->health == POLL_UNHEALTHY)
         log_warning(m->conf.log, "storage element is unhealthy",
-                    F_STR("se_id", e->id),
-                    F_STR("reason", poll_error_name(out->error)),
+                    F_STR("se_id", e->id), F_STR("reason", poll_reason(out)),
                     F_U64("status", out->status),
                     F_U64("failures", out->failures), F_TYPE("http_client"));
     else
@@ -118,6 +126,9 @@ lazy_over(struct mon_ask *q, enum poll_error error, struct capacity *cap)
 {
     struct mon_element *e = mon_element_find(q->m, q->id);
 
+    if (e && e->peer == q->peer)
+        keys_bring(q->m, e, q->peer, q->ask.status,
+                   error == POLL_OK ? cap->keys_version : UINT64_MAX);
     if (error == POLL_OK && e && e->peer == q->peer)
         write_lazy(q->m, e, cap, q->owner, q->epoch);
 }

@@ -235,8 +235,7 @@ write_poll(struct monitor *m, struct mon_element *e, const struct capacity *cap,
         (void)slice_copy(slice_str(e->endpoint), w->cap.endpoint,
                          sizeof(w->cap.endpoint));
     }
-    judge_health(&w->cap, health,
-                 cap ? "recovering" : poll_error_name(out->error));
+    judge_health(&w->cap, health, cap ? "recovering" : poll_reason(out));
     place_of(m, e, &w->cap, w->in);
     if (w->has_cap)
         add_hash(w);

@@ -110,6 +110,14 @@ refuse_element(struct upload *u, enum err e, const struct fault *f)
         refuse(r, 503, "overloaded",
                "Storage element %s has too many uploads under way", id);
         break;
+    case ERR_DENIED: /* our token, not the client's */
+        refuse(r, 503, "storage_error",
+               "Storage element %s refuses this gateway's token; nothing was "
+               "kept",
+               id);
+        log_error(u->g->conf.log, "upload failed", F_STR("se_id", id),
+                  F_FAULT(f), F_STR("request_id", u->call->x->request_id));
+        break;
     default:
         refuse(r, 503, "storage_error",
                u->unsure ? "Storage element %s could not store the file; what "
@@ -148,6 +156,10 @@ judge_element(struct upload *u, enum err e)
     case ERR_TIMEOUT:
         o = BREAKER_FAILURE;
         monitor_trouble(m, id, RELOAD_CONNECTION);
+        break;
+    case ERR_DENIED: /* it may not have heard of our key: who polls tells it */
+        o = BREAKER_FAILURE;
+        monitor_trouble(m, id, RELOAD_HEALTH);
         break;
     default:
         break;
