@@ -7,12 +7,15 @@
 #include <stdlib.h>
 
 #define PIECE ((size_t)64 * KIB)
+/* Bodies at a time: nobody shows a token, so one who is slow must not keep the
+ * others out, nor many of them take our memory. */
+#define HANDINGS_MAX 16
 
 struct trust_api {
     struct keys *keys;
     struct log *log;
     struct metrics *metrics;
-    atomic_bool busy;
+    atomic_uint handings;
     _Atomic uint64_t refused; /* the version that the log was told of */
 };
 
@@ -32,7 +35,7 @@ handing_end(struct handing *h)
 
     buf_release(&h->body);
     free(h);
-    atomic_store(&a->busy, false);
+    atomic_fetch_sub(&a->handings, 1);
     return a;
 }
 
@@ -164,13 +167,14 @@ trust_put(struct call *c)
         reply_error(c, 413, "body_too_large", "The documents are too long");
         return;
     }
-    if (atomic_exchange(&a->busy, true)) {
+    if (atomic_fetch_add(&a->handings, 1) >= HANDINGS_MAX) {
+        atomic_fetch_sub(&a->handings, 1);
         reply_error(c, 503, "overloaded", "Others are being looked at");
         return;
     }
     h = calloc(1, sizeof(*h));
     if (!h) {
-        atomic_store(&a->busy, false);
+        atomic_fetch_sub(&a->handings, 1);
         reply_error(c, 503, "overloaded", "The server has no memory to spare");
         return;
     }

@@ -8,7 +8,7 @@
  * is the signature in it. 200 {"version": V, "taken": true}: these keys hold
  * from now on, also after a restart. "taken" false: they did already, or newer
  * ones. 400: no such text. 403: none of the newer documents is signed by a key
- * that is trusted here; then the operator has to bring the file. One at a time.
+ * that is trusted here; then the operator has to bring the file.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_STORAGE_TRUST_H
 #define ROLE_STORAGE_TRUST_H
