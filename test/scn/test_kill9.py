@@ -225,7 +225,7 @@ def test_killed_while_recovering(make_server):
     book = Book()
     end = threading.Event()
     threads = [threading.Thread(target=client, daemon=True, args=(
-        s, book, random.Random(i), end), daemon=True) for i in range(CLIENTS)]
+        s, book, random.Random(i), end)) for i in range(CLIENTS)]
     for t in threads:
         t.start()
     time.sleep(1)
