@@ -37,8 +37,10 @@ drop(struct reload_out *out, const struct reload_list *l)
 
 /* ---- when ---- */
 
-/* Only ever shorter than the interval, so that "within 60 s" holds (REL-059);
- * different for each gateway, so that they do not ask all at once. */
+/* One to two tenths shorter than the interval, so that "within 60 s" holds
+ * (REL-059): an element that was added is also to be polled by the gateway that
+ * leads, which may be the last to read the list, and its numbers to be read by
+ * the others. Different for each, so that they do not ask all at once. */
 static struct dur
 interval(struct reload *r)
 {
@@ -46,7 +48,7 @@ interval(struct reload *r)
 
     if (tenth <= 0)
         return r->conf.interval;
-    return (struct dur){r->conf.interval.ns -
+    return (struct dur){r->conf.interval.ns - tenth -
                         (int64_t)prng_below(&r->prng, (uint64_t)tenth)};
 }
 

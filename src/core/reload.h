@@ -133,7 +133,7 @@ struct reload_conf {
     bool admin;
     bool allow_empty; /* a stated, versioned empty list in Redis, confirmed by
                          an empty answer of Admin, is believed (CNF-037) */
-    struct dur interval;       /* 60 s */
+    struct dur interval;       /* 60 s; the clock is 6 to 12 s ahead */
     struct dur backoff;        /* 2 s; doubles */
     struct dur lazy_gap;       /* 1 s between the beginnings of two */
     struct dur health_gap;     /* 60 s for one element (REL-172) */

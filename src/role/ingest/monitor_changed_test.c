@@ -182,7 +182,7 @@ test_told_before(void **state)
 
     world_list_range(&w, 1, 4);
     start_all();
-    world_run(&w, dur_s(40));
+    world_run(&w, dur_s(30));
     f = follower();
     w.e[0].status = "full";
     world_list(&w, 4);
