@@ -112,7 +112,7 @@ keep_others(const struct keyset *signers, const json_t *before, struct buf *out,
         struct slice jws = json_get_str(o, "jws", JSON_REQUIRED, &e);
 
         if (e.text[0] || has_kid(signers, kid) || *n == KEYDOCS_MAX_N ||
-            out->n + jws.n + KIB > KEYDOCS_MAX)
+            out->n + jws.n + 16 * KIB > KEYDOCS_MAX) /* readers want room */
             continue;
         (void)document_put(out, (*n)++, kid, jws);
     }
@@ -178,8 +178,14 @@ static enum err
 payload_add(struct keyset *ks, struct slice part, struct fault *f)
 {
     json_t *j = payload_read(part);
-    enum err e = keyset_add_list(ks, json_object_get(j, MEMBER), f);
+    enum err e = ERR_OK;
 
+    /* Nothing else, so that nobody's token, whatever claims he may put into
+     * it, is a document. */
+    if (json_object_size(j) != 1)
+        e = fault_set(f, ERR_INVAL, "key document", "more than the keys");
+    else
+        e = keyset_add_list(ks, json_object_get(j, MEMBER), f);
     json_decref(j);
     return e == ERR_OK && ks->version == 0
                ? fault_set(f, ERR_INVAL, "key document", "no version")

@@ -167,12 +167,12 @@ line_good(struct line_state *n, struct dur in)
                  F_STR("what", line_name[n - k->line]));
     n->told = false;
     n->retry = RETRY_MIN;
-    if (token)
+    if (token) {
         tell_ready(k);
-    line_next(n, in);
-    /* A new token may be of a key of which no element has heard yet. */
-    if (token)
+        /* It may be of a key of which no element has heard yet. */
         line_ask(&k->line[LINE_DOCUMENTS]);
+    }
+    line_next(n, in); /* the last that is done here: K may be stopped by it */
 }
 
 /* ---- the token ---- */
