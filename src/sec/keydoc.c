@@ -1,8 +1,7 @@
 /* keydoc.c - see keydoc.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keydoc.h"
-#include "base/hex.h"
+#include "sec/digest.h"
 #include "wire/json.h"
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #define MEMBER "artstore_keys"
@@ -42,13 +41,9 @@ static bool
 list_digest(const json_t *list, char hex[65])
 {
     char *text = json_dumps(list, JSON_COMPACT);
-    uint8_t d[32];
-    bool ok = text &&
-              EVP_Digest(text, strlen(text), d, NULL, EVP_sha256(), NULL) == 1;
+    bool ok = text && sec_sha256_hex(slice_str(text), hex);
 
     free(text);
-    if (ok)
-        (void)hex_encode(d, sizeof(d), hex);
     return ok;
 }
 

@@ -30,10 +30,9 @@
 
 #include "sec/token.h"
 
-#define KEYDOC_MAX      ((size_t)96 * 1024) /* bytes of a document */
-#define KEYDOCS_MAX     ((size_t)512 * 1024)
-#define KEYDOCS_MAX_N   32 /* documents in a text */
-#define KEYDOC_KEYS_MAX KEYSET_FOREIGN
+#define KEYDOC_MAX    ((size_t)96 * 1024) /* bytes of a document */
+#define KEYDOCS_MAX   ((size_t)512 * 1024)
+#define KEYDOCS_MAX_N 32 /* documents in a text */
 
 /* Appends the text of all documents for the keys that SET publishes, signed by
  * each that SIGNERS can sign with, and what BEFORE, the text of the time

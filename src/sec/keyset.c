@@ -1,6 +1,6 @@
 /* keyset.c - see keyset.h. SPDX-License-Identifier: Apache-2.0 */
 #include "sec/keyset.h"
-#include "base/hex.h"
+#include "sec/digest.h"
 #include "wire/json.h"
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -96,8 +96,7 @@ key_thumbprint(const EVP_PKEY *pkey, char out[KEY_THUMBPRINT])
     buf_init(&b, 4 * KIB);
     /* Members in lexical order, no blanks (RFC 7638 section 3). */
     buf_printf(&b, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", t.e, t.n);
-    ok = !b.failed &&
-         EVP_Digest(b.p, b.n, digest, NULL, EVP_sha256(), NULL) == 1;
+    ok = !b.failed && sec_sha256(buf_slice(&b), digest);
     if (ok)
         base64url_encode(digest, sizeof(digest), out);
     buf_release(&b);

@@ -1,0 +1,187 @@
+/* keys_documents.c - the signed word of which keys verify (keydoc.h), at both
+ * of its ends: where the private keys are it is made and kept as
+ * DIR/documents.json; where they are not it is handed in, and kept as
+ *
+ *     HAND_DIR/trusted-keys.json  {"root": "9f86...", "document": JWS}
+ *
+ * beside the SHA-256 of the PUBLIC_PATH that it goes on from.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "sec/digest.h"
+#include "sec/file.h"
+#include "sec/keys_impl.h"
+#include "wire/json.h"
+#include <stdio.h>
+#include <unistd.h>
+
+#define DOCUMENTS "documents.json"
+#define HANDED    "trusted-keys.json"
+
+/* The digest of PUBLIC_PATH, whose reader tells what is wrong with it. */
+static bool
+root_read(struct keys *k)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, KEYS_FILE_MAX);
+    ok = sec_file_read(k->public_path, false, &b, NULL) == ERR_OK &&
+         sec_sha256_hex(buf_slice(&b), k->root_read);
+    if (!ok)
+        k->root_read[0] = '\0';
+    buf_release(&b);
+    return ok;
+}
+
+enum err
+keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
+                 struct fault *f)
+{
+    struct json_error je = {0};
+    struct slice root, jws;
+    char path[PATH_MAX];
+    json_t *j = NULL;
+    struct buf b;
+    enum err e;
+
+    if (!k->hand_dir[0] || !root_read(k))
+        return ERR_NOENT;
+    snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
+    buf_init(&b, 2 * KEYDOC_MAX);
+    e = sec_file_read(path, false, &b, f);
+    if (e != ERR_OK)
+        goto out;
+    j = json_read_limited(buf_slice(&b),
+                          &(struct json_limits){2 * KEYDOC_MAX, 4, 16, false},
+                          &je);
+    root = json_get_str(j, "root", JSON_REQUIRED, &je);
+    jws = json_get_str(j, "document", JSON_REQUIRED, &je);
+    if (je.text[0] || !slice_eq(root, slice_str(k->root_read)) ||
+        keydoc_add(ks, jws, NULL) != ERR_OK)
+        e = ERR_NOENT;
+    else if (EVP_DigestUpdate(md, jws.p, jws.n) != 1)
+        e = fault_set(f, ERR_NOMEM, "digest", "keys");
+out:
+    json_decref(j);
+    buf_release(&b);
+    return e;
+}
+
+void
+keys_handed_forget(const struct keys *k)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
+    if (k->hand_dir[0])
+        (void)unlink(path);
+}
+
+enum err
+keys_documents_open(struct keys *k, struct fault *f)
+{
+    enum err e = keys_kept(k, DOCUMENTS, &k->documents, f);
+
+    return e == ERR_NOENT ? ERR_OK : e;
+}
+
+enum err
+keys_documents_renew(struct keys *k, struct fault *f)
+{
+    struct keyset *signers = keyset_new(1), *set = keys_get(k);
+    unsigned num[KEYS_OWN_ROOM];
+    struct buf b, before;
+    size_t n = 0;
+    enum err e = signers ? keys_dir_numbers(k, num, &n, f)
+                         : fault_set(f, ERR_NOMEM, "sign", "key documents");
+
+    k->documents_owed = true;
+    buf_init(&b, KEYDOCS_MAX);
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        char path[PATH_MAX];
+
+        keys_dir_path(k, num[i], path);
+        e = keys_take(signers, path, true, NULL, f);
+        if (e == ERR_EXISTS)
+            e = ERR_OK;
+    }
+    if (e == ERR_OK)
+        e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b, f);
+    if (e == ERR_OK && !slice_eq(buf_slice(&b), buf_slice(&k->documents)))
+        e = keys_keep(k, DOCUMENTS, buf_slice(&b), f);
+    if (e == ERR_OK) {
+        k->documents_owed = false;
+        pthread_mutex_lock(&k->lock);
+        before = k->documents;
+        k->documents = b;
+        k->documents_version = keydocs_version(buf_slice(&b));
+        pthread_mutex_unlock(&k->lock);
+        b = before;
+    }
+    buf_release(&b);
+    keyset_unref(&signers);
+    keyset_unref(&set);
+    return e;
+}
+
+enum err
+keys_documents(struct keys *k, struct buf *out)
+{
+    enum err e;
+
+    pthread_mutex_lock(&k->lock);
+    e = k->documents.n == 0                            ? ERR_NOENT
+        : buf_add_slice(out, buf_slice(&k->documents)) ? ERR_OK
+                                                       : ERR_NOMEM;
+    pthread_mutex_unlock(&k->lock);
+    return e;
+}
+
+uint64_t
+keys_version(struct keys *k)
+{
+    uint64_t v;
+
+    pthread_mutex_lock(&k->lock);
+    v = k->documents.n ? k->documents_version : k->set->version;
+    pthread_mutex_unlock(&k->lock);
+    return v;
+}
+
+static enum err
+handed_keep(struct keys *k, struct slice jws, struct fault *f)
+{
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, 2 * KEYDOC_MAX);
+    e = buf_printf(&b, "{\"root\": \"%s\", \"document\": \"", k->root) &&
+                buf_add_slice(&b, jws) && buf_add_str(&b, "\"}\n")
+            ? sec_file_write(k->hand_dir, HANDED, buf_slice(&b), 0644, true, f)
+            : fault_set(f, ERR_NOMEM, "keep", HANDED);
+    buf_release(&b);
+    return e;
+}
+
+enum err
+keys_hand(struct keys *k, struct slice text, struct fault *f)
+{
+    struct keyset *trusted;
+    bool changed;
+    struct buf jws;
+    enum err e;
+
+    if (!k->hand_dir[0])
+        return fault_set(f, ERR_UNSUPPORTED, "take", "key documents");
+    buf_init(&jws, KEYDOC_MAX);
+    pthread_mutex_lock(&k->writer);
+    trusted = keys_get(k);
+    e = keydocs_follow(trusted, text, &jws, f);
+    if (e == ERR_OK)
+        e = handed_keep(k, buf_slice(&jws), f);
+    if (e == ERR_OK)
+        e = keys_renew(k, &changed, f);
+    pthread_mutex_unlock(&k->writer);
+    keyset_unref(&trusted);
+    buf_release(&jws);
+    return e;
+}
