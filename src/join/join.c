@@ -273,13 +273,12 @@ element_join(struct join *j, const struct join_element *s,
                               f);
     if (e == ERR_OK)
         e = open_element(k, s, &c, &report, f);
+    if (e == ERR_OK)
+        report_recovery(j, s, &report);
+    if (e == ERR_OK && j->admin)
+        e = element_attach(j, s, k->element, f);
     if (e != ERR_OK && s->place[0])
         (void)fault_in(f, s->place);
-    if (e == ERR_OK) {
-        report_recovery(j, s, &report);
-        if (j->admin)
-            e = element_attach(j, s, k->element, f);
-    }
     return e;
 }
 

@@ -86,6 +86,15 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
                    "se-01:edit:elements/se-02,se-02:rw:elements/se-01")
     assert "se-01 what by its superblock is se-02 in " in said, said
     assert "elements/se-02:" in said and said.endswith("in a folder"), said
+    # A name that another element has had; with its own all is as before.
+    rename = (BIN, "storage", "rename", "--path",
+              os.path.join(s.data, "elements/se-01"), "--id")
+    run(*rename, "se-02")
+    said = refusal("--data-dir", s.data, "--storage-elements",
+                   "se-02:edit:elements/se-01")
+    assert "se-02 with uuid " in said and " (to Admin it is " in said, said
+    assert "elements/se-01:" in said and "storage rename" in said, said
+    run(*rename, "se-01")
     with open(os.path.join(s.data, "elements/se-02/index.db"), "wb") as f:
         f.write(b"no database at all")
     said = refusal("--data-dir", s.data)

@@ -621,7 +621,9 @@ test_elements(void **state)
 static void
 test_attach_refused(void **state)
 {
+    struct meta_element e;
     struct fault f = {0};
+    char text[UUID_TEXT];
     struct world w;
     (void)state;
 
@@ -634,8 +636,24 @@ test_attach_refused(void **state)
     assert_string_equal(f.what, "element_id");
     w.like.element_id[0] = 's';
     ok(attach(&w, &f), &f);
-    w.like.uuid.b[1] = 1; /* another element with the same label */
-    assert_int_equal(attach(&w, &f), ERR_CONFLICT);
+    /* Another element with the same name (D31), now and after a restart: both
+     * are told, with what helps, and Admin knows the first as before. */
+    w.like.uuid.b[1] = 1;
+    w.like.mode = BLOB_RO;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(attach(&w, &f), ERR_CONFLICT);
+        assert_non_null(strstr(f.what, uuid_text(&se1, text)));
+        assert_non_null(strstr(f.what, uuid_text(&w.like.uuid, text)));
+        assert_non_null(strstr(f.hint, "storage rename"));
+        admin_close(&w.admin);
+        ok(admin_open(&w.admin, &w.meta.meta, &f), &f);
+    }
+    w.like.uuid = se1;
+    w.like.mode = BLOB_EDIT;
+    restart(&w);
+    ok(admin_element_get(w.admin, "se-01", &e), &f);
+    assert_true(uuid_eq(&e.uuid, &se1));
+    assert_int_equal(e.mode, BLOB_EDIT);
     world_release(&w);
 }
 

@@ -94,6 +94,10 @@ test_register(void **state)
 {
 #define BODY(more) "{\"element_id\":\"se-09\"" more "}"
 #define URL        ",\"api_url\":\"http://far.test/se-09\""
+#define SE9        "e9000000-0000-4000-8000-000000000000"
+#define RENAMED                                 \
+    "{\"element_id\":\"se-11\",\"uuid\":\"" SE9 \
+    "\",\"api_url\":\"http://far.test/se-11\"}"
     static const struct {
         const char *body;
         int status;
@@ -115,6 +119,7 @@ test_register(void **state)
         {BODY(URL), 409, "element_exists", "the id"},
         {"{\"element_id\":\"se-10\"" URL "}", 409, "element_exists",
          "the address"},
+        {RENAMED, 409, "element_exists", "the uuid"},
     };
     struct far far = {200, 200, "se-09", &se9, 0};
     json_t *j;
@@ -129,12 +134,15 @@ test_register(void **state)
         if (row[i].status == 422)
             assert_int_equal(far.asked, 0); /* nobody is asked in vain */
     }
+    j = admin_world_ask(&w, "POST", ELEMENTS, slice_str(RENAMED), 409);
+    assert_string_equal(json_text_of(j, "message"),
+                        "se-09 (" SE9 ") has this uuid already");
+    json_decref(j);
     j = admin_world_ask(&w, "GET", ELEMENTS "/se-09", SLICE_NULL, 200);
     assert_string_equal(json_text_of(j, "api_url"), "http://far.test/se-09");
     assert_string_equal(json_text_of(j, "mode"), "rw");
     assert_string_equal(json_text_of(j, "location"), "dc2");
-    assert_string_equal(json_text_of(j, "uuid"),
-                        "e9000000-0000-4000-8000-000000000000");
+    assert_string_equal(json_text_of(j, "uuid"), SE9);
     assert_int_equal(json_int_of(j, "priority"), 50);
     assert_int_equal(json_int_of(j, "capacity_free"), 600);
     assert_true(json_is_true(json_object_get(j, "remote")));

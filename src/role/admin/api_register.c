@@ -82,9 +82,8 @@ reply_reg(struct reg *r)
         reply_error(c, 404, "element_not_found", "%s is gone", id_of(r));
         break;
     case ERR_EXISTS:
-        reply_error(c, 409, "element_exists",
-                    "There is a storage element with this %s already",
-                    r->fault.what);
+        reply_error(c, 409, "element_exists", "%s has this %s already",
+                    r->fault.what, r->fault.op);
         break;
     case ERR_CONFLICT:
         reply_error(c, 409, "mode_goes_forward",
@@ -199,15 +198,14 @@ reg_go(struct reg *r)
     struct admin_api *api = api_of(r);
     const char *url = r->add ? r->record.endpoint : r->change.endpoint;
     bool same = !r->add && url && strcmp(url, r->was.record.endpoint) == 0;
-    const char *taken;
 
     r->now = r->body.call->x->loop->wall;
     r->record.created_at = r->record.updated_at = r->now;
     if (!uuid_is_nil(&r->record.uuid))
         r->record.seen_at = r->now;
-    taken = r->add ? admin_element_taken(api->conf.admin, &r->record) : NULL;
-    if (taken) {
-        r->err = fault_set(&r->fault, ERR_EXISTS, "element", taken);
+    if (r->add)
+        r->err = admin_element_taken(api->conf.admin, &r->record, &r->fault);
+    if (r->err) {
         reply_reg(r);
         free(r);
         return;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/impl.h"
 #include "sec/random.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- asking ---- */
@@ -70,20 +71,34 @@ tell(struct admin *a)
         announce_changed(a->announce);
 }
 
-/* Whether another element than SELF has ENDPOINT: two names of one element
- * would count its room twice. Those of this process share theirs. */
-static bool
-endpoint_taken(struct admin *a, const struct admin_slot *self,
-               const char *endpoint)
+/* ERR_EXISTS, with field and holder in *F: another element than SELF (NULL:
+ * any) has E's id, uuid or address. Two names of one element would count its
+ * room twice. Those of this process share their address. */
+static enum err
+check_taken(struct admin *a, const struct admin_slot *self,
+            const struct meta_element *e, struct fault *f)
 {
-    bool taken = false;
+    char text[sizeof(f->what)], uuid[UUID_TEXT];
+    const char *field = NULL;
 
     (void)pthread_mutex_lock(&a->lock);
-    for (unsigned i = 0; i < a->n && !taken; i++)
-        taken = a->slot[i] != self && !a->slot[i]->blob &&
-                strcmp(a->slot[i]->record.endpoint, endpoint) == 0;
+    for (unsigned i = 0; i < a->n && !field; i++) {
+        const struct admin_slot *s = a->slot[i];
+
+        if (s == self)
+            continue;
+        if (strcmp(s->element_id, e->element_id) == 0)
+            field = "element_id";
+        else if (uuid_eq(&s->uuid, &e->uuid))
+            field = "uuid";
+        else if (!s->blob && strcmp(s->record.endpoint, e->endpoint) == 0)
+            field = "api_url";
+        if (field)
+            snprintf(text, sizeof(text), "%s (%s)", s->element_id,
+                     uuid_text(&s->uuid, uuid));
+    }
     (void)pthread_mutex_unlock(&a->lock);
-    return taken;
+    return field ? fault_set(f, ERR_EXISTS, field, text) : ERR_OK;
 }
 
 /* *R with what C says. False: a text that does not fit; *FIELD says which. */
@@ -122,10 +137,10 @@ change_record(struct admin *a, struct admin_slot *s,
         return fault_set(f, ERR_UNSUPPORTED, "mode", record->element_id);
     if (s->blob && moved)
         return fault_set(f, ERR_UNSUPPORTED, "api_url", record->element_id);
-    if (moved &&
-        (!record->endpoint[0] || endpoint_taken(a, s, record->endpoint)))
-        return fault_set(f, record->endpoint[0] ? ERR_EXISTS : ERR_INVAL,
-                         "element", "api_url");
+    if (moved && !record->endpoint[0])
+        return fault_set(f, ERR_INVAL, "element", "api_url");
+    if (moved && (e = check_taken(a, s, record, f)) != ERR_OK)
+        return e;
     e = a->meta->ops->element_put(a->meta, record, f);
     if (e)
         return e;
@@ -187,8 +202,9 @@ out:
 /* ---- those of this process ---- */
 
 struct find {
-    const struct uuid *uuid;
-    struct meta_element *out;
+    const struct meta_element *like;
+    struct meta_element *out; /* the record of LIKE's uuid */
+    struct uuid holder;       /* who else has LIKE's name; nil: nobody */
     bool found;
 };
 
@@ -197,11 +213,30 @@ find_record(void *arg, const struct meta_element *e)
 {
     struct find *find = arg;
 
-    if (!uuid_eq(&e->uuid, find->uuid))
-        return true;
-    *find->out = *e;
-    find->found = true;
-    return false;
+    if (uuid_eq(&e->uuid, &find->like->uuid)) {
+        *find->out = *e;
+        find->found = true;
+    } else if (strcmp(e->element_id, find->like->element_id) == 0) {
+        find->holder = e->uuid;
+    }
+    return true;
+}
+
+/* An element that was renamed, or made anew, under a name that another has or
+ * had: files of that one are still known by it. */
+static enum err
+refuse_name(const struct meta_element *like, const struct uuid *holder,
+            struct fault *f)
+{
+    char text[sizeof(f->what)], mine[UUID_TEXT], other[UUID_TEXT];
+
+    snprintf(text, sizeof(text), "%.64s with uuid %s (to Admin it is %s)",
+             like->element_id, uuid_text(&like->uuid, mine),
+             uuid_text(holder, other));
+    (void)fault_set(f, ERR_CONFLICT, "serve element", text);
+    return fault_hint(f, "no two elements may have one name: give it one that "
+                         "none has had with `artstore storage rename`, and "
+                         "change STORAGE_ELEMENTS");
 }
 
 /* What Admin has of LIKE's element, brought up to date: its label, address and
@@ -210,13 +245,15 @@ static enum err
 record_of(struct admin *a, const struct meta_element *like,
           struct meta_element *out, struct fault *f)
 {
-    struct find find = {&like->uuid, out, false};
+    struct find find = {.like = like, .out = out};
     struct meta_element had;
     enum err e;
 
     e = a->meta->ops->element_list(a->meta, find_record, &find, f);
     if (e)
         return e;
+    if (!uuid_is_nil(&find.holder))
+        return refuse_name(like, &find.holder, f);
     if (!find.found)
         *out = *like;
     had = *out;
@@ -299,20 +336,11 @@ admin_load(struct admin *a, struct fault *f)
     return !e && l.err ? fault_set(f, l.err, "load", "elements") : e;
 }
 
-const char *
-admin_element_taken(struct admin *a, const struct meta_element *e)
+enum err
+admin_element_taken(struct admin *a, const struct meta_element *e,
+                    struct fault *f)
 {
-    bool id, uuid;
-
-    (void)pthread_mutex_lock(&a->lock);
-    id = admin_slot_by_id(a, e->element_id) != NULL;
-    uuid = !uuid_is_nil(&e->uuid) && admin_slot_by_uuid(a, &e->uuid);
-    (void)pthread_mutex_unlock(&a->lock);
-    if (id)
-        return "element_id";
-    if (uuid)
-        return "uuid";
-    return endpoint_taken(a, NULL, e->endpoint) ? "api_url" : NULL;
+    return check_taken(a, NULL, e, f);
 }
 
 enum err
@@ -334,17 +362,16 @@ admin_element_add(struct admin *a, const struct meta_element *e,
         record.seen_at = (struct wall){0};
     }
     (void)pthread_mutex_lock(&a->changing);
-    if ((field = admin_element_taken(a, e)) != NULL)
-        err = fault_set(f, ERR_EXISTS, "element", field);
-    else if (a->n >= ADMIN_ELEMENTS_MAX - REGISTRY_ELEMENTS_MAX)
+    err = check_taken(a, NULL, e, f);
+    if (!err && a->n >= ADMIN_ELEMENTS_MAX - REGISTRY_ELEMENTS_MAX)
         err = fault_set(f, ERR_TOOBIG, "element", "number of elements");
-    else if (!(s = admin_slot_new(&record)))
+    if (!err && !(s = admin_slot_new(&record)))
         err = fault_set(f, ERR_NOMEM, "element", e->element_id);
-    else
+    if (!err)
         err = a->meta->ops->element_put(a->meta, &record, f);
     /* The other Admin was faster, or has not been read since (D37). */
     if (err == ERR_CONFLICT)
-        err = fault_set(f, ERR_EXISTS, "element", "element_id");
+        err = fault_set(f, ERR_EXISTS, "element_id", "another element");
     if (!err)
         admin_slot_insert(a, s);
     else

@@ -123,12 +123,14 @@ admin_element_change(struct admin *a, const char *element_id,
  * elsewhere. */
 enum err admin_load(struct admin *a, struct fault *f);
 /* Blocks. Registers an element elsewhere (ADM-008). A nil uuid: not known yet;
- * the first that it says is taken. ERR_EXISTS: the id, uuid or endpoint is
- * there already, *F says which; ERR_INVAL: *F names the field; ERR_TOOBIG. */
+ * the first that it says is taken. ERR_EXISTS: another has the id, uuid or
+ * address, F->op is the field and F->what who has it; ERR_INVAL: *F names the
+ * field; ERR_TOOBIG. */
 enum err admin_element_add(struct admin *a, const struct meta_element *e,
                            struct fault *f);
-/* Immediate: which field of E another has already; NULL: none. */
-const char *admin_element_taken(struct admin *a, const struct meta_element *e);
+/* Immediate: ERR_EXISTS as above, or ERR_OK. */
+enum err admin_element_taken(struct admin *a, const struct meta_element *e,
+                             struct fault *f);
 /* Blocks. ERR_NOENT; ERR_UNSUPPORTED: it is in this process; ERR_BUSY: it holds
  * files, and FORCE is not set (ADM-014). */
 enum err admin_element_remove(struct admin *a, const char *element_id,
