@@ -190,7 +190,11 @@ exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request)
     x->exchange.loop = l;
     x->exchange.head = &x->head;
     x->body_in = slice_str(request + x->head.len);
-    x->exchange.body_left = x->head.chunked ? UINT64_MAX : x->body_in.n;
+    x->exchange.body_left = x->body_in.n;
+    if (x->head.chunked)
+        x->exchange.body_left = UINT64_MAX;
+    else if (x->head.content_length > 0)
+        x->exchange.body_left = (uint64_t)x->head.content_length;
     x->exchange.began = l->now;
     (void)snprintf(x->exchange.client, sizeof(x->exchange.client), "127.0.0.1");
     (void)snprintf(x->exchange.request_id, sizeof(x->exchange.request_id),

@@ -6,59 +6,6 @@
 
 #define ATTEMPTS_NAMES 4096
 
-/* ---- small bodies ---- */
-
-static void
-body_end(struct small_body *b, size_t n)
-{
-    struct call *c = b->call;
-
-    if (n > SMALL_BODY_MAX) {
-        reply_error(c, 413, "body_too_large",
-                    "The body of this request is at most %zu bytes",
-                    SMALL_BODY_MAX);
-        b->failed(b);
-        return;
-    }
-    b->done(b, slice_of(b->bytes, n));
-}
-
-static void
-body_read(struct exchange *x, int64_t n)
-{
-    struct small_body *b = x->role;
-    struct call *c = b->call;
-
-    if (n < 0) {
-        exchange_fail(x, n);
-        call_end(c);
-        b->failed(b);
-        return;
-    }
-    body_end(b, (size_t)n);
-}
-
-void
-small_body_read(struct small_body *b, struct call *c)
-{
-    struct exchange *x = c->x;
-    struct slice body;
-
-    b->call = c;
-    x->role = b;
-    if (x->head->content_length > (int64_t)SMALL_BODY_MAX) {
-        body_end(b, SMALL_BODY_MAX + 1);
-    } else if (!x->head->chunked && x->head->content_length <= 0) {
-        body_end(b, 0);
-    } else if (exchange_peek(x, &body) && body.n <= SMALL_BODY_MAX) {
-        memcpy(b->bytes, body.p, body.n);
-        body_end(b, body.n);
-    } else {
-        /* One byte more than allowed shows that there is more. */
-        exchange_read(x, b->bytes, sizeof(b->bytes), true, body_read);
-    }
-}
-
 /* ---- the table ---- */
 
 static const struct route_doc elements_docs[] = {

@@ -127,7 +127,7 @@ answer(struct api_job *j, int status, const struct meta_account *a,
 static json_t *
 body_read(struct api_job *j)
 {
-    struct slice s = slice_trim(buf_slice(&j->body));
+    struct slice s = slice_trim(buf_slice(&j->body.buf));
     json_t *o = json_read(s.n ? s : SLICE("{}"), &j->why);
 
     if (!json_is_object(o)) {

@@ -299,7 +299,7 @@ take_run(struct api_job *j)
     const struct json_limits limits = {TAKE_BYTES, 4, TAKE_MAX * 16, false};
     struct admin_api *api = j->call->role;
     struct meta_audit *a = NULL;
-    json_t *o = json_read_limited(buf_slice(&j->body), &limits, &j->why);
+    json_t *o = json_read_limited(buf_slice(&j->body.buf), &limits, &j->why);
     size_t n;
 
     if (o)

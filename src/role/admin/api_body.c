@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PIECE ((size_t)64 * KIB)
-
 static void
 job_free(struct api_job *j)
 {
@@ -19,24 +17,11 @@ job_free(struct api_job *j)
 
     if (j->large)
         atomic_fetch_sub(&api->large, 1);
-    if (j->secret) {
-        if (j->body.p)
-            explicit_bzero(j->body.p, j->body.cap);
-        if (j->out.p)
-            explicit_bzero(j->out.p, j->out.cap);
-    }
-    buf_release(&j->body);
+    if (j->secret && j->out.p)
+        explicit_bzero(j->out.p, j->out.cap);
+    small_body_release(&j->body);
     buf_release(&j->out);
     free(j);
-}
-
-static void
-job_refuse(struct api_job *j, int status, const char *code, const char *text)
-{
-    struct call *c = j->call;
-
-    job_free(j);
-    reply_error(c, status, code, "%s", text);
 }
 
 /* ---- answering ---- */
@@ -126,39 +111,16 @@ job_submit(struct api_job *j)
 
 /* ---- reading ---- */
 
-static void read_more(struct api_job *j);
-
 static void
-body_read(struct exchange *x, int64_t n)
+body_done(struct small_body *b)
 {
-    struct api_job *j = x->role;
-    struct call *c = j->call;
-
-    if (n < 0) {
-        job_free(j);
-        exchange_fail(x, n);
-        call_end(c);
-        return;
-    }
-    j->body.n += (size_t)n;
-    if (j->body.n > j->body_max)
-        job_refuse(j, 413, "body_too_large",
-                   "The body of this request is too large");
-    else if ((size_t)n < PIECE)
-        job_submit(j);
-    else
-        read_more(j);
+    job_submit(container_of(b, struct api_job, body));
 }
 
 static void
-read_more(struct api_job *j)
+body_failed(struct small_body *b)
 {
-    char *p = buf_reserve(&j->body, PIECE);
-
-    if (p)
-        exchange_read(j->call->x, p, PIECE, true, body_read);
-    else
-        job_refuse(j, 503, "overloaded", "The server has no memory to spare");
+    job_free(container_of(b, struct api_job, body));
 }
 
 /* The element of the path, decoded. False: it cannot be one. */
@@ -184,8 +146,9 @@ api_job_plain(struct call *c, void (*run)(struct api_job *j))
     }
     j->call = c;
     j->run = run;
+    j->body.done = body_done;
+    j->body.failed = body_failed;
     buf_init(&j->out, API_ANSWER_MAX);
-    c->x->role = j;
     return j;
 }
 
@@ -218,25 +181,15 @@ api_job_refuse(struct api_job *j, int status, const char *code,
 void
 api_job_read(struct api_job *j, size_t max)
 {
-    struct admin_api *api = j->call->role;
-    struct exchange *x = j->call->x;
+    struct call *c = j->call;
+    struct admin_api *api = c->role;
 
-    j->body_max = max;
-    buf_init(&j->body, max + PIECE);
-    if (x->body_left == 0) {
-        job_submit(j);
-        return;
-    }
-    if (x->body_left != UINT64_MAX && x->body_left > max) {
-        job_refuse(j, 413, "body_too_large",
-                   "The body of this request is too large");
-        return;
-    }
-    j->large = max > API_SMALL;
+    j->large = max > API_SMALL && c->x->body_left;
     if (j->large && atomic_fetch_add(&api->large, 1) >= API_LARGE_MAX) {
-        job_refuse(j, 503, "overloaded",
-                   "Too many pages are being taken in; try again soon");
+        job_free(j);
+        reply_error(c, 503, "overloaded",
+                    "Too many pages are being taken in; try again soon");
         return;
     }
-    read_more(j);
+    small_body_read(&j->body, c, max);
 }

@@ -64,7 +64,7 @@ changes_run(struct api_job *j)
     struct index_change *c;
     uint64_t position;
 
-    if (!changes_open(&p, buf_slice(&j->body), &j->why)) {
+    if (!changes_open(&p, buf_slice(&j->body.buf), &j->why)) {
         j->err = ERR_INVAL;
         return;
     }
@@ -130,7 +130,7 @@ static void
 reset_run(struct api_job *j)
 {
     struct admin_api *api = j->call->role;
-    json_t *o = json_read(buf_slice(&j->body), &j->why);
+    json_t *o = json_read(buf_slice(&j->body.buf), &j->why);
     struct slice s = json_get_str(o, "element_uuid", JSON_REQUIRED, &j->why);
     struct slice own = json_get_str(o, "ticket", JSON_OPTIONAL, &j->why);
     struct uuid uuid, ticket;
@@ -204,7 +204,7 @@ files_run(struct api_job *j)
     struct files_page p;
 
     j->err = ERR_INVAL;
-    if (!files_open(&p, buf_slice(&j->body), CHANGES_MAX, &j->why))
+    if (!files_open(&p, buf_slice(&j->body.buf), CHANGES_MAX, &j->why))
         return;
     if (files_head(j, &p, &rows)) {
         a = calloc(p.n ? p.n : 1, sizeof(*a));
@@ -246,7 +246,7 @@ capacity_run(struct api_job *j)
     struct capacity_error e = {{0}};
     struct capacity cap;
 
-    if (capacity_read(&cap, buf_slice(&j->body), j->element_id, &e)) {
+    if (capacity_read(&cap, buf_slice(&j->body.buf), j->element_id, &e)) {
         j->err = admin_capacity_set(api->conf.admin, j->element_id, &cap,
                                     j->now, &j->fault);
     } else {

@@ -5,6 +5,7 @@
 
 #include "role/admin/api.h"
 #include "role/admin/element.h"
+#include "role/common/body.h"
 #include "role/common/reply.h"
 #include "sec/grant.h"
 #include "wire/json.h"
@@ -17,25 +18,11 @@ struct admin_api {
     atomic_uint large;       /* bodies of pages that are in memory */
 };
 
-/* A whole body of at most SMALL_BODY_MAX bytes, read before anything is done.
- * Embedded in a request's state. */
-#define SMALL_BODY_MAX ((size_t)4096)
-
-struct small_body {
-    struct call *call;
-    void (*done)(struct small_body *b, struct slice body);
-    void (*failed)(struct small_body *b); /* the exchange has been ended */
-    char bytes[SMALL_BODY_MAX + 1];
-};
-
-/* Reads it and calls DONE, or answers 413 or a failed read and calls FAILED.
- * Either may happen inside the call. */
-void small_body_read(struct small_body *b, struct call *c);
-
 /* A request that a worker works on: api_job_new(), api_job_read(), then RUN on
  * a worker, which sets ERR (with FAULT, or WHY for ERR_INVAL) or writes OUT.
  * An answer without a body is 204. TOLD, if set, runs on the loop before the
  * answer goes out. */
+#define API_FORM_MAX   ((size_t)4 * KIB) /* of other bodies */
 #define API_SMALL      ((size_t)8 * KIB)
 #define API_ANSWER_MAX ((size_t)256 * KIB)
 #define API_LARGE_MAX  16 /* bodies over API_SMALL at a time */
@@ -43,8 +30,7 @@ void small_body_read(struct small_body *b, struct call *c);
 struct api_job {
     struct call *call;
     char element_id[65]; /* the first parameter of the path */
-    struct buf body;
-    size_t body_max;
+    struct small_body body;
     bool large;
     void (*run)(struct api_job *j);
     void (*told)(struct api_job *j);

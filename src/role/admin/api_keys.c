@@ -179,7 +179,7 @@ static void
 rotate_run(struct api_job *j)
 {
     struct admin_api *api = j->call->role;
-    struct slice s = slice_trim(buf_slice(&j->body));
+    struct slice s = slice_trim(buf_slice(&j->body.buf));
     json_t *o = json_read(s.n ? s : SLICE("{}"), &j->why);
     struct json_error e = {0};
     int64_t lead, keep;

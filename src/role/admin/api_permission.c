@@ -17,7 +17,7 @@ static bool
 question_read(struct api_job *j, struct question *q)
 {
     struct json_error *e = &j->why;
-    json_t *o = json_read(buf_slice(&j->body), e);
+    json_t *o = json_read(buf_slice(&j->body.buf), e);
     struct slice file = json_get_str(o, "file_id", JSON_REQUIRED, e);
     struct slice action = json_get_str(o, "action", JSON_REQUIRED, e);
     struct slice scope = json_get_str(o, "scope", JSON_OPTIONAL, e);

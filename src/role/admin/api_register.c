@@ -318,14 +318,15 @@ query_force(struct call *c)
 }
 
 static void
-reg_body(struct small_body *b, struct slice body)
+reg_body(struct small_body *b)
 {
     struct reg *r = container_of(b, struct reg, body);
     struct json_error e = {0};
     struct call *c = b->call;
-    json_t *j = json_read(body, &e);
+    json_t *j = json_read(buf_slice(&b->buf), &e);
     const char *field = NULL;
 
+    small_body_release(b);
     r->force = query_force(c);
     if (j) {
         if (c->route->method != HTTP_PUT)
@@ -356,6 +357,7 @@ reg_body(struct small_body *b, struct slice body)
 static void
 reg_failed(struct small_body *b)
 {
+    small_body_release(b);
     free(container_of(b, struct reg, body));
 }
 
@@ -381,7 +383,7 @@ api_element_add(struct call *c)
     if (!r)
         return;
     r->add = true;
-    small_body_read(&r->body, c);
+    small_body_read(&r->body, c, API_FORM_MAX);
 }
 
 void
@@ -395,7 +397,7 @@ api_element_change(struct call *c)
         free(r);
         return;
     }
-    small_body_read(&r->body, c);
+    small_body_read(&r->body, c, API_FORM_MAX);
 }
 
 /* ---- DELETE (ADM-014) ---- */

@@ -25,7 +25,7 @@ static void
 token_free(struct token_request *r)
 {
     grant_release(&r->grant);
-    explicit_bzero(r->body.bytes, sizeof(r->body.bytes));
+    small_body_release(&r->body);
     if (r->out.p)
         explicit_bzero(r->out.p, r->out.n);
     buf_release(&r->out);
@@ -99,7 +99,7 @@ token_done(struct loop *l, struct work *w)
 }
 
 static void
-token_body(struct small_body *b, struct slice body)
+token_body(struct small_body *b)
 {
     struct token_request *r = container_of(b, struct token_request, body);
     struct exchange *x = b->call->x;
@@ -107,7 +107,8 @@ token_body(struct small_body *b, struct slice body)
 
     r->conf = api->grant;
     grant_parse(&r->grant, http_head_value(x->head, SLICE("Content-Type")),
-                body, http_head_value(x->head, SLICE("Authorization")));
+                buf_slice(&b->buf),
+                http_head_value(x->head, SLICE("Authorization")));
     r->grant.request_id = x->request_id;
     r->mono = x->loop->now;
     r->wall = x->loop->wall;
@@ -140,5 +141,5 @@ api_token(struct call *c)
     buf_init(&r->out, ANSWER_MAX);
     r->body.done = token_body;
     r->body.failed = token_failed;
-    small_body_read(&r->body, c);
+    small_body_read(&r->body, c, API_FORM_MAX);
 }

@@ -1,6 +1,7 @@
 /* blobs_attempt.c - admit, publish, abort over HTTP, and what their repetitions
  * are answered. SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
+#include "role/common/body.h"
 #include "role/storage/blobs_impl.h"
 #include "wire/query.h"
 #include <stdio.h>
@@ -13,8 +14,7 @@ struct req {
     struct uuid file_id;
     uint64_t number;
     struct attempt *attempt;
-    char *text; /* the body */
-    size_t n;
+    struct small_body body;
     void (*parsed)(struct req *q, const json_t *o);
     struct blob_admit admit;
     struct blob_publish publish;
@@ -33,7 +33,7 @@ static void
 req_free(struct req *q)
 {
     free((void *)(uintptr_t)q->attr.metadata);
-    free(q->text);
+    small_body_release(&q->body);
     free(q);
 }
 
@@ -70,21 +70,18 @@ req_new(struct call *c)
 }
 
 static void
-body_read(struct exchange *x, int64_t n)
+body_failed(struct small_body *b)
 {
-    struct req *q = x->role;
+    req_free(container_of(b, struct req, body));
+}
+
+static void
+body_done(struct small_body *b)
+{
+    struct req *q = container_of(b, struct req, body);
     struct json_error e = {0};
-    json_t *o;
+    json_t *o = json_read(buf_slice(&b->buf), &e);
 
-    if (n < 0) {
-        struct call *c = q->call;
-
-        req_free(q);
-        exchange_fail(x, n);
-        call_end(c);
-        return;
-    }
-    o = json_read(slice_of(q->text, (size_t)n), &e);
     if (o == NULL) {
         reply_error(q->call, 400, err_name(ERR_INVAL), "%s", e.text);
         req_free(q);
@@ -102,12 +99,9 @@ read_body(struct call *c, void (*parsed)(struct req *q, const json_t *o))
     if (q == NULL)
         return;
     q->parsed = parsed;
-    q->n = (size_t)u64_min(c->x->body_left, BLOBS_HEAD_MAX);
-    q->text = malloc(q->n + 1);
-    if (q->text == NULL)
-        refuse(q, ERR_NOMEM, NULL);
-    else
-        exchange_read(c->x, q->text, q->n ? q->n : 1, true, body_read);
+    q->body.done = body_done;
+    q->body.failed = body_failed;
+    small_body_read(&q->body, c, BLOBS_HEAD_MAX);
 }
 
 /* ---- admit ---- */

@@ -2,11 +2,11 @@
 #include "role/storage/trust.h"
 #include "obs/log.h"
 #include "obs/metric.h"
+#include "role/common/body.h"
 #include "role/common/reply.h"
 #include "sec/keydoc.h"
 #include <stdlib.h>
 
-#define PIECE ((size_t)64 * KIB)
 /* Bodies at a time: nobody shows a token, so one who is slow must not keep the
  * others out, nor many of them take our memory. */
 #define HANDINGS_MAX 16
@@ -21,8 +21,7 @@ struct trust_api {
 
 struct handing {
     struct work work;
-    struct call *call;
-    struct buf body;
+    struct small_body body;
     uint64_t version; /* of the text */
     enum err err;
     struct fault fault;
@@ -31,9 +30,9 @@ struct handing {
 static struct trust_api *
 handing_end(struct handing *h)
 {
-    struct trust_api *a = h->call->role;
+    struct trust_api *a = h->body.call->role;
 
-    buf_release(&h->body);
+    small_body_release(&h->body);
     free(h);
     atomic_fetch_sub(&a->handings, 1);
     return a;
@@ -45,10 +44,10 @@ static void
 hand_work(struct work *w)
 {
     struct handing *h = container_of(w, struct handing, work);
-    struct trust_api *a = h->call->role;
+    struct trust_api *a = h->body.call->role;
 
-    h->version = keydocs_version(buf_slice(&h->body));
-    h->err = keys_hand(a->keys, buf_slice(&h->body), &h->fault);
+    h->version = keydocs_version(buf_slice(&h->body.buf));
+    h->err = keys_hand(a->keys, buf_slice(&h->body.buf), &h->fault);
 }
 
 static void
@@ -84,7 +83,7 @@ static void
 hand_done(struct loop *l, struct work *w)
 {
     struct handing *h = container_of(w, struct handing, work);
-    struct call *c = h->call;
+    struct call *c = h->body.call;
     const enum err e = h->err;
     struct fault f = h->fault;
     struct trust_api *a;
@@ -114,47 +113,18 @@ hand_done(struct loop *l, struct work *w)
 
 /* ---- reading ---- */
 
-static void read_more(struct handing *h);
-
 static void
-refuse(struct handing *h, int status, const char *code, const char *text)
+body_done(struct small_body *b)
 {
-    struct call *c = h->call;
+    struct handing *h = container_of(b, struct handing, body);
 
-    (void)handing_end(h);
-    reply_error(c, status, code, "%s", text);
+    loop_work(b->call->x->loop, &h->work);
 }
 
 static void
-body_read(struct exchange *x, int64_t n)
+body_failed(struct small_body *b)
 {
-    struct handing *h = x->role;
-    struct call *c = h->call;
-
-    if (n < 0) {
-        (void)handing_end(h);
-        exchange_fail(x, n);
-        call_end(c);
-        return;
-    }
-    h->body.n += (size_t)n;
-    if (h->body.n > KEYDOCS_MAX)
-        refuse(h, 413, "body_too_large", "The documents are too long");
-    else if ((size_t)n == PIECE)
-        read_more(h);
-    else
-        loop_work(x->loop, &h->work);
-}
-
-static void
-read_more(struct handing *h)
-{
-    char *p = buf_reserve(&h->body, PIECE);
-
-    if (p)
-        exchange_read(h->call->x, p, PIECE, true, body_read);
-    else
-        refuse(h, 503, "overloaded", "The server has no memory to spare");
+    (void)handing_end(container_of(b, struct handing, body));
 }
 
 static void
@@ -163,10 +133,6 @@ trust_put(struct call *c)
     struct trust_api *a = c->role;
     struct handing *h;
 
-    if (c->x->body_left != UINT64_MAX && c->x->body_left > KEYDOCS_MAX) {
-        reply_error(c, 413, "body_too_large", "The documents are too long");
-        return;
-    }
     if (atomic_fetch_add(&a->handings, 1) >= HANDINGS_MAX) {
         atomic_fetch_sub(&a->handings, 1);
         reply_error(c, 503, "overloaded", "Others are being looked at");
@@ -178,11 +144,10 @@ trust_put(struct call *c)
         reply_error(c, 503, "overloaded", "The server has no memory to spare");
         return;
     }
-    h->call = c;
     h->work = (struct work){.work = hand_work, .done = hand_done};
-    buf_init(&h->body, KEYDOCS_MAX + PIECE);
-    c->x->role = h;
-    read_more(h);
+    h->body.done = body_done;
+    h->body.failed = body_failed;
+    small_body_read(&h->body, c, KEYDOCS_MAX);
 }
 
 /* ---- the table ---- */
