@@ -175,6 +175,24 @@ line_good(struct line_state *n, struct dur in)
     line_next(n, in); /* the last that is done here: K may be stopped by it */
 }
 
+/* ---- asking ---- */
+
+static struct ask *
+ask_new(struct line_state *n, enum http_method method, const char *target,
+        size_t answer_max, void (*done)(struct ask *a))
+{
+    struct ask *a = &n->ask;
+
+    ask_init(a, n->link->loop, n->link->peer, answer_max);
+    a->method = method;
+    a->owner = n;
+    a->again = true;
+    a->patience = n->link->patience;
+    a->done = done;
+    buf_add_str(&a->target, target);
+    return a;
+}
+
 /* ---- the token ---- */
 
 static void
@@ -229,22 +247,16 @@ static void
 token_ask(struct line_state *n)
 {
     struct admin_link *k = n->link;
-    struct ask *a = &n->ask;
+    struct ask *a =
+        ask_new(n, HTTP_POST, "/api/v1/auth/token", ANSWER_MAX, token_answered);
     bool ok;
 
-    ask_init(a, k->loop, k->peer, ANSWER_MAX);
-    a->method = HTTP_POST;
-    a->owner = n;
-    a->again = true;
     a->type = "application/x-www-form-urlencoded";
-    a->patience = k->patience;
-    a->done = token_answered;
     ok =
         form_add(&k->form, SLICE("grant_type"), SLICE("client_credentials")) &&
         form_add(&k->form, SLICE("client_id"), slice_str(k->client_id)) &&
         form_add(&k->form, SLICE("client_secret"), slice_str(k->client_secret));
     assert(ok); /* its ceiling holds the longest, all escaped */
-    buf_add_str(&a->target, "/api/v1/auth/token");
     a->piece[a->n_piece++] = buf_slice(&k->form);
     ask_send(a);
 }
@@ -298,21 +310,6 @@ keys_answered(struct ask *a)
     loop_work(k->loop, &k->work);
 }
 
-static void
-keys_ask(struct line_state *n)
-{
-    struct ask *a = &n->ask;
-
-    ask_init(a, n->link->loop, n->link->peer, ANSWER_MAX);
-    a->method = HTTP_GET;
-    a->owner = n;
-    a->again = true;
-    a->patience = n->link->patience;
-    a->done = keys_answered;
-    buf_add_str(&a->target, "/.well-known/jwks.json");
-    ask_send(a);
-}
-
 /* ---- what elements are to hear ---- */
 
 static void
@@ -341,21 +338,6 @@ documents_answered(struct ask *a)
         line_good(n, DOCUMENTS_EVERY);
     else
         line_failed(n, &f);
-}
-
-static void
-documents_ask(struct line_state *n)
-{
-    struct ask *a = &n->ask;
-
-    ask_init(a, n->link->loop, n->link->peer, KEYDOCS_MAX);
-    a->method = HTTP_GET;
-    a->owner = n;
-    a->again = true;
-    a->patience = n->link->patience;
-    a->done = documents_answered;
-    buf_add_str(&a->target, "/.well-known/key-documents");
-    ask_send(a);
 }
 
 uint64_t
@@ -387,9 +369,11 @@ line_ask(struct line_state *n)
     if (n == &k->line[LINE_TOKEN])
         token_ask(n);
     else if (n == &k->line[LINE_KEYS])
-        keys_ask(n);
+        ask_send(ask_new(n, HTTP_GET, "/.well-known/jwks.json", ANSWER_MAX,
+                         keys_answered));
     else
-        documents_ask(n);
+        ask_send(ask_new(n, HTTP_GET, "/.well-known/key-documents", KEYDOCS_MAX,
+                         documents_answered));
 }
 
 static void
