@@ -4,20 +4,11 @@
  * An element is its UUID; the name in its superblock only says which disk
  * somebody has before him (D31). So it is changed on purpose, and nowhere else.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cpu.h"
-#include "cli/storage.h"
+#include "cli/storage_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
 #include "role/storage/element.h"
 #include <stdio.h>
-
-struct rename_args {
-    struct cli_common c;
-    const char *path;
-    const char *id;
-};
-
-#define AT(member) offsetof(struct rename_args, member)
 
 static const struct cli_opt rename_opts[] = {
     {.name = "path",
@@ -51,15 +42,13 @@ id_ok(const char *id)
     return false;
 }
 
-int
+static int
 cmd_storage_rename(int argc, char **argv)
 {
-    struct rename_args a = {.c = CLI_COMMON_DEFAULT};
-    const struct hash_cpu cpu = cpu_read();
+    struct storage_args a = {.c = CLI_COMMON_DEFAULT};
     struct opt_words words;
     struct fault f = {0};
     struct disk *disk = NULL;
-    char text[FAULT_TEXT];
     enum err e;
     int r = cli_parse("storage rename", argc, argv, &a, 0, 0, &words);
 
@@ -71,7 +60,7 @@ cmd_storage_rename(int argc, char **argv)
         return CLI_USAGE;
     e = disk_linux_open(&disk, a.path, NULL, &f);
     if (e == ERR_OK) {
-        e = element_rename(disk, a.id, hash_select(&cpu, "auto"), &f);
+        e = element_rename(disk, a.id, storage_hash(), &f);
         disk->ops->close(disk);
         if (e != ERR_OK)
             (void)fault_in(&f, a.path);
@@ -80,9 +69,7 @@ cmd_storage_rename(int argc, char **argv)
         printf("The storage element in %s is %s now\n", a.path, a.id);
         return CLI_OK;
     }
-    fprintf(stderr, "artstore storage rename: %s\n",
-            fault_text(&f, text, sizeof(text)));
-    return e == ERR_BUSY ? CLI_LATER : CLI_FAILED;
+    return storage_fail("rename", &f);
 }
 
 const struct cli_command rename_commands[] = {

@@ -5,11 +5,8 @@
 
 #include "cli/client.h"
 
-extern const struct cli_command storage_commands[];
-extern const struct cli_command rename_commands[]; /* rename.c */
-
-int cmd_storage_init(int argc, char **argv);
-int cmd_storage_rebuild(int argc, char **argv);
-int cmd_storage_rename(int argc, char **argv);
+extern const struct cli_command storage_commands[]; /* init */
+extern const struct cli_command rebuild_commands[];
+extern const struct cli_command rename_commands[];
 
 #endif

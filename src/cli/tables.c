@@ -8,6 +8,7 @@
 #include "cli/storage.h"
 
 const struct cli_command *const cli_tables[] = {
-    server_commands, storage_commands, rename_commands, migrate_commands,
-    redis_commands,  sim_commands,     client_commands, NULL,
+    server_commands, storage_commands, rebuild_commands,
+    rename_commands, migrate_commands, redis_commands,
+    sim_commands,    client_commands,  NULL,
 };
