@@ -350,6 +350,7 @@ open_keys(struct server *s, struct fault *f)
     const bool named =
         c->source[CONF_AUTH_PUBLIC_KEY_PATH].layer != CONF_BY_DEFAULT;
     struct keys_conf kc = {.now = wall_now(),
+                           .log = s->log,
                            .create = own,
                            .adopts = asks,
                            .hand_dir = own || asks ? NULL : c->data_dir,

@@ -116,7 +116,7 @@ keep_others(const struct keyset *signers, const json_t *before, struct buf *out,
 enum err
 keydocs_make(const struct keyset *set, struct keyset *signers,
              struct slice before, struct wall now, struct buf *out,
-             struct fault *f)
+             uint64_t *made, struct fault *f)
 {
     struct json_error ignored = {0};
     json_t *old =
@@ -134,10 +134,12 @@ keydocs_make(const struct keyset *set, struct keyset *signers,
         goto out;
     }
     if (slice_eq(was, slice_str(hex))) {
+        *made = (uint64_t)version;
         e = buf_add_slice(out, before) ? ERR_OK : ERR_NOMEM;
         goto out;
     }
     version = now.ms > version ? now.ms : version + 1;
+    *made = (uint64_t)version;
     buf_printf(out, "{\"version\": %lld, \"set\": \"%s\", \"documents\": [",
                (long long)version, hex);
     e = sign_all(signers, list, version, now, out, &n, f);

@@ -36,10 +36,11 @@
 
 /* Appends the text of all documents for the keys that SET publishes, signed by
  * each that SIGNERS can sign with, and what BEFORE, the text of the time
- * before or nothing, has of others. The same keys as in BEFORE: BEFORE. */
+ * before or nothing, has of others. The same keys as in BEFORE: BEFORE. It is
+ * of VERSION. */
 enum err keydocs_make(const struct keyset *set, struct keyset *signers,
                       struct slice before, struct wall now, struct buf *out,
-                      struct fault *f);
+                      uint64_t *version, struct fault *f);
 /* The version of such a text; 0: it is none. */
 uint64_t keydocs_version(struct slice text);
 

@@ -159,8 +159,10 @@ keys_renew(struct keys *k, bool *changed, struct fault *f)
     atomic_store_explicit(&k->generation, ks->generation, memory_order_release);
     keyset_unref(&old);
     *changed = true;
-    if (k->dir[0] && k->creates)
-        (void)keys_documents_renew(k, NULL);
+    if (k->dir[0] && k->creates) {
+        k->documents_owed = true;
+        keys_documents_settle(k);
+    }
     return ERR_OK;
 }
 
@@ -218,14 +220,12 @@ enum err
 keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f)
 {
     struct buf before;
-    enum err e;
+    enum err e = ERR_OK;
 
     *changed = false;
     pthread_mutex_lock(&k->writer);
-    if (slice_eq(buf_slice(&k->peers), text)) {
-        pthread_mutex_unlock(&k->writer);
-        return ERR_OK;
-    }
+    if (slice_eq(buf_slice(&k->peers), text))
+        goto out;
     before = k->peers;
     buf_init(&k->peers, KEYS_FILE_MAX);
     e = buf_add_slice(&k->peers, text)
@@ -236,6 +236,11 @@ keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f)
     } else {
         buf_release(&k->peers);
         k->peers = before;
+    }
+out:
+    if (e == ERR_OK) {
+        k->peers_known = true;
+        keys_documents_settle(k);
     }
     pthread_mutex_unlock(&k->writer);
     return e;
@@ -251,10 +256,10 @@ keys_turn(struct keys *k, struct wall now, struct mono mono, bool *changed,
     pthread_mutex_lock(&k->writer);
     k->now = now;
     e = keys_renew(k, changed, f);
-    if (e == ERR_OK && k->documents_owed)
-        e = keys_documents_renew(k, f);
+    if (e == ERR_OK)
+        keys_documents_settle(k);
     /* Not before it has said who comes after it. */
-    if (e == ERR_OK && k->dir[0] && k->creates)
+    if (e == ERR_OK && k->dir[0] && k->creates && !k->documents_owed)
         e = keys_dir_sweep(k, mono, &removed, f);
     if (e == ERR_OK && k->dir[0] && k->creates && (removed || *changed))
         e = keys_dir_publish(k, f);
@@ -279,6 +284,7 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     k->adopts = conf->adopts;
     k->creates = conf->create;
     k->now = conf->now;
+    k->log = conf->log;
     buf_init(&k->adopted, KEYS_FILE_MAX);
     buf_init(&k->peers, KEYS_FILE_MAX);
     buf_init(&k->documents, KEYDOCS_MAX);
@@ -295,10 +301,10 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
         e = fault_set(f, ERR_INVAL, "open keys", "a path is too long");
         goto out;
     }
-    if (k->dir[0] && conf->create &&
-        ((e = keys_dir_open(k, f)) != ERR_OK ||
-         (e = keys_documents_open(k, f)) != ERR_OK))
+    if (k->dir[0] && conf->create && (e = keys_dir_open(k, f)) != ERR_OK)
         goto out;
+    if (k->dir[0] && conf->create)
+        keys_documents_open(k);
     if ((e = keys_renew(k, &changed, f)) != ERR_OK)
         goto out;
     if (k->dir[0] && conf->create && (e = keys_dir_publish(k, f)) != ERR_OK)

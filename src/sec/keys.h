@@ -35,6 +35,7 @@
 #include "sec/keyset.h"
 
 struct keys;
+struct log;
 
 struct keys_conf {           /* copied */
     const char *dir;         /* NULL: we have no keys of our own */
@@ -45,6 +46,7 @@ struct keys_conf {           /* copied */
     const char *hand_dir;    /* NULL: keys_hand() is not for us */
     unsigned bits;           /* of new keys; 0: 3072 */
     struct wall now;
+    struct log *log; /* NULL: nobody is told of what fails but is tried again */
 };
 
 /* The longest that a token of ours may live: TOKEN_TTL and `artstore token
@@ -75,7 +77,8 @@ enum err keys_reload(struct keys *k, bool *changed, struct fault *f);
 enum err
 keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
 
-/* Appends our documents; a word for whoever asks us. */
+/* Appends our documents; a word for whoever asks us. ERR_NOENT: there are none,
+ * or none yet. */
 enum err keys_documents(struct keys *k, struct buf *out);
 /* Their version, or that of what we were handed; 0: none. Any thread. */
 uint64_t keys_version(struct keys *k);
@@ -96,7 +99,9 @@ enum err keys_turn(struct keys *k, struct wall now, struct mono mono,
 /* Who we are; "" when we make no keys. */
 const char *keys_owner(const struct keys *k);
 /* TEXT, a JWKS or empty: the keys of the other Admins, which verify here and
- * are published beside ours. Blocks as keys_reload(). */
+ * are published beside ours. Until it was said once no documents are made, for
+ * they would not have those keys, and whoever follows them would refuse the
+ * tokens of the others. Blocks as keys_reload(). */
 enum err
 keys_peers(struct keys *k, struct slice text, bool *changed, struct fault *f);
 

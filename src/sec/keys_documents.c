@@ -6,6 +6,7 @@
  *
  * beside the SHA-256 of the PUBLIC_PATH that it goes on from.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "obs/log.h"
 #include "sec/digest.h"
 #include "sec/file.h"
 #include "sec/keys_impl.h"
@@ -76,26 +77,62 @@ keys_handed_forget(const struct keys *k)
         (void)unlink(path);
 }
 
-enum err
-keys_documents_open(struct keys *k, struct fault *f)
+/* Publishes what B has, and gives back in it what was there. */
+static void
+documents_swap(struct keys *k, struct buf *b, uint64_t version)
 {
-    enum err e = keys_kept(k, DOCUMENTS, &k->documents, f);
+    struct buf before;
 
-    return e == ERR_NOENT ? ERR_OK : e;
+    pthread_mutex_lock(&k->lock);
+    before = k->documents;
+    k->documents = *b;
+    k->documents_version = version;
+    pthread_mutex_unlock(&k->lock);
+    *b = before;
 }
 
-enum err
-keys_documents_renew(struct keys *k, struct fault *f)
+/* Without those of before nobody could go on from a key whose file is gone; so
+ * what may be read later is waited for, and only damage begins anew. */
+static enum err
+documents_read(struct keys *k, struct fault *f)
 {
-    struct keyset *signers = keyset_new(1), *set = keys_get(k);
-    unsigned num[KEYS_OWN_ROOM];
-    struct buf b, before;
-    size_t n = 0;
-    enum err e = signers ? keys_dir_numbers(k, num, &n, f)
-                         : fault_set(f, ERR_NOMEM, "sign", "key documents");
+    char path[PATH_MAX];
+    uint64_t version = 0;
+    struct buf b;
+    enum err e;
 
-    k->documents_owed = true;
+    snprintf(path, sizeof(path), "%s/%s", k->dir, DOCUMENTS);
     buf_init(&b, KEYDOCS_MAX);
+    e = sec_file_read(path, false, &b, f);
+    if (e == ERR_OK && (version = keydocs_version(buf_slice(&b))) == 0)
+        e = fault_set(f, ERR_CORRUPT, "read", path);
+    if (e == ERR_OK)
+        documents_swap(k, &b, version);
+    if (e == ERR_CORRUPT || e == ERR_TOOBIG)
+        log_warning(k->log, "documents of keys are damaged and made anew",
+                    F_FAULT(f));
+    buf_release(&b);
+    k->documents_read =
+        e == ERR_OK || e == ERR_NOENT || e == ERR_CORRUPT || e == ERR_TOOBIG;
+    return k->documents_read ? ERR_OK : e;
+}
+
+void
+keys_documents_open(struct keys *k)
+{
+    struct fault f = {0};
+
+    (void)documents_read(k, &f); /* and again when they are made */
+}
+
+/* All private keys there are, also those that are over. */
+static enum err
+signers_read(struct keys *k, struct keyset *signers, struct fault *f)
+{
+    unsigned num[KEYS_OWN_ROOM];
+    size_t n = 0;
+    enum err e = keys_dir_numbers(k, num, &n, f);
+
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
         char path[PATH_MAX];
 
@@ -104,23 +141,50 @@ keys_documents_renew(struct keys *k, struct fault *f)
         if (e == ERR_EXISTS)
             e = ERR_OK;
     }
+    return e;
+}
+
+static enum err
+documents_renew(struct keys *k, struct fault *f)
+{
+    struct keyset *signers = keyset_new(1), *set = keys_get(k);
+    uint64_t version = 0;
+    struct buf b;
+    enum err e =
+        signers ? ERR_OK : fault_set(f, ERR_NOMEM, "sign", "key documents");
+
+    buf_init(&b, KEYDOCS_MAX);
+    if (e == ERR_OK && !k->documents_read)
+        e = documents_read(k, f);
     if (e == ERR_OK)
-        e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b, f);
-    if (e == ERR_OK && !slice_eq(buf_slice(&b), buf_slice(&k->documents)))
+        e = signers_read(k, signers, f);
+    if (e == ERR_OK)
+        e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b,
+                         &version, f);
+    if (e == ERR_OK && version != k->documents_version)
         e = keys_keep(k, DOCUMENTS, buf_slice(&b), f);
-    if (e == ERR_OK) {
-        k->documents_owed = false;
-        pthread_mutex_lock(&k->lock);
-        before = k->documents;
-        k->documents = b;
-        k->documents_version = keydocs_version(buf_slice(&b));
-        pthread_mutex_unlock(&k->lock);
-        b = before;
-    }
+    if (e == ERR_OK)
+        documents_swap(k, &b, version);
     buf_release(&b);
     keyset_unref(&signers);
     keyset_unref(&set);
     return e;
+}
+
+void
+keys_documents_settle(struct keys *k)
+{
+    struct fault f = {0};
+
+    if (!k->documents_owed || !k->peers_known)
+        return;
+    k->documents_owed = documents_renew(k, &f) != ERR_OK;
+    if (k->documents_owed && !k->documents_told)
+        log_error(k->log,
+                  "documents of keys are not signed, so that elements do not "
+                  "hear of a rotation; tried again",
+                  F_FAULT(&f));
+    k->documents_told = k->documents_owed;
 }
 
 enum err

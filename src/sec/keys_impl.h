@@ -40,7 +40,12 @@ struct keys {
     char root_read[65];   /* and that were read last */
     struct buf documents; /* of ours; under `lock` */
     uint64_t documents_version;
-    bool documents_owed; /* under `writer` */
+    /* under `writer`: */
+    bool documents_read; /* those of the time before */
+    bool documents_owed;
+    bool documents_told; /* that they fail */
+    bool peers_known;
+    struct log *log;
     char owner[UUID_TEXT];
     unsigned bits;
     struct wall now; /* as told last; under `writer` */
@@ -85,11 +90,12 @@ enum err keys_dir_publish(struct keys *k, struct fault *f);
 
 /* ---- keys_documents.c ---- */
 
-/* Those of the time before. */
-enum err keys_documents_open(struct keys *k, struct fault *f);
-/* Our documents say what our set says. What fails is owed, and done by the next
+/* Those of the time before are there again; if they can be read. */
+void keys_documents_open(struct keys *k);
+/* If they are owed, and it is known who else has keys: our documents say what
+ * our set says. What fails is told, stays owed, and is for the next
  * keys_turn(). */
-enum err keys_documents_renew(struct keys *k, struct fault *f);
+void keys_documents_settle(struct keys *k);
 /* What was handed to us, if it was beside the PUBLIC_PATH of now. ERR_NOENT:
  * it was not, or is damaged; then PUBLIC_PATH holds. */
 enum err keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,

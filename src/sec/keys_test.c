@@ -1,82 +1,11 @@
 /* keys_test.c - tests of keys.h, keyset.h and file.h, in a folder of their own.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sec/file.h"
-#include "sec/forge.h"
-#include "sec/keydoc.h"
-#include "sec/keys.h"
+#include "sec/keys_forge.h"
 #include "sec/token.h"
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct fixture {
-    char root[64];
-    char dir[96];    /* root/keys */
-    char public[96]; /* root/issuer */
-    struct keys_conf conf;
-    struct keys *k;
-};
-
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-
-    assert_non_null(f);
-    snprintf(f->root, sizeof(f->root), "%s/artstore-keys-XXXXXX",
-             tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-    assert_non_null(mkdtemp(f->root));
-    snprintf(f->dir, sizeof(f->dir), "%s/keys", f->root);
-    snprintf(f->public, sizeof(f->public), "%s/issuer", f->root);
-    f->conf = (struct keys_conf){.dir = f->dir, .create = true, .bits = 2048};
-    *state = f;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-    char cmd[128];
-
-    keys_close(&f->k);
-    snprintf(cmd, sizeof(cmd), "rm -rf '%s'", f->root);
-    assert_int_equal(system(cmd), 0);
-    free(f);
-    return 0;
-}
-
-static void
-write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static char *
-path_in(struct fixture *f, const char *name)
-{
-    static char path[160];
-
-    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-    return path;
-}
-
-static void
-expect_kid(struct keys *k, const char *kid, bool there)
-{
-    struct keyset *ks = keys_get(k);
-    bool found = false;
-
-    for (size_t i = 0; i < ks->n; i++)
-        found = found || strcmp(ks->key[i].kid, kid) == 0;
-    assert_int_equal(found, there);
-    keyset_unref(&ks);
-}
 
 /* First start makes a key, mode 0600; the second finds it. */
 static void
@@ -219,17 +148,6 @@ test_rotate(void **state)
     buf_release(&t);
 }
 
-static int
-signer_of(struct keys *k, char kid[CLAIM_TEXT])
-{
-    struct keyset *ks = keys_get(k);
-    int n = (int)ks->n;
-
-    memcpy(kid, ks->key[ks->signer].kid, CLAIM_TEXT);
-    keyset_unref(&ks);
-    return n;
-}
-
 static struct mono turn_mono;
 
 static void
@@ -262,8 +180,7 @@ test_rotate_in_time(void **state)
     struct keys_rotated second;
     struct keys *other;
 
-    f->conf.now.ms = 100000;
-    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    admin_open(f, 100000);
     assert_int_equal(signer_of(f->k, first), 1);
     assert_int_equal(keys_rotate(f->k, &r, &second, NULL), ERR_OK);
     for (size_t i = 0; i < countof(row); i++) {
@@ -340,13 +257,12 @@ test_rotate_torn(void **state)
     bool changed;
     FILE *out;
 
-    f->conf.now.ms = 1000;
-    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    admin_open(f, 1000);
     assert_int_equal(keys_rotate(f->k, &r, NULL, NULL), ERR_OK);
     assert_int_equal(signer_of(f->k, kid), 1); /* the stolen one is out */
     assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), 0);
     keys_close(&f->k);
-    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    admin_open(f, 1000);
     assert_int_equal(signer_of(f->k, kid), 1);
     turn(f->k, 1001, false);
     assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
@@ -369,8 +285,8 @@ test_peers(void **state)
 {
     static const char *const bad[] = {"", "{\"keys\": []}",
                                       "{\"keys\": [7, {}]}"};
-    struct fixture *f = *state, other = {.conf = f->conf};
-    char kid[CLAIM_TEXT], mine[CLAIM_TEXT], dir[160];
+    struct fixture *f = *state;
+    char kid[CLAIM_TEXT], mine[CLAIM_TEXT];
     struct keyset *ks;
     struct buf jwks;
     bool changed;
@@ -378,16 +294,7 @@ test_peers(void **state)
     assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
     (void)signer_of(f->k, mine);
     assert_string_not_equal(keys_owner(f->k), "");
-    snprintf(dir, sizeof(dir), "%s-other", f->conf.dir);
-    other.conf.dir = dir;
-    assert_int_equal(keys_open(&other.k, &other.conf, NULL), ERR_OK);
-    assert_string_not_equal(keys_owner(f->k), keys_owner(other.k));
-    (void)signer_of(other.k, kid);
-    buf_init(&jwks, 64 * KIB);
-    ks = keys_get(other.k);
-    assert_true(keyset_jwks(ks, 0, &jwks));
-    keyset_unref(&ks);
-    keys_close(&other.k);
+    peer_jwks(f, &jwks, kid);
 
     for (int round = 0; round < 2; round++) {
         assert_int_equal(keys_peers(f->k, buf_slice(&jwks), &changed, NULL),
@@ -637,139 +544,10 @@ test_file(void **state)
     buf_release(&b);
 }
 
-/* ---- documents (D36) ---- */
-
-static void
-documents_of(struct keys *k, struct buf *out)
-{
-    buf_init(out, KEYDOCS_MAX);
-    assert_int_equal(keys_documents(k, out), ERR_OK);
-    assert_int_equal(keydocs_version(buf_slice(out)), keys_version(k));
-}
-
-static void
-hand(struct keys *to, const struct buf *text, enum err want)
-{
-    struct fault f = {0};
-
-    assert_int_equal(keys_hand(to, buf_slice(text), &f), want);
-    if (want != ERR_OK && want != ERR_EXISTS)
-        assert_string_not_equal(f.what, "");
-}
-
-/* What Admin publishes, as a file of an element. */
-static void
-publish(struct fixture *f, struct keys *k)
-{
-    struct keyset *ks = keys_get(k);
-    struct buf b;
-
-    buf_init(&b, 64 * KIB);
-    assert_true(keyset_jwks(ks, keys_version(k), &b));
-    keyset_unref(&ks);
-    write_text(f->public, buf_str(&b));
-    buf_release(&b);
-}
-
-static void
-rotate_to(struct fixture *f, int64_t now_s, int64_t keep_s, char *kid)
-{
-    const struct keys_rotation r = {{now_s * 1000}, dur_s(0), dur_s(keep_s)};
-    struct keys_rotated done;
-    bool changed;
-
-    assert_int_equal(keys_rotate(f->k, &r, &done, NULL), ERR_OK);
-    memcpy(kid, done.kid, sizeof(done.kid));
-    /* Nothing is kept of the one before: its file goes. */
-    assert_int_equal(keys_turn(f->k, r.now, (struct mono){1}, &changed, NULL),
-                     ERR_OK);
-}
-
-/* An element that was away for two rotations, of which the second left nothing
- * of the first: each key has said who comes after it. */
-static void
-test_documents(void **state)
-{
-    struct fixture *f = *state;
-    struct keys_conf conf = {
-        .public_path = f->public, .public_required = true, .hand_dir = f->root};
-    char kid[3][CLAIM_TEXT];
-    EVP_PKEY *other = forge_key(0);
-    char *pem = forge_pem(other);
-    struct buf first, text;
-    struct keys *el;
-    uint64_t version;
-    bool changed;
-
-    f->conf.now.ms = 1000;
-    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
-    (void)signer_of(f->k, kid[0]);
-    assert_int_equal(keys_version(f->k), 1000);
-    publish(f, f->k);
-    documents_of(f->k, &first);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    assert_int_equal(keys_version(el), 1000);
-    hand(el, &first, ERR_EXISTS);
-
-    rotate_to(f, 2, 0, kid[1]);
-    rotate_to(f, 2, 0, kid[2]); /* the clock stands still, versions grow */
-    assert_int_equal(keys_version(f->k), 2001);
-    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
-    assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), -1);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
-    version = keys_version(el);
-    assert_int_equal(version, 2001);
-    expect_kid(el, kid[0], false);
-    expect_kid(el, kid[1], false);
-    expect_kid(el, kid[2], true);
-    hand(el, &text, ERR_EXISTS);
-    hand(el, &first, ERR_EXISTS); /* no way back */
-
-    /* Admin says the same after a restart, and the element still knows. */
-    keys_close(&f->k);
-    f->conf.now.ms = 9000;
-    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
-    assert_int_equal(keys_version(f->k), 2001);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    assert_int_equal(keys_version(el), 2001);
-    expect_kid(el, kid[0], false);
-    expect_kid(el, kid[2], true);
-
-    /* The operator's file wins when it says something else, and for good. */
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    assert_false(changed);
-    write_text(f->public, pem);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    assert_true(changed);
-    expect_kid(el, kid[2], false);
-    assert_int_equal(keys_version(el), 0);
-    hand(el, &text, ERR_DENIED);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, kid[2], false);
-    publish(f, f->k);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, kid[2], true);
-
-    /* Not for those who have keys of their own; and not just any text. */
-    hand(f->k, &text, ERR_UNSUPPORTED);
-    text.n /= 2;
-    hand(el, &text, ERR_INVAL);
-    text.n = 0;
-    hand(el, &text, ERR_INVAL);
-    keys_close(&el);
-    EVP_PKEY_free(other);
-    free(pem);
-    buf_release(&first);
-    buf_release(&text);
-}
-
 int
 main(void)
 {
-#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define T(t) cmocka_unit_test_setup_teardown(t, keys_setup, keys_teardown)
     const struct CMUnitTest tests[] = {
         T(test_first),
         T(test_no_key),
@@ -781,7 +559,6 @@ main(void)
         T(test_rotate_torn),
         T(test_peers),
         T(test_reload),
-        T(test_documents),
         cmocka_unit_test(test_jwks),
         cmocka_unit_test(test_pem_refusals),
         cmocka_unit_test(test_publish),

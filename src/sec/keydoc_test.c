@@ -1,0 +1,216 @@
+/* keydoc_test.c - tests of keydoc.h, and of what keys.h makes of it: documents
+ * that are signed, brought, followed and kept (D36).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "sec/keydoc.h"
+#include "sec/keys_forge.h"
+#include <sys/stat.h>
+
+static void
+documents_of(struct keys *k, struct buf *out)
+{
+    buf_init(out, KEYDOCS_MAX);
+    assert_int_equal(keys_documents(k, out), ERR_OK);
+    assert_int_equal(keydocs_version(buf_slice(out)), keys_version(k));
+}
+
+static void
+hand(struct keys *to, const struct buf *text, enum err want)
+{
+    struct fault f = {0};
+
+    assert_int_equal(keys_hand(to, buf_slice(text), &f), want);
+    if (want != ERR_OK && want != ERR_EXISTS)
+        assert_string_not_equal(f.what, "");
+}
+
+/* What Admin publishes, as a file of an element. */
+static void
+publish(struct fixture *f, struct keys *k)
+{
+    struct keyset *ks = keys_get(k);
+    struct buf b;
+
+    buf_init(&b, 64 * KIB);
+    assert_true(keyset_jwks(ks, keys_version(k), &b));
+    keyset_unref(&ks);
+    write_text(f->public, buf_str(&b));
+    buf_release(&b);
+}
+
+static void
+rotate_to(struct fixture *f, int64_t now_s, int64_t keep_s, char *kid)
+{
+    const struct keys_rotation r = {{now_s * 1000}, dur_s(0), dur_s(keep_s)};
+    struct keys_rotated done;
+    bool changed;
+
+    assert_int_equal(keys_rotate(f->k, &r, &done, NULL), ERR_OK);
+    memcpy(kid, done.kid, sizeof(done.kid));
+    /* Nothing is kept of the one before: its file goes. */
+    assert_int_equal(keys_turn(f->k, r.now, (struct mono){1}, &changed, NULL),
+                     ERR_OK);
+}
+
+/* An element that was away for two rotations, of which the second left nothing
+ * of the first: each key has said who comes after it. */
+static void
+test_documents(void **state)
+{
+    struct fixture *f = *state;
+    struct keys_conf conf = {
+        .public_path = f->public, .public_required = true, .hand_dir = f->root};
+    char kid[3][CLAIM_TEXT];
+    EVP_PKEY *other = forge_key(0);
+    char *pem = forge_pem(other);
+    struct buf first, text;
+    struct keys *el;
+    uint64_t version;
+    bool changed;
+
+    admin_open(f, 1000);
+    (void)signer_of(f->k, kid[0]);
+    assert_int_equal(keys_version(f->k), 1000);
+    publish(f, f->k);
+    documents_of(f->k, &first);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    assert_int_equal(keys_version(el), 1000);
+    hand(el, &first, ERR_EXISTS);
+
+    rotate_to(f, 2, 0, kid[1]);
+    rotate_to(f, 2, 0, kid[2]); /* the clock stands still, versions grow */
+    assert_int_equal(keys_version(f->k), 2001);
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
+    assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), -1);
+    documents_of(f->k, &text);
+    hand(el, &text, ERR_OK);
+    version = keys_version(el);
+    assert_int_equal(version, 2001);
+    expect_kid(el, kid[0], false);
+    expect_kid(el, kid[1], false);
+    expect_kid(el, kid[2], true);
+    hand(el, &text, ERR_EXISTS);
+    hand(el, &first, ERR_EXISTS); /* no way back */
+
+    /* Admin says the same after a restart, and the element still knows. */
+    keys_close(&f->k);
+    admin_open(f, 9000);
+    assert_int_equal(keys_version(f->k), 2001);
+    keys_close(&el);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    assert_int_equal(keys_version(el), 2001);
+    expect_kid(el, kid[0], false);
+    expect_kid(el, kid[2], true);
+
+    /* The operator's file wins when it says something else, and for good. */
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    assert_false(changed);
+    write_text(f->public, pem);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    assert_true(changed);
+    expect_kid(el, kid[2], false);
+    assert_int_equal(keys_version(el), 0);
+    hand(el, &text, ERR_DENIED);
+    keys_close(&el);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    expect_kid(el, kid[2], false);
+    publish(f, f->k);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    expect_kid(el, kid[2], true);
+
+    /* Not for those who have keys of their own; and not just any text. */
+    hand(f->k, &text, ERR_UNSUPPORTED);
+    text.n /= 2;
+    hand(el, &text, ERR_INVAL);
+    text.n = 0;
+    hand(el, &text, ERR_INVAL);
+    keys_close(&el);
+    EVP_PKEY_free(other);
+    free(pem);
+    buf_release(&first);
+    buf_release(&text);
+}
+
+/* Two Admins: after a start ours does not say that the other has no key before
+ * it has asked, or its tokens would be refused. */
+static void
+test_start_with_peers(void **state)
+{
+    struct fixture *f = *state;
+    char kid[CLAIM_TEXT];
+    struct buf jwks, b;
+    bool changed;
+
+    peer_jwks(f, &jwks, kid);
+    f->conf.now.ms = 1000;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    buf_init(&b, KEYDOCS_MAX);
+    assert_int_equal(keys_documents(f->k, &b), ERR_NOENT);
+    for (int64_t start = 1; start < 4; start++) {
+        if (!f->k) {
+            f->conf.now.ms = 1000 * start;
+            assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+            assert_int_equal(keys_version(f->k), 1000);
+        }
+        assert_int_equal(keys_peers(f->k, buf_slice(&jwks), &changed, NULL),
+                         ERR_OK);
+        assert_int_equal(keys_version(f->k), 1000);
+        keys_close(&f->k);
+    }
+    /* It is over for good: that is a word, too. */
+    admin_open(f, 9000);
+    assert_int_equal(keys_version(f->k), 9000);
+    buf_release(&jwks);
+    buf_release(&b);
+}
+
+/* A documents.json that cannot be read stops nobody. What may be read again
+ * some day is waited for; damage is not. */
+static void
+test_documents_unreadable(void **state)
+{
+    const struct keys_rotation stolen = {.now = {2000}};
+    struct fixture *f = *state;
+    struct buf b;
+    bool changed;
+
+    buf_init(&b, KEYDOCS_MAX);
+    admin_open(f, 1000);
+    keys_close(&f->k);
+    assert_int_equal(unlink(path_in(f, "documents.json")), 0);
+    assert_int_equal(mkdir(path_in(f, "documents.json"), 0700), 0);
+    admin_open(f, 2000);
+    assert_int_equal(keys_documents(f->k, &b), ERR_NOENT);
+    /* The old one goes when it has said who comes after it, and not before. */
+    assert_int_equal(keys_rotate(f->k, &stolen, NULL, NULL), ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            keys_turn(f->k, stolen.now, (struct mono){1}, &changed, NULL),
+            ERR_OK);
+        assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), i ? -1 : 0);
+        if (i == 0)
+            assert_int_equal(rmdir(path_in(f, "documents.json")), 0);
+    }
+    assert_int_equal(keys_version(f->k), 2000);
+    keys_close(&f->k);
+
+    write_text(path_in(f, "documents.json"), "{\"version\": ");
+    f->conf.now.ms = 3000;
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    assert_int_equal(keys_documents(f->k, &b), ERR_NOENT);
+    assert_int_equal(keys_peers(f->k, SLICE_NULL, &changed, NULL), ERR_OK);
+    assert_int_equal(keys_version(f->k), 3000);
+    buf_release(&b);
+}
+
+int
+main(void)
+{
+#define T(t) cmocka_unit_test_setup_teardown(t, keys_setup, keys_teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_documents),
+        T(test_start_with_peers),
+        T(test_documents_unreadable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
