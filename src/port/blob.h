@@ -55,8 +55,9 @@ struct blob_capacity {
     char backend[8]; /* "local" */
     char endpoint[256];
     enum blob_mode mode;
-    /* At a gateway MODE is the later of these two: Admin's and its own. */
-    bool modes_known;
+    /* At a gateway MODE is the later of these two: Admin's and its own; as far
+     * as either has been heard. */
+    bool is_listed, has_reported;
     enum blob_mode listed_mode, reported_mode;
     int priority;
     uint64_t total;

@@ -467,7 +467,7 @@ deletion_go(struct deletion *d, struct blob *b)
     d->del.loop = d->call->x->loop;
     d->del.done = deletion_done;
     b->ops->capacity(b, &cap);
-    if (cap.modes_known && cap.listed_mode != BLOB_EDIT) {
+    if (cap.is_listed && cap.listed_mode != BLOB_EDIT) {
         d->del.err = ERR_READONLY;
         deletion_done(&d->del);
         return;

@@ -139,8 +139,7 @@ void
 mon_element_listed(struct monitor *m, struct mon_element *e)
 {
     m->elements_told = false;
-    if (e->have)
-        mon_element_show(e);
+    mon_element_show(e);
     tell_modes(m, e);
 }
 
@@ -191,15 +190,21 @@ void
 mon_element_show(struct mon_element *e)
 {
     struct blob_capacity b;
+    int mode;
 
     if (e->blob == NULL)
         return;
-    mon_element_capacity(e, &e->cap, &b);
-    b.mode = (enum blob_mode)mode_of(e);
-    b.writable &= b.mode <= BLOB_RW;
-    b.modes_known = e->mode >= 0;
+    e->blob->ops->capacity(e->blob, &b); /* without numbers: as it was */
+    if (e->have) {
+        mon_element_capacity(e, &e->cap, &b);
+        b.has_reported = true;
+        b.reported_mode = (enum blob_mode)e->cap.mode;
+    }
+    b.is_listed = e->mode >= 0;
     b.listed_mode = (enum blob_mode)(e->mode >= 0 ? e->mode : 0);
-    b.reported_mode = (enum blob_mode)e->cap.mode;
+    mode = mon_element_mode(e, b.has_reported ? (int)b.reported_mode : -1);
+    b.mode = (enum blob_mode)(mode >= 0 ? mode : 0);
+    b.writable &= b.mode <= BLOB_RW;
     blob_remote_set_capacity(e->blob, &b);
 }
 

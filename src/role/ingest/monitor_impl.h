@@ -309,7 +309,8 @@ void mon_element_listed(struct monitor *m, struct mon_element *e);
 /* What C, of E, is for others, as the element says it. */
 void mon_element_capacity(const struct mon_element *e, const struct capacity *c,
                           struct blob_capacity *b);
-/* Its numbers, to its blob, with the mode that counts. */
+/* Its numbers, to its blob, with the mode that counts: Admin's also while there
+ * are no numbers yet, or none any more. */
 void mon_element_show(struct mon_element *e);
 struct mon_peer *mon_peer_hold(struct mon_peer *p);
 void mon_peer_drop(struct mon_peer **p);

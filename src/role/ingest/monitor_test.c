@@ -568,7 +568,8 @@ test_listed_mode(void **state)
     c = shown_by(f, "se-000");
     assert_int_equal(c.mode, BLOB_RO);
     assert_false(c.writable);
-    assert_true(c.modes_known);
+    assert_true(c.is_listed);
+    assert_true(c.has_reported);
     assert_int_equal(c.listed_mode, BLOB_RO);
     assert_int_equal(c.reported_mode, BLOB_EDIT);
     assert_int_equal(shown_by(f, "se-001").mode, BLOB_RW);
@@ -579,6 +580,50 @@ test_listed_mode(void **state)
     world_run(&w, dur_s(7));
     assert_string_equal(world_choice(&w, f, VIEW_ADMIN, SELECT_EDIT), "se-004");
     assert_string_equal(world_choice(&w, f, VIEW_ADMIN, SELECT_RW), "se-002");
+}
+
+static struct blob_capacity told_last;
+
+static void
+elements_told(void *arg, const struct monitor_element *list, unsigned n)
+{
+    (void)arg;
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(list[i].element_id, "se-000") == 0)
+            list[i].blob->ops->capacity(list[i].blob, &told_last);
+}
+
+/* What Admin lists counts also where nobody says how full an element is: there
+ * are no deletes from it (ING-056). */
+static void
+test_listed_without_numbers(void **state)
+{
+    static const struct {
+        const char *listed;
+        enum blob_mode mode;
+    } row[] = {
+        {"ro", BLOB_RO},     /* at the start */
+        {"edit", BLOB_EDIT}, /* the operator has taken it back */
+        {"rw", BLOB_RW},     /* a step later on */
+    };
+    (void)state;
+
+    w.node[0].conf.coord = NULL;
+    w.node[0].conf.elements = elements_told;
+    for (unsigned i = 0; i < countof(row); i++) {
+        w.e[0].listed = row[i].listed;
+        world_list(&w, w.n_elements);
+        if (i == 0)
+            world_start(&w, 0);
+        else
+            monitor_reload(w.node[0].m, NULL);
+        world_run(&w, dur_s(5));
+        assert_true(told_last.is_listed);
+        assert_false(told_last.has_reported);
+        assert_int_equal(told_last.listed_mode, row[i].mode);
+        assert_int_equal(told_last.mode, row[i].mode);
+        assert_false(told_last.writable);
+    }
 }
 
 /* REL-012, CNF-027: only the older pair of hashes is there. */
@@ -944,6 +989,7 @@ main(int argc, char **argv)
         T(test_priority),
         T(test_priority_of_list),
         T(test_listed_mode),
+        T(test_listed_without_numbers),
         T(test_pair),
         T(test_message),
         T(test_lost),

@@ -106,7 +106,7 @@ put_element(struct json_writer *w, const struct registry_element *e)
     json_put_text(w, "api_url", c.endpoint);
     json_put_text(w, "endpoint", c.endpoint);
     json_put_text(w, "mode", capacity_mode(e->mode));
-    if (c.modes_known) {
+    if (c.is_listed && c.has_reported) {
         json_put_text(w, "listed_mode", capacity_mode(c.listed_mode));
         json_put_text(w, "reported_mode", capacity_mode(c.reported_mode));
     }
