@@ -177,7 +177,8 @@ struct monitor_status {
     unsigned edit, rw; /* usable, by mode: where uploads would go */
     bool stands_in;    /* these are Admin's, for want of polled ones */
     uint64_t generation, version; /* of the list */
-    /* For so long no element was polled, by whoever leads; 0: not too long. */
+    /* For so long no element was polled, by whoever leads, though there were a
+     * store and a list; 0: not too long. */
     unsigned quiet_s;
     char why[VIEW_WHY]; /* what is wrong, or "" */
 };

@@ -209,7 +209,9 @@ struct monitor {
     bool elements_told;          /* conf.elements() has what there is */
 
     /* polls */
-    struct mono polled; /* the last of any element that we know of */
+    /* The last of any element that we know of, or since when there can be one:
+     * the store and the list have come. */
+    struct mono polled;
     struct poll poll;
     struct list asks;
     struct list bringings; /* of keys */

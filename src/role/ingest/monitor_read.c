@@ -51,6 +51,8 @@ store_works(struct monitor *m)
     if (!m->store_ok && m->store_told)
         log_info(m->conf.log, "the coordination store answers again",
                  F_STR("instance_id", m->instance));
+    if (!m->store_ok)
+        m->polled = m->loop->now; /* nobody could lead */
     m->store_ok = true;
     m->store_told = false;
 }

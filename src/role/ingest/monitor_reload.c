@@ -307,6 +307,8 @@ install(struct monitor *m, const struct reload_out *out)
     struct told t = {0};
 
     m->list = out->install;
+    if (d.before == NULL || d.before->n == 0)
+        m->polled = m->loop->now; /* there was nobody to poll */
     while (reload_diff_next(&d, &c)) {
         assert(c.after || c.before);
         if (t.n[c.type] < TOLD_MAX)

@@ -292,6 +292,41 @@ test_nobody_polls(void **state)
     assert_int_equal(quiet_of(other), 0);
 }
 
+static void
+run_not_quiet(struct dur d, struct dur step)
+{
+    for (int64_t ns = 0; ns < d.ns; ns += step.ns) {
+        world_run(&w, step);
+        for (unsigned i = 0; i < w.n; i++)
+            assert_int_equal(quiet_of(i), 0);
+    }
+}
+
+/* Nobody could poll without a store, or without elements: the time counts from
+ * when somebody can, and he has to be elected first. */
+static void
+test_nobody_could_poll(void **state)
+{
+    const unsigned n = w.n_elements;
+    (void)state;
+
+    w.n_elements = 0; /* Admin has none either */
+    world_list(&w, 0);
+    start_all();
+    run_not_quiet(dur_s(300), dur_s(1));
+    w.n_elements = n;
+    world_list(&w, n);
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_reload(w.node[i].m, NULL);
+    run_not_quiet(dur_s(1), dur_ms(1));
+    run_not_quiet(dur_s(100), dur_s(1));
+    lose_store_all(true);
+    run_not_quiet(dur_s(300), dur_s(1));
+    lose_store_all(false);
+    run_not_quiet(dur_s(100), dur_ms(50));
+    assert_true(requests() > 0);
+}
+
 /* ---- how often ---- */
 
 /* CAP-005, CAP-006: 4 gateways poll as often as one; 100 elements, every 30 s,
@@ -981,6 +1016,7 @@ main(int argc, char **argv)
         T(test_cut_off),
         T(test_stolen),
         T(test_nobody_polls),
+        T(test_nobody_could_poll),
         T(test_hours),
         T(test_backoff),
         T(test_errors),
