@@ -48,15 +48,6 @@ list_digest(const json_t *list, char hex[65])
 }
 
 static bool
-has_kid(const struct keyset *ks, struct slice kid)
-{
-    for (size_t i = 0; i < ks->n; i++)
-        if (slice_eq(slice_str(ks->key[i].kid), kid))
-            return true;
-    return false;
-}
-
-static bool
 document_put(struct buf *out, unsigned n, struct slice kid, struct slice jws)
 {
     return buf_add_str(out, n ? ", " : "") && buf_add_str(out, "{\"kid\": ") &&
@@ -64,39 +55,66 @@ document_put(struct buf *out, unsigned n, struct slice kid, struct slice jws)
            json_out_str(out, jws) && buf_add_str(out, "}");
 }
 
-/* LIST stays the caller's. */
+/* One more of N bytes? Readers want some room, too. */
+static bool
+has_room(const struct buf *out, unsigned n_docs, size_t n)
+{
+    return n_docs < KEYDOCS_MAX_N && out->n + n + 16 * KIB <= KEYDOCS_MAX;
+}
+
+/* ERR_TOOBIG: there is no room for it. */
+static enum err
+sign_one(struct keyset *signers, size_t i, json_t *payload, struct buf *out,
+         unsigned *n, struct fault *f)
+{
+    struct buf b;
+    enum err e;
+
+    buf_init(&b, KEYDOC_MAX);
+    signers->signer = (int)i;
+    e = token_sign(signers, payload, &b, f);
+    if (e == ERR_OK && !has_room(out, *n, b.n))
+        e = ERR_TOOBIG;
+    else if (e == ERR_OK &&
+             !document_put(out, (*n)++, slice_str(signers->key[i].kid),
+                           buf_slice(&b)))
+        e = fault_set(f, ERR_NOMEM, "sign", "key documents");
+    buf_release(&b);
+    return e;
+}
+
+/* By the newest first, down to *LAST. LIST stays the caller's. */
 static enum err
 sign_all(struct keyset *signers, json_t *list, int64_t version, struct wall now,
-         struct buf *out, unsigned *n, struct fault *f)
+         struct buf *out, unsigned *n, size_t *last, struct fault *f)
 {
     json_t *j =
         json_pack("{s:{s:I,s:I,s:O}}", MEMBER, "version", (json_int_t)version,
                   "made_at", (json_int_t)now.ms, "keys", list);
     enum err e = ERR_OK;
 
-    for (size_t i = signers->n; e == ERR_OK && i-- > 0;) {
-        struct buf b;
-
-        if (!signers->key[i].can_sign || *n == KEYDOCS_MAX_N)
-            continue;
-        buf_init(&b, KEYDOC_MAX);
-        signers->signer = (int)i;
-        e = token_sign(signers, j, &b, f);
-        if (e == ERR_OK &&
-            !document_put(out, *n, slice_str(signers->key[i].kid),
-                          buf_slice(&b)))
-            e = fault_set(f, ERR_TOOBIG, "sign", "key documents");
-        ++*n;
-        buf_release(&b);
-    }
+    *last = signers->n;
+    while (*last > 0 &&
+           (e = sign_one(signers, *last - 1, j, out, n, f)) == ERR_OK)
+        --*last;
     json_decref(j);
-    return e;
+    return e == ERR_TOOBIG ? ERR_OK : e;
 }
 
-/* Those of keys that are there no more, as they were; as many as fit. */
+static bool
+has_signed(const struct keyset *signers, size_t last, struct slice kid)
+{
+    for (size_t i = last; i < signers->n; i++)
+        if (slice_eq(slice_str(signers->key[i].kid), kid))
+            return true;
+    return false;
+}
+
+/* Those of keys that have not signed this time, as they were; as many as
+ * fit. */
 static void
-keep_others(const struct keyset *signers, const json_t *before, struct buf *out,
-            unsigned *n)
+keep_others(const struct keyset *signers, size_t last, const json_t *before,
+            struct buf *out, unsigned *n)
 {
     const json_t *list = json_object_get(before, "documents");
 
@@ -106,17 +124,16 @@ keep_others(const struct keyset *signers, const json_t *before, struct buf *out,
         struct slice kid = json_get_str(o, "kid", JSON_REQUIRED, &e);
         struct slice jws = json_get_str(o, "jws", JSON_REQUIRED, &e);
 
-        if (e.text[0] || has_kid(signers, kid) || *n == KEYDOCS_MAX_N ||
-            out->n + jws.n + 16 * KIB > KEYDOCS_MAX) /* readers want room */
-            continue;
-        (void)document_put(out, (*n)++, kid, jws);
+        if (!e.text[0] && !has_signed(signers, last, kid) &&
+            has_room(out, *n, jws.n))
+            (void)document_put(out, (*n)++, kid, jws);
     }
 }
 
 enum err
 keydocs_make(const struct keyset *set, struct keyset *signers,
              struct slice before, struct wall now, struct buf *out,
-             uint64_t *made, struct fault *f)
+             struct keydocs_made *made, struct fault *f)
 {
     struct json_error ignored = {0};
     json_t *old =
@@ -125,27 +142,30 @@ keydocs_make(const struct keyset *set, struct keyset *signers,
                                    INT64_MAX - 1, 0, &ignored);
     struct slice was = json_get_str(old, "set", JSON_OPTIONAL, &ignored);
     json_t *list = set_list(set);
+    size_t last = 0;
     unsigned n = 0;
     char hex[65];
     enum err e;
 
+    *made = (struct keydocs_made){0};
     if (!list || !list_digest(list, hex)) {
         e = fault_set(f, ERR_NOMEM, "sign", "key documents");
         goto out;
     }
     if (slice_eq(was, slice_str(hex))) {
-        *made = (uint64_t)version;
+        made->version = (uint64_t)version;
         e = buf_add_slice(out, before) ? ERR_OK : ERR_NOMEM;
         goto out;
     }
     version = now.ms > version ? now.ms : version + 1;
-    *made = (uint64_t)version;
+    made->version = (uint64_t)version;
     buf_printf(out, "{\"version\": %lld, \"set\": \"%s\", \"documents\": [",
                (long long)version, hex);
-    e = sign_all(signers, list, version, now, out, &n, f);
-    keep_others(signers, old, out, &n);
+    e = sign_all(signers, list, version, now, out, &n, &last, f);
+    made->left_out = (unsigned)last;
+    keep_others(signers, last, old, out, &n);
     if (!buf_add_str(out, "]}\n") && e == ERR_OK)
-        e = fault_set(f, ERR_TOOBIG, "sign", "key documents");
+        e = fault_set(f, ERR_NOMEM, "sign", "key documents");
 out:
     json_decref(list);
     json_decref(old);

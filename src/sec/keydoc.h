@@ -30,17 +30,24 @@
 
 #include "sec/token.h"
 
-#define KEYDOC_MAX    ((size_t)96 * 1024) /* bytes of a document */
+/* Bytes of a document: room for all keys that there may be, of our own and of
+ * other Admins, with as many bits as they may have. */
+#define KEYDOC_MAX    ((size_t)128 * 1024)
 #define KEYDOCS_MAX   ((size_t)512 * 1024)
 #define KEYDOCS_MAX_N 32 /* documents in a text */
 
 /* Appends the text of all documents for the keys that SET publishes, signed by
  * each that SIGNERS can sign with, and what BEFORE, the text of the time
- * before or nothing, has of others. The same keys as in BEFORE: BEFORE. It is
- * of VERSION. */
+ * before or nothing, has of others. The same keys as in BEFORE: BEFORE. When
+ * there is not room for all, the oldest signers are left out, and what they
+ * have signed before stays as far as it fits. */
+struct keydocs_made {
+    uint64_t version;
+    unsigned left_out; /* signers */
+};
 enum err keydocs_make(const struct keyset *set, struct keyset *signers,
                       struct slice before, struct wall now, struct buf *out,
-                      uint64_t *version, struct fault *f);
+                      struct keydocs_made *made, struct fault *f);
 /* The version of such a text; 0: it is none. */
 uint64_t keydocs_version(struct slice text);
 

@@ -202,6 +202,67 @@ test_documents_unreadable(void **state)
     buf_release(&b);
 }
 
+/* N names of one key, which is as good as N of them. */
+static struct keyset *
+many(size_t n, char first, unsigned flags)
+{
+    struct keyset *ks = keyset_new(1);
+    char kid[CLAIM_TEXT];
+
+    assert_non_null(ks);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(kid, sizeof(kid), "%c%03zu%0*d", first, i, CLAIM_TEXT - 5, 0);
+        assert_int_equal(keyset_add(ks, forge_key(0), kid, flags, NULL),
+                         ERR_OK);
+    }
+    return ks;
+}
+
+/* More keys than there is room for: the oldest sign no more, and what they have
+ * signed when there was room leads on. */
+static void
+test_too_many(void **state)
+{
+    struct keyset *signers = many(KEYS_OWN_MAX, 's', KEY_OURS | KEY_SIGNS);
+    struct keyset *all = many(KEYSET_PEERS + KEYS_OWN_MAX, 'p', KEY_OURS);
+    struct keyset *oldest;
+    struct keydocs_made made;
+    struct buf few, full, got;
+    size_t i;
+
+    (void)state;
+    buf_init(&few, KEYDOCS_MAX);
+    buf_init(&full, KEYDOCS_MAX);
+    buf_init(&got, KEYDOC_MAX);
+    assert_int_equal(keydocs_make(signers, signers, SLICE_NULL,
+                                  (struct wall){1000}, &few, &made, NULL),
+                     ERR_OK);
+    assert_int_equal(made.left_out, 0);
+    assert_int_equal(keydocs_make(all, signers, buf_slice(&few),
+                                  (struct wall){2000}, &full, &made, NULL),
+                     ERR_OK);
+    assert_in_range(made.left_out, 1, KEYS_OWN_MAX - 1);
+    assert_int_equal(made.version, 2000);
+    assert_int_equal(keydocs_version(buf_slice(&full)), 2000);
+    i = made.left_out - 1;
+    oldest = keyset_new(1);
+    assert_int_equal(
+        keyset_add(oldest, forge_key(0), signers->key[i].kid, 0, NULL), ERR_OK);
+    assert_int_equal(keydocs_follow(oldest, buf_slice(&full), &got, NULL),
+                     ERR_OK);
+    keyset_unref(&oldest);
+    oldest = keyset_new(1);
+    assert_int_equal(keydoc_add(oldest, buf_slice(&got), NULL), ERR_OK);
+    assert_int_equal(oldest->version, 2000);
+    assert_int_equal(oldest->n, all->n);
+    keyset_unref(&oldest);
+    keyset_unref(&signers);
+    keyset_unref(&all);
+    buf_release(&few);
+    buf_release(&full);
+    buf_release(&got);
+}
+
 int
 main(void)
 {
@@ -210,6 +271,7 @@ main(void)
         T(test_documents),
         T(test_start_with_peers),
         T(test_documents_unreadable),
+        cmocka_unit_test(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,7 +148,7 @@ static enum err
 documents_renew(struct keys *k, struct fault *f)
 {
     struct keyset *signers = keyset_new(1), *set = keys_get(k);
-    uint64_t version = 0;
+    struct keydocs_made made = {0};
     struct buf b;
     enum err e =
         signers ? ERR_OK : fault_set(f, ERR_NOMEM, "sign", "key documents");
@@ -160,11 +160,16 @@ documents_renew(struct keys *k, struct fault *f)
         e = signers_read(k, signers, f);
     if (e == ERR_OK)
         e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b,
-                         &version, f);
-    if (e == ERR_OK && version != k->documents_version)
+                         &made, f);
+    if (e == ERR_OK && made.version != k->documents_version)
         e = keys_keep(k, DOCUMENTS, buf_slice(&b), f);
+    if (e == ERR_OK && made.left_out)
+        log_warning(k->log,
+                    "there are too many keys for a document by each; elements "
+                    "that trust only the oldest will want a new file",
+                    F_U64("keys", set->n), F_U64("left_out", made.left_out));
     if (e == ERR_OK)
-        documents_swap(k, &b, version);
+        documents_swap(k, &b, made.version);
     buf_release(&b);
     keyset_unref(&signers);
     keyset_unref(&set);
