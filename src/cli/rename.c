@@ -1,14 +1,19 @@
-/* rename.c - `artstore storage rename`: another name for an element in a
- * folder.
+/* rename.c - `artstore storage rename`: another name for an element.
  *
- * An element is its UUID; the name in its superblock only says which disk
- * somebody has before him (D31). So it is changed on purpose, and nowhere else.
+ * An element is its UUID; the name in its superblock only says which disk or
+ * bucket somebody has before him (D31). So it is changed on purpose, and
+ * nowhere else. Whether another element has the name is for Admin to say, who
+ * may be elsewhere: at the start, or when the element is registered.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bucket.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
-#include "role/storage/element.h"
+#include "role/storage/cloud.h"
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct cli_opt rename_opts[] = {
     {.name = "path",
@@ -16,30 +21,103 @@ static const struct cli_opt rename_opts[] = {
      .at = AT(path),
      .value = "DIR",
      .help = "Folder of the element."},
+    {.name = "alone",
+     .kind = OPT_FLAG,
+     .at = AT(alone),
+     .help = "Instead: the element of `artstore storage`, in a folder or in a "
+             "bucket, whose options are read."},
     {.name = "id",
      .kind = OPT_TEXT,
      .at = AT(id),
      .value = "ID",
      .help = "Its new name, like se-03."},
+    OPT_DATA_DIR,
+    OPT_CONFIG,
     {0},
 };
 
-/* As an item of STORAGE_ELEMENTS would have it. */
+/* As an item of STORAGE_ELEMENTS has it, but no blank around it is left out. */
 static bool
 id_ok(const char *id)
 {
-    const char *why = "malformed";
     struct conf_element ce;
     char text[128];
     struct slice rest;
     int n = snprintf(text, sizeof(text), "%s:rw:x", id);
 
     rest = slice_str(text);
-    if (n < (int)sizeof(text) && !strchr(id, ':') &&
-        conf_element_next(&rest, &ce, &why) == ERR_OK && rest.n == 0)
-        return true;
-    fprintf(stderr, "artstore storage rename: --id %s: %s\n", id, why);
-    return false;
+    return n < (int)sizeof(text) &&
+           conf_element_next(&rest, &ce, NULL) == ERR_OK && rest.n == 0 &&
+           strcmp(ce.id, id) == 0;
+}
+
+/* Root goes on as the owner of the superblock: what is written stays his whose
+ * server must read it. The folder is open, and what leads there need not be
+ * his. Where that is not allowed, all is as root's. */
+static void
+become_owner(const char *path)
+{
+    char name[PATH_MAX + 16];
+    struct stat st;
+
+    snprintf(name, sizeof(name), "%s/superblock", path);
+    if (geteuid() == 0 && stat(name, &st) == 0)
+        (void)(setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0);
+}
+
+static int
+tell(enum err e, const char *id, const char *place, struct fault *f)
+{
+    if (e == ERR_OK) {
+        printf("The storage element in %s is %s now\n", place, id);
+        return CLI_OK;
+    }
+    if (place)
+        (void)fault_in(f, place);
+    return storage_fail("rename", f);
+}
+
+static int
+rename_folder(const char *path, const char *id)
+{
+    struct fault f = {0};
+    struct disk *disk;
+    enum err e = disk_linux_open(&disk, path, NULL, &f);
+
+    if (e != ERR_OK)
+        return tell(e, id, NULL, &f);
+    become_owner(path);
+    e = element_rename(disk, id, storage_hash(), &f);
+    disk->ops->close(disk);
+    return tell(e, id, path, &f);
+}
+
+static int
+rename_bucket(const struct conf *conf, const char *id)
+{
+    struct fault f = {0};
+    struct bucket b;
+    enum err e = bucket_open(&b, conf, &f);
+    int r;
+
+    if (e == ERR_OK)
+        e = cloud_rename(b.objects, id, storage_hash(), &f);
+    r = tell(e, id, b.objects ? b.objects->place : NULL, &f);
+    bucket_close(&b);
+    return r;
+}
+
+/* The element of `artstore storage`. */
+static int
+rename_alone(const struct storage_args *a, const struct conf *conf)
+{
+    char path[PATH_MAX];
+
+    if (conf->storage_backend == CONF_S3)
+        return rename_bucket(conf, a->id);
+    if (!storage_path(conf, conf->storage_path, path))
+        return cli_usage("storage rename", "STORAGE_PATH: too long");
+    return rename_folder(path, a->id);
 }
 
 static int
@@ -47,46 +125,42 @@ cmd_storage_rename(int argc, char **argv)
 {
     struct storage_args a = {.c = CLI_COMMON_DEFAULT};
     struct opt_words words;
-    struct fault f = {0};
-    struct disk *disk = NULL;
-    enum err e;
     int r = cli_parse("storage rename", argc, argv, &a, 0, 0, &words);
 
     if (r != CLI_GO)
         return r;
-    if (!a.path || !a.id)
-        return cli_usage("storage rename", "--path and --id are needed");
+    if (!a.id || !a.path == !a.alone)
+        return cli_usage("storage rename",
+                         "--id, and either --path or --alone, are needed");
     if (!id_ok(a.id))
-        return CLI_USAGE;
-    e = disk_linux_open(&disk, a.path, NULL, &f);
-    if (e == ERR_OK) {
-        e = element_rename(disk, a.id, storage_hash(), &f);
-        disk->ops->close(disk);
-        if (e != ERR_OK)
-            (void)fault_in(&f, a.path);
-    }
-    if (e == ERR_OK) {
-        printf("The storage element in %s is %s now\n", a.path, a.id);
-        return CLI_OK;
-    }
-    return storage_fail("rename", &f);
+        return cli_usage("storage rename",
+                         "--id %s: no name of an element (letters, digits, "
+                         ". - _, at most 64; CNF-003)",
+                         a.id);
+    return a.alone ? storage_run(&a, rename_alone)
+                   : rename_folder(a.path, a.id);
 }
 
 const struct cli_command rename_commands[] = {
     {
         .name = "storage rename",
-        .summary = "give an element in a folder another name",
-        .usage = "--path DIR --id ID",
+        .summary = "give a storage element another name",
+        .usage = "(--path DIR | --alone) --id ID",
         .run = cmd_storage_rename,
         .opts = rename_opts,
         .about =
             "A server takes an element only under the name in its superblock, "
             "so that two disks in each other's place are found. This writes "
             "another name there; the server must not be running. Then change "
-            "STORAGE_ELEMENT_ID or STORAGE_ELEMENTS. An Admin in another "
-            "process knows the element by its old name until it is removed "
-            "and registered again.",
-        .example = "artstore storage rename --path /mnt/disk3 --id se-07",
+            "STORAGE_ELEMENT_ID or STORAGE_ELEMENTS. A name that another "
+            "element has or had is refused when the server starts. An Admin in "
+            "another process knows the element by its old name until it is "
+            "removed and registered again. With --alone and STORAGE_BACKEND=s3 "
+            "the element is the one in the bucket that the S3_* options name, "
+            "and must have been stopped in order.",
+        .example =
+            "artstore storage rename --path /mnt/disk3 --id se-07\n"
+            "artstore storage rename --alone --id se-s3-07 --config FILE",
     },
     {0},
 };

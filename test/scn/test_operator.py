@@ -85,7 +85,7 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     said = refusal("--data-dir", s.data, "--storage-elements",
                    "se-01:edit:elements/se-02,se-02:rw:elements/se-01")
     assert "se-01 what by its superblock is se-02 in " in said, said
-    assert "elements/se-02:" in said and said.endswith("in a folder"), said
+    assert "elements/se-02:" in said and said.endswith("the element"), said
     # A name that another element has had; with its own all is as before.
     rename = (BIN, "storage", "rename", "--path",
               os.path.join(s.data, "elements/se-01"), "--id")

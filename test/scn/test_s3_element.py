@@ -269,6 +269,12 @@ def test_refuses(s3, tmp_path):
     e.init()
     again = e.run("init", "--alone", "--id", "x", code=None)
     assert again.returncode != 0 and "exists already" in again.stderr
+    # D31: a name is changed on purpose.
+    e.run("rename", "--alone", "--id", "se-s3-02")
+    e.run("rebuild", "--alone", STORAGE_ELEMENT_ID="se-s3-02")
+    p = e.run("rebuild", "--alone", code=1)
+    assert "se-s3-01 what by its superblock is se-s3-02 in " in p.stderr
+    assert "storage rename" in p.stderr, p.stderr
     for name in ("S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY",
                  "S3_SECRET_KEY"):
         p = e.run("init", "--alone", "--id", "x", code=78, **{name: ""})

@@ -69,6 +69,12 @@ cloud_rebuild(struct objects *o, struct index *index, const char *id,
               const struct hash_kernels *hash, bool check_only, bool deep,
               struct element_report *report, struct fault *f);
 
+/* As element_rename(), after an orderly stop only: a bucket has no lock, and
+ * while its element is served the superblock is not ours. ERR_BUSY: it was not
+ * stopped so. */
+enum err cloud_rename(struct objects *o, const char *id,
+                      const struct hash_kernels *hash, struct fault *f);
+
 /* Another limit from now on. E is a cloud's. Any thread. */
 void cloud_set_limit(struct element *e, uint64_t limit);
 

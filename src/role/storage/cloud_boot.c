@@ -158,6 +158,31 @@ cloud_init(struct objects *o, const struct element_birth *birth,
     return err;
 }
 
+enum err
+cloud_rename(struct objects *o, const char *id, const struct hash_kernels *hash,
+             struct fault *f)
+{
+    struct element_conf conf = {.hash = hash};
+    struct cloud_conf cc = {.limit = 0};
+    struct cloud *c = cloud_new(&conf, &cc);
+    enum err err;
+
+    if (!c)
+        return fault_set(f, ERR_NOMEM, "rename", "");
+    c->objects = o;
+    err = cloud_read_superblock(c, f);
+    if (err == ERR_OK && !c->sb->clean) {
+        err = fault_set(f, ERR_BUSY, "rename", c->sb->label);
+        (void)fault_hint(f, "stop what serves it; if nothing does, it did not "
+                            "stop in order: start it once under its old name");
+    } else if (err == ERR_OK) {
+        snprintf(c->sb->label, sizeof(c->sb->label), "%s", id);
+        err = cloud_write_superblock(c, f);
+    }
+    cloud_free(c);
+    return err;
+}
+
 /* ---- owner ---- */
 
 static void

@@ -626,17 +626,26 @@ test_foreign(void **state)
 static void
 test_name_and_mode(void **state)
 {
+    const struct hash_kernels *k = hash_select(&(struct hash_cpu){0}, "c");
     struct element_report rep;
     (void)state;
 
+    IS(ERR_BUSY, cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    cloud_rig_kill(&rig); /* it may be served elsewhere, for all we know */
+    IS(ERR_BUSY, cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    OK(cloud_rig_open(&rig));
     cloud_rig_close(&rig);
+    rig.element_id = "se-09";
+    OK(cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    OK(cloud_rig_open(&rig));
+    cloud_rig_close(&rig);
+    OK(cloud_rename(rig.objects, "se-01", k, &rig.fault));
     rig.element_id = "se-77";
     IS(ERR_CONFLICT, cloud_rig_open(&rig));
     assert_non_null(strstr(rig.fault.what, "se-77"));
     assert_non_null(strstr(rig.fault.what, "se-01"));
-    IS(ERR_CONFLICT, cloud_rebuild(rig.objects, rig.mem, "se-77",
-                                   hash_select(&(struct hash_cpu){0}, "c"),
-                                   true, false, &rep, &rig.fault));
+    IS(ERR_CONFLICT, cloud_rebuild(rig.objects, rig.mem, "se-77", k, true,
+                                   false, &rep, &rig.fault));
     rig.element_id = "se-01";
     rig.mode = BLOB_AR;
     OK(cloud_rig_open(&rig));

@@ -319,9 +319,9 @@ element_open(struct element **out, const struct element_conf *conf,
     if ((err = journal_load(e, f)) != ERR_OK ||
         (err = mend_index(e, report ? report : &local, f)) != ERR_OK ||
         (err = folder_last(e, f)) != ERR_OK ||
-        (err = begin_boot(e, f)) != ERR_OK ||
         (err = journal_start(e, f)) != ERR_OK ||
-        (err = account_measure(e, f)) != ERR_OK)
+        (err = account_measure(e, f)) != ERR_OK ||
+        (err = begin_boot(e, f)) != ERR_OK)
         goto out;
     if (report)
         report->no_alloc = e->no_alloc;

@@ -125,6 +125,11 @@ test_name(void **state)
     rig_close(&rig);
     rig.element_id = "se-01";
     IS(ERR_CONFLICT, rig_open(&rig));
+    /* A folder that is no element is left as it was. */
+    OK(disk_unlink(rig.rec, DISK_ROOT, "superblock", &f));
+    OK(disk_unlink(rig.rec, DISK_ROOT, "lock", &f));
+    IS(ERR_NOENT, element_rename(rig.rec, "se-01", test_quickest(), &f));
+    IS(ERR_NOENT, disk_unlink(rig.rec, DISK_ROOT, "lock", &f));
     rig_release(&rig);
 }
 
@@ -180,6 +185,36 @@ test_mode_set_later(void **state)
     rig_close(&rig);
     IS(ERR_CONFLICT, rig_open(&rig));
     rig_release(&rig);
+}
+
+/* A start that failed has not served. Only after a sync that failed nobody
+ * knows what was written. */
+static void
+test_mode_of_a_failed_start(void **state)
+{
+    unsigned failed = 0;
+    bool all = false;
+    (void)state;
+
+    for (unsigned at = 1; !all; at++) {
+        enum err e;
+
+        rig_init(&rig, NULL);
+        rig_close(&rig);
+        rig.mode = BLOB_RW;
+        rig.disk.fail = (struct fail){.at = at};
+        e = rig_open(&rig);
+        all = rig.disk.fail.calls < at;
+        rig.disk.fail = (struct fail){.at = 0};
+        if (e != ERR_OK && rig.disk.last != DISK_SYNC) {
+            failed++;
+            rig.mode = BLOB_EDIT;
+            if (rig_open(&rig) != ERR_OK)
+                fail_msg("operation %u: %s", at, rig.fault.what);
+        }
+        rig_release(&rig);
+    }
+    assert_true(failed > 5);
 }
 
 /* Fills a small disk by small and large files until it says no; what was
@@ -608,6 +643,7 @@ main(void)
         cmocka_unit_test(test_name),
         cmocka_unit_test(test_mode_goes_forward),
         cmocka_unit_test(test_mode_set_later),
+        cmocka_unit_test(test_mode_of_a_failed_start),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_clean_point),

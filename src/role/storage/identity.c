@@ -7,7 +7,9 @@
  *
  * Modes go forward only (AMB-026), and the superblock remembers how far an
  * element has come. One that has never served, or was last served by a version
- * that did not write it down, may begin in any.
+ * that did not write it down, may begin in any. The mode is written down at the
+ * end of the element's start, with the mark that it is in use, and not when the
+ * first request comes: what was served must be known after a kill -9 too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include <stdio.h>
@@ -26,7 +28,7 @@ identity_name(const struct superblock *sb, const char *id, struct fault *f)
     return fault_hint(f, "is another disk mounted there? Give the name in the "
                          "superblock (STORAGE_ELEMENT_ID, STORAGE_ELEMENTS), "
                          "or the right folder or bucket; `artstore storage "
-                         "rename` renames the element in a folder");
+                         "rename` renames the element");
 }
 
 static enum err
@@ -89,7 +91,10 @@ element_rename(struct disk *disk, const char *id,
 
     if (!sb)
         return fault_set(f, ERR_NOMEM, "rename", "");
-    if ((err = boot_lock(disk, &lock, f)) == ERR_OK &&
+    /* First without the lock, whose file has no place in a folder that is no
+     * element; then as it is while nobody else writes it. */
+    if ((err = boot_superblock(sb, disk, hash, f)) == ERR_OK &&
+        (err = boot_lock(disk, &lock, f)) == ERR_OK &&
         (err = boot_superblock(sb, disk, hash, f)) == ERR_OK) {
         snprintf(sb->label, sizeof(sb->label), "%s", id);
         err = boot_write_superblock(disk, sb, hash, f);
