@@ -244,18 +244,6 @@ hear(struct coord_sub *s, struct slice msg)
     container_of(s, struct heard, sub)->n++;
 }
 
-static bool
-heard_one(void *arg)
-{
-    return ((struct heard *)arg)->n == 1;
-}
-
-static bool
-heard_two(void *arg)
-{
-    return ((struct heard *)arg)->n == 2;
-}
-
 static void
 test_killed(void **state)
 {
@@ -274,7 +262,8 @@ test_killed(void **state)
     assert_int_equal(stats().life, life);
     wait_for(subscribed, 9000);
     redis_do(&redis, "PUBLISH updates x");
-    assert_true(redis_world_until(&w, heard_one, &h, 9000));
+    redis_world_hear(&w, &redis);
+    assert_int_equal(h.n, 1);
 
     redis_kill(&redis, SIGKILL);
     wait_for(deaf, 9000);
@@ -292,7 +281,8 @@ test_killed(void **state)
     assert_int_equal(w.events[COORD_REDIS_OTHER], 1);
     wait_for(subscribed, 9000);
     redis_do(&redis, "PUBLISH updates y");
-    assert_true(redis_world_until(&w, heard_two, &h, 9000));
+    redis_world_hear(&w, &redis);
+    assert_int_equal(h.n, 2);
     assert_int_equal(h.sub.lost, 1);
     coord_unsubscribe(coord, &h.sub);
 }

@@ -1,5 +1,6 @@
 /* world.c - see world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
+#include "hash/test_cpu.h"
 #include "io/index_sqlite.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +13,6 @@ world_there(void)
         return true;
     puts("skipped: no S3_ENDPOINT (run through test/s3/radosgw.py)");
     return false;
-}
-
-const struct hash_kernels *
-world_hash(void)
-{
-    static const struct hash_cpu portable;
-
-    return hash_select(&portable, "c");
 }
 
 static bool
@@ -67,7 +60,7 @@ world_init(struct world *w, unsigned retries)
     w->loop.pump_arg = w;
     w->story.loop = &w->loop;
     birth.element_uuid.b[0] = 1;
-    must(w, cloud_init(w->objects, &birth, world_hash(), &w->fault));
+    must(w, cloud_init(w->objects, &birth, test_quickest(), &w->fault));
     must(w, world_open(w));
 }
 
@@ -75,7 +68,7 @@ enum err
 world_open(struct world *w)
 {
     struct element_conf conf = {
-        .mode = BLOB_EDIT, .hash = world_hash(), .now = w->loop.loop.wall};
+        .mode = BLOB_EDIT, .hash = test_quickest(), .now = w->loop.loop.wall};
     struct ledger_conf ledger = element_ledger_conf();
     enum err e;
 
@@ -155,8 +148,8 @@ world_audit(struct world *w)
     unsigned uploads = count(w, OBJECT_UPLOADS);
 
     assert(!w->element);
-    must(w, cloud_rebuild(w->objects, w->index, NULL, world_hash(), true, true,
-                          &rep, &w->fault));
+    must(w, cloud_rebuild(w->objects, w->index, NULL, test_quickest(), true,
+                          true, &rep, &w->fault));
     must(w, w->index->ops->list(w->index, &nil, SIZE_MAX / 2, see_row, &a,
                                 &w->fault));
     if (rep.extra || rep.missing || rep.damaged || rep.files != a.rows ||

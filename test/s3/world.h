@@ -24,7 +24,6 @@ struct world {
 
 /* False: there is no S3_ENDPOINT; it has been told. */
 bool world_there(void);
-const struct hash_kernels *world_hash(void);
 /* A newborn element below a prefix of its own; opened. Requests are repeated
  * RETRIES times. */
 void world_init(struct world *w, unsigned retries);

@@ -1,6 +1,7 @@
 /* cloud_test.c - port/blob.h on an element in a bucket in memory, and what it
  * does beyond it: parts and their memory, a store that fails at every call, the
  * index lost, another owner. SPDX-License-Identifier: Apache-2.0 */
+#include "hash/test_cpu.h"
 #include "port/blob_contract.h"
 #include "role/storage/cloud_rig.h"
 #include "role/storage/impl.h"
@@ -619,33 +620,35 @@ test_foreign(void **state)
     IS(ERR_EXISTS,
        cloud_init(&m->objects,
                   &(struct element_birth){.label = "x", .pool_id = "p"},
-                  hash_select(&(struct hash_cpu){0}, "c"), &rig.fault));
+                  test_quickest(), &rig.fault));
 }
 
 /* D31, AMB-026: as an element in a folder. */
 static void
 test_name_and_mode(void **state)
 {
-    const struct hash_kernels *k = hash_select(&(struct hash_cpu){0}, "c");
     struct element_report rep;
     (void)state;
 
-    IS(ERR_BUSY, cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    IS(ERR_BUSY,
+       cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
     cloud_rig_kill(&rig); /* it may be served elsewhere, for all we know */
-    IS(ERR_BUSY, cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    IS(ERR_BUSY,
+       cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
     OK(cloud_rig_open(&rig));
     cloud_rig_close(&rig);
     rig.element_id = "se-09";
-    OK(cloud_rename(rig.objects, "se-09", k, &rig.fault));
+    OK(cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
     OK(cloud_rig_open(&rig));
     cloud_rig_close(&rig);
-    OK(cloud_rename(rig.objects, "se-01", k, &rig.fault));
+    OK(cloud_rename(rig.objects, "se-01", test_quickest(), &rig.fault));
     rig.element_id = "se-77";
     IS(ERR_CONFLICT, cloud_rig_open(&rig));
     assert_non_null(strstr(rig.fault.what, "se-77"));
     assert_non_null(strstr(rig.fault.what, "se-01"));
-    IS(ERR_CONFLICT, cloud_rebuild(rig.objects, rig.mem, "se-77", k, true,
-                                   false, &rep, &rig.fault));
+    IS(ERR_CONFLICT,
+       cloud_rebuild(rig.objects, rig.mem, "se-77", test_quickest(), true,
+                     false, &rep, &rig.fault));
     rig.element_id = "se-01";
     rig.mode = BLOB_AR;
     OK(cloud_rig_open(&rig));
