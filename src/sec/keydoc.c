@@ -191,55 +191,94 @@ payload_read(struct slice part)
     return j;
 }
 
-static enum err
-payload_add(struct keyset *ks, struct slice part, struct fault *f)
+/* What the payload says of keys; NULL: it says anything else, so that nobody's
+ * token, whatever claims he may put into it, is a document. */
+static const json_t *
+keys_of(const json_t *payload)
 {
-    json_t *j = payload_read(part);
-    enum err e = ERR_OK;
+    return json_object_size(payload) == 1 ? json_object_get(payload, MEMBER)
+                                          : NULL;
+}
 
-    /* Nothing else, so that nobody's token, whatever claims he may put into
-     * it, is a document. */
-    if (json_object_size(j) != 1)
-        e = fault_set(f, ERR_INVAL, "key document", "more than the keys");
-    else
-        e = keyset_add_list(ks, json_object_get(j, MEMBER), f);
-    json_decref(j);
-    return e == ERR_OK && ks->version == 0
-               ? fault_set(f, ERR_INVAL, "key document", "no version")
-               : e;
+static uint64_t
+version_of(const json_t *keys)
+{
+    struct json_error e = {0};
+    int64_t v =
+        json_get_int(keys, "version", JSON_REQUIRED, 1, INT64_MAX, 0, &e);
+
+    return e.text[0] ? 0 : (uint64_t)v;
 }
 
 enum err
 keydoc_add(struct keyset *ks, struct slice jws, struct fault *f)
 {
+    const json_t *keys;
+    json_t *j = NULL;
     struct jwt p;
+    enum err e;
+
+    if (jwt_split_long(jws, KEYDOC_MAX, &p))
+        j = payload_read(p.payload);
+    keys = keys_of(j);
+    e = version_of(keys)
+            ? keyset_add_list(ks, keys, f)
+            : fault_set(f, ERR_INVAL, "key document", "no keys of a version");
+    json_decref(j);
+    return e;
+}
+
+bool
+keydoc_is_of_future(uint64_t version, struct wall now)
+{
+    int64_t end = (now.ms > 0 ? now.ms : 0) + KEYDOC_FUTURE.ns / 1000000;
+
+    return version > (uint64_t)end;
+}
+
+struct follower {
+    struct keyset *at;
+    struct wall now;
+    struct slice jws; /* that has led there */
+    bool newer;       /* there is one that has not */
+    bool future;      /* and one of the future */
+};
+
+/* JWS, if the follower has its signer and it is newer, else NULL. In this
+ * order: anybody may have written it. */
+static struct keyset *
+next_set(struct follower *w, struct slice jws)
+{
+    struct wall then = {w->now.ms - KEYDOC_SIGNER.ns / 1000000};
+    struct keyset *ks = NULL;
+    struct slice payload;
+    uint64_t version;
+    struct jwt p;
+    json_t *j;
 
     if (!jwt_split_long(jws, KEYDOC_MAX, &p))
-        return fault_set(f, ERR_INVAL, "key document", "not a compact JWS");
-    return payload_add(ks, p.payload, f);
-}
-
-/* JWS, if TRUSTED has its signer and it is newer. NULL: it does not, or is
- * not; *NEWER: it says that it is. */
-static struct keyset *
-next_set(const struct keyset *trusted, struct slice jws, bool *newer)
-{
-    struct keyset *ks = keyset_new(1);
-    struct slice payload;
-
-    if (ks && keydoc_add(ks, jws, NULL) == ERR_OK &&
-        ks->version > trusted->version) {
-        *newer = true;
-        if (token_signed_long(trusted, jws, KEYDOC_MAX, &payload) == TOKEN_OK)
-            return ks;
+        return NULL;
+    j = payload_read(p.payload);
+    version = version_of(keys_of(j));
+    if (version <= w->at->version) {
+        ; /* none, or known */
+    } else if (keydoc_is_of_future(version, w->now)) {
+        w->future = true;
+    } else {
+        w->newer = true;
+        if (token_signed_long(w->at, jws, KEYDOC_MAX, then, &payload) ==
+                TOKEN_OK &&
+            (ks = keyset_new(1)) != NULL &&
+            keyset_add_list(ks, keys_of(j), NULL) != ERR_OK)
+            keyset_unref(&ks);
     }
-    keyset_unref(&ks);
-    return NULL;
+    json_decref(j);
+    return ks;
 }
 
-/* The newest of LIST that *AT allows becomes *AT. */
+/* The newest of LIST that the follower may take is where it is then. */
 static bool
-step(struct keyset **at, const json_t *list, struct slice *jws, bool *newer)
+step(struct follower *w, const json_t *list)
 {
     struct keyset *best = NULL;
 
@@ -247,47 +286,55 @@ step(struct keyset **at, const json_t *list, struct slice *jws, bool *newer)
         struct json_error e = {0};
         struct slice s =
             json_get_str(json_array_get(list, i), "jws", JSON_REQUIRED, &e);
-        struct keyset *ks = e.text[0] ? NULL : next_set(*at, s, newer);
+        struct keyset *ks = e.text[0] ? NULL : next_set(w, s);
 
         if (ks && (!best || ks->version > best->version)) {
             keyset_unref(&best);
             best = ks;
             ks = NULL;
-            *jws = s;
+            w->jws = s;
         }
         keyset_unref(&ks);
     }
     if (!best)
         return false;
-    keyset_unref(at);
-    *at = best;
+    keyset_unref(&w->at);
+    w->at = best;
     return true;
 }
 
+static enum err
+nothing_taken(const struct follower *w, struct fault *f)
+{
+    if (w->newer)
+        return fault_set(f, ERR_DENIED, "key documents",
+                         "none of them is signed by a key that is trusted "
+                         "here");
+    return w->future ? fault_set(f, ERR_DENIED, "key documents",
+                                 "they are of the future; compare the clock "
+                                 "here with Admin's")
+                     : ERR_EXISTS;
+}
+
 enum err
-keydocs_follow(struct keyset *trusted, struct slice text, struct buf *out,
-               struct fault *f)
+keydocs_follow(struct keyset *trusted, struct slice text, struct wall now,
+               struct buf *out, struct fault *f)
 {
     struct json_error why = {0};
     json_t *j = json_read_limited(text, &LIMITS, &why);
     const json_t *list = json_get_list(j, "documents", JSON_REQUIRED, &why);
-    struct keyset *at = keyset_ref(trusted);
-    struct slice jws = SLICE_NULL;
-    bool newer = false;
+    struct follower w = {.at = keyset_ref(trusted), .now = now};
     enum err e = ERR_OK;
 
     if (!list)
         e = fault_set(f, ERR_INVAL, "key documents", why.text);
-    while (e == ERR_OK && step(&at, list, &jws, &newer))
+    while (e == ERR_OK && step(&w, list))
         ; /* each is newer than the one before, so this ends */
-    if (e == ERR_OK && !jws.p)
-        e = !newer ? ERR_EXISTS
-                   : fault_set(f, ERR_DENIED, "key documents",
-                               "none of them is signed by a key that is "
-                               "trusted here");
-    if (e == ERR_OK && !buf_add_slice(out, jws))
+    if (e == ERR_OK && !w.jws.p)
+        e = nothing_taken(&w, f);
+    if (e == ERR_OK && !buf_add_slice(out, w.jws))
         e = fault_set(f, ERR_NOMEM, "key documents", "no memory");
-    keyset_unref(&at);
+    keyset_unref(&w.at);
     json_decref(j);
     return e;
 }
@@ -297,8 +344,8 @@ keydocs_version(struct slice text)
 {
     struct json_error e = {0};
     json_t *j = json_read_limited(text, &LIMITS, &e);
-    int64_t v = json_get_int(j, "version", JSON_REQUIRED, 1, INT64_MAX, 0, &e);
+    uint64_t v = version_of(j);
 
     json_decref(j);
-    return e.text[0] ? 0 : (uint64_t)v;
+    return v;
 }

@@ -22,7 +22,10 @@
  * so on to the newest.
  *
  * Whoever has stolen a key can make such a document too, as long as somebody
- * trusts that key: a file made by hand wins over every document (keys.h).
+ * trusts that key: a file made by hand wins over every document (keys.h). What
+ * a reader can do by itself: it believes no version of the future, after which
+ * none would be newer; and no key that was over KEYDOC_SIGNER ago, though who
+ * was away for so long has to be given a file.
  *
  * Any thread. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SEC_KEYDOC_H
@@ -48,15 +51,20 @@ struct keydocs_made {
 enum err keydocs_make(const struct keyset *set, struct keyset *signers,
                       struct slice before, struct wall now, struct buf *out,
                       struct keydocs_made *made, struct fault *f);
+#define KEYDOC_FUTURE dur_s(86400)
+#define KEYDOC_SIGNER dur_s(90 * 86400)
+bool keydoc_is_of_future(uint64_t version, struct wall now);
 /* The version of such a text; 0: it is none. */
 uint64_t keydocs_version(struct slice text);
 
 /* Follows the documents of TEXT from what TRUSTED trusts, above its version, to
  * the newest that can be reached, and appends that document to OUT. ERR_EXISTS:
  * none is newer, which is no fault. ERR_INVAL: no such text. ERR_DENIED: none
- * of the newer ones is signed by a key that is trusted. */
+ * of the newer ones is signed by a key that is trusted, or they are of the
+ * future. TEXT may be anybody's: no key of it is made before its signature was
+ * looked at. */
 enum err keydocs_follow(struct keyset *trusted, struct slice text,
-                        struct buf *out, struct fault *f);
+                        struct wall now, struct buf *out, struct fault *f);
 
 /* The keys and the version of a document that was checked before, to KS. */
 enum err keydoc_add(struct keyset *ks, struct slice jws, struct fault *f);

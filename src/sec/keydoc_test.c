@@ -18,7 +18,8 @@ hand(struct keys *to, const struct buf *text, enum err want)
 {
     struct fault f = {0};
 
-    assert_int_equal(keys_hand(to, buf_slice(text), &f), want);
+    assert_int_equal(keys_hand(to, buf_slice(text), (struct wall){9000}, &f),
+                     want);
     if (want != ERR_OK && want != ERR_EXISTS)
         assert_string_not_equal(f.what, "");
 }
@@ -248,7 +249,8 @@ test_too_many(void **state)
     oldest = keyset_new(1);
     assert_int_equal(
         keyset_add(oldest, forge_key(0), signers->key[i].kid, 0, NULL), ERR_OK);
-    assert_int_equal(keydocs_follow(oldest, buf_slice(&full), &got, NULL),
+    assert_int_equal(keydocs_follow(oldest, buf_slice(&full),
+                                    (struct wall){2000}, &got, NULL),
                      ERR_OK);
     keyset_unref(&oldest);
     oldest = keyset_new(1);
@@ -263,6 +265,105 @@ test_too_many(void **state)
     buf_release(&got);
 }
 
+/* Documents of AT that key 0 has signed, for a reader who trusts that key until
+ * UNTIL and has VERSION. */
+static enum err
+follow(int64_t at, int64_t until, uint64_t version, int64_t now)
+{
+    struct keyset *signer = forge_set(0, "k", KEY_OURS | KEY_SIGNS);
+    struct keyset *trusted = forge_set(0, "k", 0);
+    struct keydocs_made made;
+    struct buf b, got;
+    enum err e;
+
+    buf_init(&b, KEYDOCS_MAX);
+    buf_init(&got, KEYDOC_MAX);
+    trusted->version = version;
+    trusted->key[0].until.ms = until;
+    assert_int_equal(keydocs_make(signer, signer, SLICE_NULL, (struct wall){at},
+                                  &b, &made, NULL),
+                     ERR_OK);
+    assert_int_equal(made.version, at);
+    e = keydocs_follow(trusted, buf_slice(&b), (struct wall){now}, &got, NULL);
+    assert_int_equal(got.n > 0, e == ERR_OK);
+    keyset_unref(&signer);
+    keyset_unref(&trusted);
+    buf_release(&b);
+    buf_release(&got);
+    return e;
+}
+
+static void
+test_times(void **state)
+{
+    static const int64_t day = 86400000, t = 1700000000000;
+    static const struct {
+        int64_t at, until;
+        uint64_t version;
+        int64_t now;
+        enum err want;
+        const char *why;
+    } row[] = {
+        {t, 0, 0, t, ERR_OK, "now, by a key without an end"},
+        {t, 0, (uint64_t)t - 1, t, ERR_OK, "newer"},
+        {t, 0, (uint64_t)t, t, ERR_EXISTS, "the same"},
+        {t, 0, (uint64_t)t + 1, t, ERR_EXISTS, "older"},
+        {t + day, 0, 0, t, ERR_OK, "our clock is late"},
+        {t + day + 1, 0, 0, t, ERR_DENIED, "of the future"},
+        {INT64_MAX / 2, 0, 0, t, ERR_DENIED, "none would come after it"},
+        {INT64_MAX / 2, 0, INT64_MAX, t, ERR_EXISTS, "but that is older"},
+        {t, t - 89 * day, 0, t, ERR_OK, "the last word of a key, heard late"},
+        {t, t - 90 * day, 0, t, ERR_DENIED, "a key that is over for long"},
+        {t, 1, 0, 0, ERR_DENIED, "a clock that says nothing"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        enum err e =
+            follow(row[i].at, row[i].until, row[i].version, row[i].now);
+
+        if (e != row[i].want)
+            fail_msg("%s: %s", row[i].why, err_name(e));
+    }
+}
+
+/* What is old is not taken by whoever has but Admin's public_key.pem. And a
+ * file that was put there a moment ago, of which nobody has told us, wins
+ * against what is brought now. */
+static void
+test_file_wins(void **state)
+{
+    struct fixture *f = *state;
+    struct keys_conf conf = {.public_path = path_in(f, "public_key.pem"),
+                             .public_required = true};
+    char kid[2][CLAIM_TEXT], public[160], *pem = forge_pem(forge_key(0));
+    struct buf first, text;
+    struct keys *el;
+
+    strcpy(public, conf.public_path);
+    conf.public_path = public;
+    conf.hand_dir = f->root;
+    admin_open(f, 1000);
+    documents_of(f->k, &first);
+    rotate_to(f, 2, 3600, kid[0]);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    assert_int_equal(keys_version(el), 2000);
+    hand(el, &first, ERR_EXISTS);
+    documents_of(f->k, &text);
+    hand(el, &text, ERR_EXISTS);
+    buf_release(&text);
+    rotate_to(f, 3, 3600, kid[1]);
+    documents_of(f->k, &text);
+    write_text(public, pem);
+    hand(el, &text, ERR_DENIED);
+    expect_kid(el, kid[0], false);
+    expect_kid(el, kid[1], false);
+    keys_close(&el);
+    free(pem);
+    buf_release(&first);
+    buf_release(&text);
+}
+
 int
 main(void)
 {
@@ -271,7 +372,9 @@ main(void)
         T(test_documents),
         T(test_start_with_peers),
         T(test_documents_unreadable),
+        T(test_file_wins),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

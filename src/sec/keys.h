@@ -7,7 +7,8 @@
  *                        are over (keyplan.h) or their file is removed
  *   DIR/owner            a UUID, by which Admins over one database tell whose
  *                        keys are whose (keys_peers())
- *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere
+ *   DIR/public_key.pem   the public halves, for AUTH_PUBLIC_KEY_PATH elsewhere,
+ *                        with the version of the documents that say the same
  *   PUBLIC_PATH          keys of an issuer elsewhere: PEM or JWKS (ING-183)
  *   keys_adopt()         the same, brought by whoever has asked the issuer
  *   DIR/documents.json   signed documents of which keys verify (keydoc.h)
@@ -85,7 +86,8 @@ uint64_t keys_version(struct keys *k);
 /* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it
  * is kept in HAND_DIR (hand_dir/trusted-keys.json) and holds. Else as
  * keydocs_follow(), or ERR_UNSUPPORTED. Blocks as keys_reload(). */
-enum err keys_hand(struct keys *k, struct slice text, struct fault *f);
+enum err
+keys_hand(struct keys *k, struct slice text, struct wall now, struct fault *f);
 
 /* It is NOW: another key may sign from now on, and files of those that are
  * over, and have been for KEYS_GRACE by MONO, are removed; at once if nothing

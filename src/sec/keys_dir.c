@@ -170,9 +170,10 @@ keys_dir_publish(struct keys *k, struct fault *f)
     enum err e;
 
     buf_init(&b, KEYS_FILE_MAX);
-    e = keyset_pem(ks, &b) ? sec_file_write(k->dir, "public_key.pem",
-                                            buf_slice(&b), 0644, true, f)
-                           : fault_set(f, ERR_NOMEM, "write", "public_key.pem");
+    e = keyset_pem(ks, k->documents_version, &b)
+            ? sec_file_write(k->dir, "public_key.pem", buf_slice(&b), 0644,
+                             true, f)
+            : fault_set(f, ERR_NOMEM, "write", "public_key.pem");
     buf_release(&b);
     keyset_unref(&ks);
     return e;

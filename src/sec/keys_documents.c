@@ -163,13 +163,21 @@ documents_renew(struct keys *k, struct fault *f)
                          &made, f);
     if (e == ERR_OK && made.version != k->documents_version)
         e = keys_keep(k, DOCUMENTS, buf_slice(&b), f);
+    if (e == ERR_OK && keydoc_is_of_future(made.version, k->now))
+        log_warning(k->log,
+                    "documents of keys have a version of the future, which "
+                    "elements refuse: was the clock wrong then, or is it now? "
+                    "If it was, remove documents.json and start again",
+                    F_U64("version", made.version));
     if (e == ERR_OK && made.left_out)
         log_warning(k->log,
                     "there are too many keys for a document by each; elements "
                     "that trust only the oldest will want a new file",
                     F_U64("keys", set->n), F_U64("left_out", made.left_out));
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         documents_swap(k, &b, made.version);
+        e = keys_dir_publish(k, f);
+    }
     buf_release(&b);
     keyset_unref(&signers);
     keyset_unref(&set);
@@ -231,26 +239,48 @@ handed_keep(struct keys *k, struct slice jws, struct fault *f)
     return e;
 }
 
+/* The document that TRUSTED has led to. *AGAIN: that is not what is trusted by
+ * now; somebody else has brought one, or PUBLIC_PATH has other bytes, and
+ * wins. */
+static enum err
+handed_hold(struct keys *k, const struct keyset *trusted, struct slice jws,
+            bool *again, struct fault *f)
+{
+    char root[sizeof(k->root)];
+    bool changed;
+    enum err e = ERR_OK;
+
+    pthread_mutex_lock(&k->writer);
+    memcpy(root, k->root, sizeof(root));
+    *again = keys_generation(k) != trusted->generation;
+    if (!*again)
+        e = handed_keep(k, jws, f);
+    if (!*again && e == ERR_OK)
+        e = keys_renew(k, &changed, f);
+    *again = *again || strcmp(root, k->root) != 0;
+    pthread_mutex_unlock(&k->writer);
+    return e;
+}
+
 enum err
-keys_hand(struct keys *k, struct slice text, struct fault *f)
+keys_hand(struct keys *k, struct slice text, struct wall now, struct fault *f)
 {
     struct keyset *trusted;
-    bool changed;
+    bool again = true;
     struct buf jws;
     enum err e;
 
     if (!k->hand_dir[0])
         return fault_set(f, ERR_UNSUPPORTED, "take", "key documents");
-    buf_init(&jws, KEYDOC_MAX);
-    pthread_mutex_lock(&k->writer);
-    trusted = keys_get(k);
-    e = keydocs_follow(trusted, text, &jws, f);
-    if (e == ERR_OK)
-        e = handed_keep(k, buf_slice(&jws), f);
-    if (e == ERR_OK)
-        e = keys_renew(k, &changed, f);
-    pthread_mutex_unlock(&k->writer);
-    keyset_unref(&trusted);
-    buf_release(&jws);
+    do {
+        trusted = keys_get(k);
+        buf_init(&jws, KEYDOC_MAX);
+        /* Long, and of anybody's making: others go on meanwhile. */
+        e = keydocs_follow(trusted, text, now, &jws, f);
+        if (e == ERR_OK)
+            e = handed_hold(k, trusted, buf_slice(&jws), &again, f);
+        keyset_unref(&trusted);
+        buf_release(&jws);
+    } while (e == ERR_OK && again);
     return e;
 }

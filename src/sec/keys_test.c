@@ -454,6 +454,17 @@ any_pem(EVP_PKEY *key, bool private)
     return out;
 }
 
+static char *
+versioned_pem(EVP_PKEY *key, const char *version)
+{
+    char *pem = forge_pem(key), *text;
+
+    assert_true(asprintf(&text, "Admin\nartstore-keys-version: %s\n%s", version,
+                         pem) > 0);
+    free(pem);
+    return text;
+}
+
 static void
 test_pem_refusals(void **state)
 {
@@ -469,6 +480,8 @@ test_pem_refusals(void **state)
         {any_pem(small, false), ERR_INVAL, "1024 bits"},
         {any_pem(ec, false), ERR_INVAL, "an elliptic curve"},
         {strdup(""), ERR_INVAL, "empty"},
+        {versioned_pem(rsa, "7"), ERR_OK, "with a version"},
+        {versioned_pem(rsa, "7a"), ERR_INVAL, "a version, but which?"},
         {strdup("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
          ERR_INVAL, "no key in the block"},
     };
@@ -509,8 +522,13 @@ test_publish(void **state)
     assert_null(strstr(buf_str(&b), "foreign"));
     assert_null(strstr(buf_str(&b), "\"d\""));
     buf_clear(&b);
-    assert_true(keyset_pem(ks, &b));
+    assert_true(keyset_pem(ks, 1763, &b));
     assert_null(strstr(buf_str(&b), "PRIVATE"));
+    keyset_unref(&ks);
+    ks = keyset_new(1);
+    assert_int_equal(keyset_add_pem(ks, buf_slice(&b), NULL), ERR_OK);
+    assert_int_equal(ks->version, 1763);
+    assert_int_equal(ks->n, 1);
     buf_release(&b);
     keyset_unref(&ks);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define N_BYTES_MAX (KEY_BITS_MAX / 8)
+#define PEM_VERSION "artstore-keys-version:"
 
 struct keyset *
 keyset_new(uint64_t generation)
@@ -185,6 +186,20 @@ block_key(const char *name, const unsigned char *der, long len)
     return pkey;
 }
 
+/* Other lines there are anybody's. */
+static bool
+pem_version(struct slice text, uint64_t *out)
+{
+    struct slice line;
+
+    while (slice_cut(&text, '\n', &line) &&
+           !slice_starts(line, SLICE("-----BEGIN")))
+        if (slice_starts(line, SLICE(PEM_VERSION)))
+            return slice_u64(slice_trim(slice_skip(line, strlen(PEM_VERSION))),
+                             out);
+    return true;
+}
+
 enum err
 keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
 {
@@ -192,6 +207,8 @@ keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
     enum err e = bio ? ERR_OK : ERR_NOMEM;
     size_t found = 0, before = ks->n;
 
+    if (e == ERR_OK && !pem_version(text, &ks->version))
+        e = fault_set(f, ERR_INVAL, "public key", "its version is no number");
     while (e == ERR_OK) {
         char *name = NULL, *header = NULL;
         unsigned char *der = NULL;
@@ -224,8 +241,10 @@ keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f)
 }
 
 bool
-keyset_pem(const struct keyset *ks, struct buf *out)
+keyset_pem(const struct keyset *ks, uint64_t version, struct buf *out)
 {
+    if (version)
+        buf_printf(out, PEM_VERSION " %llu\n", (unsigned long long)version);
     for (size_t i = 0; i < ks->n; i++) {
         BIO *bio = BIO_new(BIO_s_mem());
         char *text;
@@ -347,13 +366,15 @@ keyset_add_list(struct keyset *ks, const json_t *j, struct fault *f)
         e = fault_set(f, ERR_INVAL, "jwks", "not a JSON object");
         goto out;
     }
+    if (json_array_size(list) > KEYSET_FOREIGN) {
+        e = fault_set(f, ERR_TOOBIG, "jwks", "more than 64 keys");
+        goto out;
+    }
     ks->version = (uint64_t)positive(j, "version");
     if (!list)
         e = jwk_add(ks, j, f);
     for (size_t i = 0; e == ERR_OK && i < json_array_size(list); i++)
         e = jwk_add(ks, json_array_get(list, i), f);
-    if (e == ERR_OK && ks->n - before > KEYSET_FOREIGN)
-        e = fault_set(f, ERR_TOOBIG, "jwks", "more than 64 keys");
     if (e == ERR_OK && ks->n == before)
         e = fault_set(f, ERR_INVAL, "jwks", "no RSA key for signatures in it");
 out:

@@ -61,10 +61,11 @@ enum err keyset_add(struct keyset *ks, EVP_PKEY *pkey, const char *kid,
 
 /* The keys of a PEM text: PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE. A private
  * key is refused: whoever verifies must not have one. ERR_INVAL also when there
- * is none: an empty file must not look like a missing one. */
+ * is none: an empty file must not look like a missing one. A line
+ * `artstore-keys-version: N` before them is the set's version. */
 enum err keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f);
 /* Those of a JWKS, or one JWK, that are RSA for signatures; others are passed
- * over (RFC 7517 section 5). */
+ * over (RFC 7517 section 5), but it must not name more than KEYSET_FOREIGN. */
 enum err keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f);
 
 /* The same, parsed; a `version` in it is the set's from then on, an `until` the
@@ -82,8 +83,8 @@ bool keyset_jwk(const struct keyset *ks, size_t i, struct buf *out);
  * is there already stays as it is. */
 enum err
 keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f);
-/* Appends our public halves as PEM. */
-bool keyset_pem(const struct keyset *ks, struct buf *out);
+/* Appends our public halves as PEM, with the version unless that is 0. */
+bool keyset_pem(const struct keyset *ks, uint64_t version, struct buf *out);
 
 /* RFC 7638: the SHA-256 of {"e":..,"kty":"RSA","n":..}. */
 bool key_thumbprint(const EVP_PKEY *pkey, char out[KEY_THUMBPRINT]);

@@ -63,10 +63,9 @@ signature_check(const struct keyset *ks, const struct token_header *h,
     return tried ? TOKEN_SIGNATURE : TOKEN_KEY_UNKNOWN;
 }
 
-/* A key that is over NOW is none; NOW {0}: whenever it was. */
-static enum token_why
-signed_at(const struct keyset *ks, struct slice token, size_t max,
-          struct wall now, struct slice *payload)
+enum token_why
+token_signed_long(const struct keyset *ks, struct slice token, size_t max,
+                  struct wall then, struct slice *payload)
 {
     struct token_header h;
     enum token_why why;
@@ -78,7 +77,7 @@ signed_at(const struct keyset *ks, struct slice token, size_t max,
     if (!jwt_split_long(token, max, &p))
         return TOKEN_MALFORMED;
     if ((why = token_header_read(p.header, &h)) != TOKEN_OK ||
-        (why = signature_check(ks, &h, &p, now)) != TOKEN_OK)
+        (why = signature_check(ks, &h, &p, then)) != TOKEN_OK)
         return why;
     *payload = p.payload;
     return TOKEN_OK;
@@ -87,14 +86,8 @@ signed_at(const struct keyset *ks, struct slice token, size_t max,
 enum token_why
 token_signed(const struct keyset *ks, struct slice token, struct slice *payload)
 {
-    return token_signed_long(ks, token, JWT_MAX, payload);
-}
-
-enum token_why
-token_signed_long(const struct keyset *ks, struct slice text, size_t max,
-                  struct slice *payload)
-{
-    return signed_at(ks, text, max, (struct wall){0}, payload);
+    /* Whenever it was signed: {0} is before any key was over. */
+    return token_signed_long(ks, token, JWT_MAX, (struct wall){0}, payload);
 }
 
 enum token_why
@@ -106,7 +99,8 @@ token_verify(const struct keyset *ks, const struct token_conf *conf,
     enum token_why why;
 
     *out = (struct claims){0};
-    if ((why = signed_at(ks, token, JWT_MAX, then, &payload)) != TOKEN_OK ||
+    if ((why = token_signed_long(ks, token, JWT_MAX, then, &payload)) !=
+            TOKEN_OK ||
         (why = claims_read(payload, conf, out)) != TOKEN_OK ||
         (why = claims_time(out, conf->leeway, now)) != TOKEN_OK)
         *out = (struct claims){0};

@@ -25,9 +25,11 @@ token_verify(const struct keyset *ks, const struct token_conf *conf,
  * base64url, and in TOKEN. For what is signed but is no token (seal.h). */
 enum token_why token_signed(const struct keyset *ks, struct slice token,
                             struct slice *payload);
-/* The same of a text of up to MAX bytes (keydoc.h). */
-enum token_why token_signed_long(const struct keyset *ks, struct slice text,
-                                 size_t max, struct slice *payload);
+/* The same of a text of up to MAX bytes, by a key that was not over at THEN
+ * (keydoc.h). */
+enum token_why
+token_signed_long(const struct keyset *ks, struct slice text, size_t max,
+                  struct wall then, struct slice *payload);
 
 struct token_spec { /* NULL or "": the claim is left out */
     const char *sub;

@@ -22,6 +22,7 @@ struct trust_api {
 struct handing {
     struct work work;
     struct small_body body;
+    struct wall now;
     uint64_t version; /* of the text */
     enum err err;
     struct fault fault;
@@ -47,7 +48,7 @@ hand_work(struct work *w)
     struct trust_api *a = h->body.call->role;
 
     h->version = keydocs_version(buf_slice(&h->body.buf));
-    h->err = keys_hand(a->keys, buf_slice(&h->body.buf), &h->fault);
+    h->err = keys_hand(a->keys, buf_slice(&h->body.buf), h->now, &h->fault);
 }
 
 static void
@@ -118,6 +119,7 @@ body_done(struct small_body *b)
 {
     struct handing *h = container_of(b, struct handing, body);
 
+    h->now = b->call->x->loop->wall;
     loop_work(b->call->x->loop, &h->work);
 }
 
