@@ -1,6 +1,7 @@
 /* fetch.c - see fetch.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/fetch.h"
 #include "base/hex.h"
+#include "cli/clock.h"
 #include "cli/name.h"
 #include "cli/progress.h"
 #include <errno.h>

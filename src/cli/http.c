@@ -1,5 +1,6 @@
 /* http.c - see http.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/http.h"
+#include "cli/clock.h"
 #include "cli/local_token.h"
 #include "cli/progress.h"
 #include "cli/text.h"

@@ -1,6 +1,6 @@
 /* local_token.c - see local_token.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/local_token.h"
-#include "cli/progress.h"
+#include "cli/clock.h"
 #include "sec/bootstrap.h"
 #include "sec/keys.h"
 #include "sec/token.h"

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/migrate.h"
 #include "cli/catalogue.h"
+#include "cli/clock.h"
 #include "cli/progress.h"
 #include "cli/serve.h"
 #include "cli/table.h"

@@ -1,5 +1,6 @@
 /* progress.c - see progress.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
+#include "cli/clock.h"
 #include "cli/meter.h"
 #include "cli/text.h"
 #include <signal.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DRAW_NS INT64_C(200000000)
@@ -23,24 +23,6 @@ static struct {
 } bar;
 
 static volatile sig_atomic_t stop_signal;
-
-struct mono
-mono_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct mono){t.tv_sec * INT64_C(1000000000) + t.tv_nsec};
-}
-
-struct wall
-wall_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (struct wall){t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000};
-}
 
 static void
 on_signal(int sig)

@@ -25,9 +25,6 @@ void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* To be called before anything is printed by other means. */
 void progress_hide(void);
 
-struct mono mono_now(void);
-struct wall wall_now(void);
-
 /* Has the user pressed ^C (or SIGTERM come)? The handler is set by the first
  * call; a second ^C ends the process at once. */
 bool interrupted(void);

@@ -5,6 +5,7 @@
  * every other file would meet too (credentials, no server), no new file is
  * begun.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/clock.h"
 #include "cli/progress.h"
 #include "cli/put_job.h"
 #include "cli/session.h"

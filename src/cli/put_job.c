@@ -1,5 +1,6 @@
 /* put_job.c - see put_job.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/put_job.h"
+#include "cli/clock.h"
 #include "cli/progress.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
  *
  * Both hang on the loops: what is closed here goes while the loops still run.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "cli/progress.h"
+#include "cli/clock.h"
 #include "cli/server_impl.h"
 #include "obs/health.h"
 #include "obs/log.h"

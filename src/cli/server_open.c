@@ -5,6 +5,7 @@
  * taken is told at once; the first connection is accepted when all is open.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/catalogue.h"
+#include "cli/clock.h"
 #include "cli/cpu.h"
 #include "cli/server_impl.h"
 #include "conf/items.h"
@@ -21,7 +22,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WORKERS_DEFAULT   12
@@ -29,24 +29,6 @@
 #define CACHE_ENTRIES_MAX ((size_t)4096) /* per loop */
 
 /* ---- small things ---- */
-
-static struct wall
-wall_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (struct wall){(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000};
-}
-
-static struct mono
-mono_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct mono){(int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
-}
 
 /* Only the last part of PATH is made: the rest is a mount point that is
  * missing, or a mistake. */

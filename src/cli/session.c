@@ -1,6 +1,7 @@
 /* session.c - see session.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/session.h"
 #include "base/uuid.h"
+#include "cli/clock.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 

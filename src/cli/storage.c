@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bucket.h"
 #include "cli/catalogue.h"
+#include "cli/clock.h"
 #include "cli/cpu.h"
 #include "cli/serve.h"
 #include "cli/storage_impl.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct cli_opt init_opts[] = {
@@ -88,15 +88,6 @@ storage_hash(void)
 }
 
 /* ---- init ---- */
-
-static struct wall
-wall_here(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (struct wall){(int64_t)t.tv_sec * 1000};
-}
 
 /* The entry of STORAGE_ELEMENTS, which is also how ID and mode are checked. */
 static bool
@@ -184,7 +175,7 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
     e = disk_linux_open(&el.disk, ce->path, NULL, f);
     if (e != ERR_OK)
         return e;
-    e = join_element_make(&el, installation, storage_hash(), wall_here(), f);
+    e = join_element_make(&el, installation, storage_hash(), wall_now(), f);
     el.disk->ops->close(el.disk);
     if (e != ERR_OK)
         (void)fault_in(f, ce->path);
@@ -270,7 +261,7 @@ init_bucket(const struct storage_args *a, const struct conf *conf)
         sec_random(&el.device, sizeof(el.device));
         (void)slice_copy(slice_str(ce.id), el.element_id,
                          sizeof(el.element_id));
-        e = join_element_make(&el, &none, storage_hash(), wall_here(), &f);
+        e = join_element_make(&el, &none, storage_hash(), wall_now(), &f);
     }
     if (e == ERR_OK) {
         printf("Made storage element %s in %s\n"

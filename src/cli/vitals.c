@@ -1,6 +1,7 @@
 /* vitals.c - see vitals.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/vitals.h"
 #include "base/base.h"
+#include "cli/clock.h"
 #include "cli/memory.h"
 #include "obs/metric.h"
 #include <errno.h>
@@ -38,16 +39,6 @@ struct vitals {
     unsigned ticks;
     struct beat beat[];
 };
-
-/* The clock of the loops, which goes on while the machine sleeps. */
-static struct mono
-mono_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct mono){(int64_t)t.tv_sec * 1000000000 + t.tv_nsec};
-}
 
 /* ---- loops ---- */
 
