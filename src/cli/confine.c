@@ -1,6 +1,7 @@
 /* confine.c - see confine.h. SPDX-License-Identifier: Apache-2.0 */
 #include "cli/confine.h"
 #include "base/base.h"
+#include "cli/serve.h"
 #include "conf/items.h"
 #include "obs/log.h"
 #include <limits.h>
@@ -67,18 +68,15 @@ paths_release(struct paths *p)
         free((char *)p->path[i]);
 }
 
-/* An element's folder below DATA_DIR unless absolute; at the first start it is
- * not there yet, and then its parent is what is allowed. */
+/* An element's folder; at the first start it is not there yet, and then its
+ * parent is what is allowed. */
 static void
 add_element(struct paths *p, const struct conf *c, const char *path)
 {
     char whole[PATH_MAX];
     struct stat st;
-    int n = path[0] == '/'
-                ? snprintf(whole, sizeof(whole), "%s", path)
-                : snprintf(whole, sizeof(whole), "%s/%s", c->data_dir, path);
 
-    if (n < 0 || (size_t)n >= sizeof(whole))
+    if (!serve_path(c, path, whole))
         p->full = true;
     else if (stat(whole, &st) == 0)
         paths_add(p, whole);

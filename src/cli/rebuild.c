@@ -1,6 +1,7 @@
 /* rebuild.c - `artstore storage rebuild`: the index of an element made anew, or
  * compared with its files (STO-038). SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bucket.h"
+#include "cli/serve.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
@@ -130,7 +131,7 @@ rebuild_bucket(const struct storage_args *a, const struct conf *conf,
     struct bucket b;
     enum err e = bucket_open(&b, conf, f);
 
-    if (e == ERR_OK && !storage_path(conf, conf->storage_path, folder))
+    if (e == ERR_OK && !serve_path(conf, conf->storage_path, folder))
         e = fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
     if (e == ERR_OK) {
         e = bucket_open_index(&b, conf, folder, a->check, f);
@@ -169,7 +170,7 @@ rebuild_alone(const struct storage_args *a, const struct conf *conf)
 
     if (conf->storage_backend == CONF_S3)
         e = rebuild_bucket(a, conf, &r, &f);
-    else if (storage_path(conf, conf->storage_path, path))
+    else if (serve_path(conf, conf->storage_path, path))
         e = rebuild_element(a, path, conf->storage_element_id, &r, &f);
     else
         e = fault_set(&f, ERR_TOOBIG, "open", "STORAGE_PATH");
@@ -193,7 +194,7 @@ rebuild_run(const struct storage_args *a, const struct conf *conf)
         if (a->element && strcmp(a->element, ce.id) != 0)
             continue;
         found = true;
-        if (!storage_path(conf, ce.path, path))
+        if (!serve_path(conf, ce.path, path))
             return cli_usage("storage rebuild", "%s: path too long", ce.id);
         if (rebuild_element(a, path, ce.id, &r, &f) != ERR_OK)
             return storage_fail("rebuild", &f);

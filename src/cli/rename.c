@@ -6,6 +6,7 @@
  * may be elsewhere: at the start, or when the element is registered.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bucket.h"
+#include "cli/serve.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
@@ -115,7 +116,7 @@ rename_alone(const struct storage_args *a, const struct conf *conf)
 
     if (conf->storage_backend == CONF_S3)
         return rename_bucket(conf, a->id);
-    if (!storage_path(conf, conf->storage_path, path))
+    if (!serve_path(conf, conf->storage_path, path))
         return cli_usage("storage rename", "STORAGE_PATH: too long");
     return rename_folder(path, a->id);
 }

@@ -52,6 +52,16 @@ print_buf(FILE *to, struct buf *b)
 }
 
 bool
+serve_path(const struct conf *c, const char *path, char out[PATH_MAX])
+{
+    int n = path[0] == '/'
+                ? snprintf(out, PATH_MAX, "%s", path)
+                : snprintf(out, PATH_MAX, "%s/%s", c->data_dir, path);
+
+    return n > 0 && n < PATH_MAX;
+}
+
+bool
 serve_conf(struct conf *conf, enum conf_role role, const char *data_dir,
            const char *config)
 {

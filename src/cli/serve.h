@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "base/err.h"
 #include "conf/conf.h"
+#include <limits.h>
 
 extern const struct cli_command server_commands[];
 
@@ -18,6 +19,9 @@ serve_read_file(void *ctx, const char *path, struct buf *out, struct fault *f);
  * case. */
 bool serve_conf(struct conf *conf, enum conf_role role, const char *data_dir,
                 const char *config);
+
+/* PATH, below DATA_DIR unless absolute. False: too long. */
+bool serve_path(const struct conf *c, const char *path, char out[PATH_MAX]);
 
 int cmd_server(int argc, char **argv);
 int cmd_storage(int argc, char **argv);

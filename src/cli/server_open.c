@@ -7,6 +7,7 @@
 #include "cli/catalogue.h"
 #include "cli/clock.h"
 #include "cli/cpu.h"
+#include "cli/serve.h"
 #include "cli/server_impl.h"
 #include "conf/items.h"
 #include "io/disk_linux.h"
@@ -52,17 +53,6 @@ make_folder(const char *path, mode_t mode, struct fault *f)
         *p = '/';
     }
     return fault_sys(f, sys, "mkdir", path);
-}
-
-/* PATH below DATA_DIR unless absolute. False: too long. */
-static bool
-path_in(const struct server *s, const char *path, char *out, size_t cap)
-{
-    int n = path[0] == '/'
-                ? snprintf(out, cap, "%s", path)
-                : snprintf(out, cap, "%s/%s", s->conf.data_dir, path);
-
-    return n > 0 && (size_t)n < cap;
 }
 
 /* A certificate that has ended is presented all the same: clients refuse it,
@@ -182,7 +172,7 @@ open_element(struct server *s, const struct conf_element *ce, struct fault *f)
     struct stat st;
     enum err e = ERR_OK;
 
-    if (s->n_el == ELEMENTS_MAX || !path_in(s, ce->path, path, sizeof(path)))
+    if (s->n_el == ELEMENTS_MAX || !serve_path(&s->conf, ce->path, path))
         return fault_set(f, ERR_TOOBIG, "open element", ce->id);
     if (s->first_start)
         e = make_folder(path, 0750, f);
@@ -235,7 +225,7 @@ open_bucket_element(struct server *s, struct fault *f)
     char folder[PATH_MAX];
     enum err e;
 
-    if (!path_in(s, c->storage_path, folder, sizeof(folder)))
+    if (!serve_path(&s->conf, c->storage_path, folder))
         return fault_set(f, ERR_TOOBIG, "open element", c->storage_path);
     e = bucket_open(&s->bucket, c, f);
     if (e == ERR_OK)
@@ -283,7 +273,7 @@ open_elements(struct server *s, struct fault *f)
     enum err e = ERR_OK;
     char path[PATH_MAX];
 
-    if (s->first_start && path_in(s, "elements", path, sizeof(path)))
+    if (s->first_start && serve_path(&s->conf, "elements", path))
         e = make_folder(path, 0750, f);
     while (e == ERR_OK && conf_element_next(&rest, &ce, NULL) == ERR_OK)
         e = open_element(s, &ce, f);
@@ -307,7 +297,7 @@ open_data(struct server *s, struct fault *f)
         return ERR_OK;
     if (!(s->roles & JOIN_ADMIN))
         return open_own_element(s, f);
-    if (!path_in(s, "admin.db", path, sizeof(path)))
+    if (!serve_path(&s->conf, "admin.db", path))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
     s->first_start = access(path, F_OK) != 0;
     if (shared) {
@@ -339,7 +329,7 @@ open_keys(struct server *s, struct fault *f)
                            .public_required = asks ? named : !own};
     enum err e;
 
-    if (!path_in(s, "keys", dir, sizeof(dir)))
+    if (!serve_path(&s->conf, "keys", dir))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
     kc.dir = own ? dir : NULL;
     kc.public_path =

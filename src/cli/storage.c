@@ -69,16 +69,6 @@ storage_fail(const char *what, const struct fault *f)
     return f->code == ERR_BUSY ? CLI_LATER : CLI_FAILED;
 }
 
-bool
-storage_path(const struct conf *conf, const char *path, char out[PATH_MAX])
-{
-    int n = path[0] == '/'
-                ? snprintf(out, PATH_MAX, "%s", path)
-                : snprintf(out, PATH_MAX, "%s/%s", conf->data_dir, path);
-
-    return n > 0 && n < PATH_MAX;
-}
-
 const struct hash_kernels *
 storage_hash(void)
 {
@@ -120,7 +110,7 @@ id_is_free(const struct conf *conf, const struct conf_element *want,
         if (strcmp(ce.id, want->id) != 0)
             continue;
         *listed =
-            storage_path(conf, ce.path, path) && strcmp(path, want->path) == 0;
+            serve_path(conf, ce.path, path) && strcmp(path, want->path) == 0;
         if (*listed)
             return true;
         fprintf(stderr,
@@ -142,7 +132,7 @@ installation_of(const struct conf *conf, struct uuid *id, struct fault *f)
     enum err e;
 
     if (!catalogue_is_shared(conf) &&
-        (!storage_path(conf, "admin.db", path) || access(path, F_OK) != 0)) {
+        (!serve_path(conf, "admin.db", path) || access(path, F_OK) != 0)) {
         (void)fault_set(f, ERR_NOENT, "open", path);
         return fault_hint(f, "start `artstore server` once");
     }

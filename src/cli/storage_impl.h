@@ -43,9 +43,6 @@ storage_run(const struct storage_args *a,
             int (*run)(const struct storage_args *a, const struct conf *conf));
 /* Says what has happened to `artstore storage WHAT`; the exit code. */
 int storage_fail(const char *what, const struct fault *f);
-/* PATH, below DATA_DIR unless absolute. False: too long. */
-bool
-storage_path(const struct conf *conf, const char *path, char out[PATH_MAX]);
 const struct hash_kernels *storage_hash(void);
 
 #endif
