@@ -109,9 +109,12 @@ rebuild_element(const struct storage_args *a, const char *path, const char *id,
         if (e == ERR_CORRUPT)
             (void)fault_hint(f, "move it away and rebuild again");
     }
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
+        storage_as_owner(path, a->check ? NULL : name);
         e = element_rebuild(disk, index, id, storage_hash(), a->check, a->deep,
                             r, f);
+        storage_as_self();
+    }
     if (e == ERR_CONFLICT)
         (void)fault_in(f, path);
     if (e == ERR_OK && !a->check && index->ops->sync)

@@ -13,8 +13,6 @@
 #include "role/storage/cloud.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct cli_opt rename_opts[] = {
     {.name = "path",
@@ -52,20 +50,6 @@ id_ok(const char *id)
            strcmp(ce.id, id) == 0;
 }
 
-/* Root goes on as the owner of the superblock: what is written stays his whose
- * server must read it. The folder is open, and what leads there need not be
- * his. Where that is not allowed, all is as root's. */
-static void
-become_owner(const char *path)
-{
-    char name[PATH_MAX + 16];
-    struct stat st;
-
-    snprintf(name, sizeof(name), "%s/superblock", path);
-    if (geteuid() == 0 && stat(name, &st) == 0)
-        (void)(setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0);
-}
-
 static int
 tell(enum err e, const char *id, const char *place, struct fault *f)
 {
@@ -87,8 +71,9 @@ rename_folder(const char *path, const char *id)
 
     if (e != ERR_OK)
         return tell(e, id, NULL, &f);
-    become_owner(path);
+    storage_as_owner(path, NULL);
     e = element_rename(disk, id, storage_hash(), &f);
+    storage_as_self();
     disk->ops->close(disk);
     return tell(e, id, path, &f);
 }

@@ -77,6 +77,24 @@ storage_hash(void)
     return hash_select(&cpu, "auto");
 }
 
+void
+storage_as_owner(const char *path, const char *made)
+{
+    char name[PATH_MAX + 16];
+    struct stat st;
+
+    snprintf(name, sizeof(name), "%s/superblock", path);
+    if (geteuid() == 0 && stat(name, &st) == 0)
+        (void)((!made || chown(made, st.st_uid, st.st_gid) == 0) &&
+               setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0);
+}
+
+void
+storage_as_self(void)
+{
+    (void)(seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+}
+
 /* ---- init ---- */
 
 /* The entry of STORAGE_ELEMENTS, which is also how ID and mode are checked. */

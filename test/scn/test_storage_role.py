@@ -91,9 +91,13 @@ def test_refuses_another_element(element, tmp_path):
     store.run(*rename, "se-79")
     store.run(store.BIN, "storage", "rename", "--alone", "--data-dir",
               element.data, "--id", "se-77", env=env)
+    os.unlink(os.path.join(folder, "index.db"))
+    store.run(store.BIN, *words, env=env)
     now = os.stat(superblock)
     assert (now.st_uid, now.st_gid, now.st_mode) == (
         was.st_uid, was.st_gid, was.st_mode)
+    assert {os.stat(os.path.join(folder, name)).st_uid
+            for name in os.listdir(folder)} == {was.st_uid}
     element.env = env
     element.start()
     p = store.run(*rename, "se-78", code=8)  # it is served
