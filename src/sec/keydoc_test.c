@@ -1,6 +1,8 @@
 /* keydoc_test.c - tests of keydoc.h, and of what keys.h makes of it: documents
  * that are signed, brought, followed and kept (D36).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "sec/digest.h"
+#include "sec/file.h"
 #include "sec/keydoc.h"
 #include "sec/keys_forge.h"
 #include <sys/stat.h>
@@ -203,6 +205,93 @@ test_documents_unreadable(void **state)
     buf_release(&b);
 }
 
+static void
+handed_write(const struct fixture *f, const char *jws)
+{
+    char path[160], root[65], *text;
+    struct buf b;
+
+    buf_init(&b, 64 * KIB);
+    assert_int_equal(sec_file_read(f->public, false, &b, NULL), ERR_OK);
+    assert_true(sec_sha256_hex(buf_slice(&b), root));
+    buf_release(&b);
+    snprintf(path, sizeof(path), "%s/trusted-keys.json", f->root);
+    assert_true(asprintf(&text, "{\"root\": \"%s\", \"document\": \"%s\"}",
+                         root, jws) > 0);
+    write_text(path, text);
+    free(text);
+}
+
+/* What was brought is damaged or cannot be read: the file holds, whole and
+ * alone, and who can read again what is newer has it still. */
+static void
+test_handed_unreadable(void **state)
+{
+    struct fixture *f = *state;
+    struct keys_conf conf = {
+        .public_path = f->public, .public_required = true, .hand_dir = f->root};
+    char first[CLAIM_TEXT], second[CLAIM_TEXT], path[160], aside[160];
+    char payload[2048], *jws;
+    struct keyset *ks;
+    struct buf text, jwk;
+    struct keys *el;
+    bool changed;
+
+    snprintf(path, sizeof(path), "%s/trusted-keys.json", f->root);
+    snprintf(aside, sizeof(aside), "%s/aside", f->root);
+    admin_open(f, 1000);
+    (void)signer_of(f->k, first);
+    publish(f, f->k);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    rotate_to(f, 2, 0, second);
+    documents_of(f->k, &text);
+    hand(el, &text, ERR_OK);
+    expect_kid(el, second, true);
+    /* There is a folder, and then it is well again. */
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    expect_kid(el, first, true);
+    keys_close(&el);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    expect_kid(el, first, true);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rename(aside, path), 0);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    expect_kid(el, first, false);
+    expect_kid(el, second, true);
+    /* It has grown. */
+    assert_int_equal(truncate(path, (off_t)3 * KEYDOC_MAX), 0);
+    keys_close(&el);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    expect_kid(el, first, true);
+    /* A key, and half of one. */
+    ks = forge_set(0, "half", KEY_OURS);
+    buf_init(&jwk, 8 * KIB);
+    assert_true(keyset_jwk(ks, 0, &jwk));
+    keyset_unref(&ks);
+    snprintf(payload, sizeof(payload),
+             "{\"artstore_keys\": {\"version\": 7, \"keys\": [%s, "
+             "{\"kty\": \"RSA\", \"n\": \"\"}]}}",
+             buf_str(&jwk));
+    jws = forge("{\"alg\": \"RS256\"}", payload, FORGE_GARBAGE, NULL);
+    handed_write(f, jws);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    expect_kid(el, "half", false);
+    expect_kid(el, first, true);
+    assert_int_equal(keys_version(el), 1000);
+    /* It is brought again. */
+    hand(el, &text, ERR_OK);
+    expect_kid(el, second, true);
+    keys_close(&el);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    expect_kid(el, second, true);
+    keys_close(&el);
+    free(jws);
+    buf_release(&jwk);
+    buf_release(&text);
+}
+
 /* N names of one key, which is as good as N of them. */
 static struct keyset *
 many(size_t n, char first, unsigned flags)
@@ -373,6 +462,7 @@ main(void)
         T(test_start_with_peers),
         T(test_documents_unreadable),
         T(test_file_wins),
+        T(test_handed_unreadable),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),
     };

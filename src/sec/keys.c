@@ -1,4 +1,5 @@
 /* keys.c - see keys.h. SPDX-License-Identifier: Apache-2.0 */
+#include "sec/digest.h"
 #include "sec/file.h"
 #include "sec/keys_impl.h"
 #include <openssl/err.h>
@@ -51,32 +52,29 @@ private_add(struct keyset *ks, struct slice text, const char *path,
     return keyset_add(ks, pkey, NULL, KEY_OURS | KEY_SIGNS, f);
 }
 
+static enum err
+mix(EVP_MD_CTX *md, const char *path, struct slice text, struct fault *f)
+{
+    return EVP_DigestUpdate(md, path, strlen(path)) == 1 &&
+                   EVP_DigestUpdate(md, &text.n, sizeof(text.n)) == 1 &&
+                   EVP_DigestUpdate(md, text.p, text.n) == 1
+               ? ERR_OK
+               : fault_set(f, ERR_NOMEM, "digest", path);
+}
+
 enum err
-keys_take(struct keyset *ks, const char *path, bool secret, EVP_MD_CTX *md,
-          struct fault *f)
+keys_take_private(struct keyset *ks, const char *path, EVP_MD_CTX *md,
+                  struct fault *f)
 {
     struct buf b;
-    struct slice text;
     enum err e;
 
     buf_init(&b, KEYS_FILE_MAX);
-    e = sec_file_read(path, secret, &b, f);
-    if (e != ERR_OK)
-        goto out;
-    text = buf_slice(&b);
-    if (md && (EVP_DigestUpdate(md, path, strlen(path)) != 1 ||
-               EVP_DigestUpdate(md, &b.n, sizeof(b.n)) != 1 ||
-               (b.n && EVP_DigestUpdate(md, b.p, b.n) != 1))) {
-        e = fault_set(f, ERR_NOMEM, "digest", path);
-        goto out;
-    }
-    if (secret)
-        e = private_add(ks, text, path, f);
-    else if (slice_starts(slice_trim(text), SLICE("{")))
-        e = keyset_add_jwks(ks, text, f);
-    else
-        e = keyset_add_pem(ks, text, f);
-out:
+    e = sec_file_read(path, true, &b, f);
+    if (e == ERR_OK && md)
+        e = mix(md, path, buf_slice(&b), f);
+    if (e == ERR_OK)
+        e = private_add(ks, buf_slice(&b), path, f);
     if (b.p)
         OPENSSL_cleanse(b.p, b.cap);
     buf_release(&b);
@@ -84,18 +82,46 @@ out:
 }
 
 static enum err
+public_add(struct keys *k, struct keyset *ks, struct slice text, EVP_MD_CTX *md,
+           struct fault *f)
+{
+    enum err e = mix(md, k->public_path, text, f);
+
+    if (e != ERR_OK)
+        return e;
+    return slice_starts(slice_trim(text), SLICE("{"))
+               ? keyset_add_jwks(ks, text, f)
+               : keyset_add_pem(ks, text, f);
+}
+
+/* Read once: what is compared with is what counts. */
+static enum err
 public_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
 {
-    enum err e = keys_handed_take(k, ks, md, f);
+    enum err e, handed;
+    struct buf b;
 
-    if (e != ERR_NOENT)
-        return e;
-    e = keys_take(ks, k->public_path, false, md, f);
-    if (e == ERR_OK)
+    k->root_read[0] = '\0';
+    buf_init(&b, KEYS_FILE_MAX);
+    e = sec_file_read(k->public_path, false, &b, f);
+    if (e == ERR_NOENT) {
+        e = k->public_required ? fault_set(f, ERR_NOENT, "open", k->public_path)
+                               : ERR_OK;
+        goto out;
+    }
+    if (e == ERR_OK && !sec_sha256_hex(buf_slice(&b), k->root_read))
+        e = fault_set(f, ERR_NOMEM, "digest", k->public_path);
+    if (e != ERR_OK)
+        goto out;
+    handed = keys_handed_take(k, ks, md, f);
+    e = handed == ERR_NOENT || handed == ERR_CONFLICT
+            ? public_add(k, ks, buf_slice(&b), md, f)
+            : handed;
+    if (e == ERR_OK && handed == ERR_CONFLICT)
         keys_handed_forget(k);
-    if (e == ERR_NOENT && k->public_required)
-        return fault_set(f, ERR_NOENT, "open", k->public_path);
-    return e == ERR_NOENT ? ERR_OK : e;
+out:
+    buf_release(&b);
+    return e;
 }
 
 /* All files into a new set. */
@@ -117,13 +143,10 @@ set_read(struct keys *k, struct keyset *ks, uint8_t digest[32], struct fault *f)
         e = EVP_DigestUpdate(md, k->peers.p, k->peers.n) == 1
                 ? keyset_add_peers(ks, buf_slice(&k->peers), f)
                 : fault_set(f, ERR_NOMEM, "digest", "keys");
-    if (e == ERR_OK && k->adopted.n) {
+    if (e == ERR_OK && k->adopted.n)
         e = EVP_DigestUpdate(md, k->adopted.p, k->adopted.n) == 1
                 ? keyset_add_jwks(ks, buf_slice(&k->adopted), f)
                 : fault_set(f, ERR_NOMEM, "digest", "keys");
-        if (e == ERR_EXISTS)
-            e = ERR_OK; /* PUBLIC_PATH has it too */
-    }
     if (e == ERR_OK && EVP_DigestFinal_ex(md, digest, NULL) != 1)
         e = fault_set(f, ERR_NOMEM, "digest", "keys");
 out:
@@ -189,8 +212,6 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f)
         return fault_set(f, ERR_NOMEM, "adopt", "keys");
     e = text.n <= KEYS_FILE_MAX ? keyset_add_jwks(alone, text, f)
                                 : fault_set(f, ERR_INVAL, "adopt", "keys");
-    if (e == ERR_OK && alone->n == 0)
-        e = fault_set(f, ERR_INVAL, "adopt", "no key of use");
     keyset_unref(&alone);
     if (e != ERR_OK)
         return e;

@@ -116,7 +116,7 @@ keys_dir_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
         if (key_plan_over(plan, n, i, k->now))
             continue;
         keys_dir_path(k, plan[i].number, path);
-        e = keys_take(ks, path, true, md, f);
+        e = keys_take_private(ks, path, md, f);
         if (e != ERR_OK)
             break;
         ks->key[ks->n - 1].signs_from = plan[i].signs_from;
@@ -213,7 +213,7 @@ removed_name(const struct keys *k, const struct key_plan *p,
     if (!ks)
         return fault_set(f, ERR_NOMEM, "rotate", "keys");
     keys_dir_path(k, p->number, path);
-    e = keys_take(ks, path, true, NULL, f);
+    e = keys_take_private(ks, path, NULL, f);
     if (e == ERR_OK)
         memcpy(out->removed, ks->key[0].kid, sizeof(out->removed));
     keyset_unref(&ks);

@@ -7,7 +7,6 @@
  * beside the SHA-256 of the PUBLIC_PATH that it goes on from.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "obs/log.h"
-#include "sec/digest.h"
 #include "sec/file.h"
 #include "sec/keys_impl.h"
 #include "wire/json.h"
@@ -17,54 +16,54 @@
 #define DOCUMENTS "documents.json"
 #define HANDED    "trusted-keys.json"
 
-/* The digest of PUBLIC_PATH, whose reader tells what is wrong with it. */
-static bool
-root_read(struct keys *k)
+static enum err
+handed_parse(struct keys *k, struct keyset *ks, struct slice text,
+             EVP_MD_CTX *md, struct fault *f)
 {
-    struct buf b;
-    bool ok;
+    const struct json_limits limits = {2 * KEYDOC_MAX, 4, 16, false};
+    struct json_error je = {0};
+    json_t *j = json_read_limited(text, &limits, &je);
+    struct slice root = json_get_str(j, "root", JSON_REQUIRED, &je);
+    struct slice jws = json_get_str(j, "document", JSON_REQUIRED, &je);
+    enum err e;
 
-    buf_init(&b, KEYS_FILE_MAX);
-    ok = sec_file_read(k->public_path, false, &b, NULL) == ERR_OK &&
-         sec_sha256_hex(buf_slice(&b), k->root_read);
-    if (!ok)
-        k->root_read[0] = '\0';
-    buf_release(&b);
-    return ok;
+    if (je.text[0])
+        e = fault_set(f, ERR_CORRUPT, HANDED, je.text);
+    else if (!slice_eq(root, slice_str(k->root_read)))
+        e = ERR_CONFLICT;
+    else if ((e = keydoc_add(ks, jws, f)) == ERR_OK &&
+             EVP_DigestUpdate(md, jws.p, jws.n) != 1)
+        e = fault_set(f, ERR_NOMEM, "digest", "keys");
+    json_decref(j);
+    return e;
 }
 
 enum err
 keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
                  struct fault *f)
 {
-    struct json_error je = {0};
-    struct slice root, jws;
+    struct fault why = {0};
     char path[PATH_MAX];
-    json_t *j = NULL;
     struct buf b;
     enum err e;
 
-    if (!k->hand_dir[0] || !root_read(k))
+    if (!k->hand_dir[0])
         return ERR_NOENT;
     snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
     buf_init(&b, 2 * KEYDOC_MAX);
-    e = sec_file_read(path, false, &b, f);
-    if (e != ERR_OK)
-        goto out;
-    j = json_read_limited(buf_slice(&b),
-                          &(struct json_limits){2 * KEYDOC_MAX, 4, 16, false},
-                          &je);
-    root = json_get_str(j, "root", JSON_REQUIRED, &je);
-    jws = json_get_str(j, "document", JSON_REQUIRED, &je);
-    if (je.text[0] || !slice_eq(root, slice_str(k->root_read)) ||
-        keydoc_add(ks, jws, NULL) != ERR_OK)
-        e = ERR_NOENT;
-    else if (EVP_DigestUpdate(md, jws.p, jws.n) != 1)
-        e = fault_set(f, ERR_NOMEM, "digest", "keys");
-out:
-    json_decref(j);
+    e = sec_file_read(path, false, &b, &why);
+    if (e == ERR_OK)
+        e = handed_parse(k, ks, buf_slice(&b), md, &why);
     buf_release(&b);
-    return e;
+    if (e == ERR_NOMEM && f)
+        *f = why;
+    if (e == ERR_OK || e == ERR_NOENT || e == ERR_CONFLICT || e == ERR_NOMEM)
+        return e;
+    log_warning(k->log,
+                "keys that were brought cannot be read; until they are brought "
+                "again the file of AUTH_PUBLIC_KEY_PATH holds",
+                F_FAULT(&why));
+    return ERR_NOENT;
 }
 
 void
@@ -73,8 +72,7 @@ keys_handed_forget(const struct keys *k)
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
-    if (k->hand_dir[0])
-        (void)unlink(path);
+    (void)unlink(path);
 }
 
 /* Publishes what B has, and gives back in it what was there. */
@@ -137,7 +135,7 @@ signers_read(struct keys *k, struct keyset *signers, struct fault *f)
         char path[PATH_MAX];
 
         keys_dir_path(k, num[i], path);
-        e = keys_take(signers, path, true, NULL, f);
+        e = keys_take_private(signers, path, NULL, f);
         if (e == ERR_EXISTS)
             e = ERR_OK;
     }

@@ -62,10 +62,10 @@ struct keys {
 
 /* keys_reload(). */
 enum err keys_renew(struct keys *k, bool *changed, struct fault *f);
-/* Adds the key or keys of one file, and mixes its bytes into MD unless that is
- * NULL. SECRET: it is a private key, in a file that nobody else may read. */
-enum err keys_take(struct keyset *ks, const char *path, bool secret,
-                   EVP_MD_CTX *md, struct fault *f);
+/* Adds the private key in one file, which nobody else may read, and mixes its
+ * bytes into MD unless that is NULL. */
+enum err keys_take_private(struct keyset *ks, const char *path, EVP_MD_CTX *md,
+                           struct fault *f);
 
 /* ---- keys_dir.c ---- */
 
@@ -96,8 +96,11 @@ void keys_documents_open(struct keys *k);
  * our set says. What fails is told, stays owed, and is for the next
  * keys_turn(). */
 void keys_documents_settle(struct keys *k);
-/* What was handed to us, if it was beside the PUBLIC_PATH of now. ERR_NOENT:
- * it was not, or is damaged; then PUBLIC_PATH holds. */
+/* Adds what was handed to us, if it was beside the PUBLIC_PATH that was read
+ * just now. ERR_CONFLICT: it was beside another, and is to be forgotten when
+ * this one is taken. ERR_NOENT: there is nothing, or nothing that can be read;
+ * it stays, for it may be newer than PUBLIC_PATH and be read again some day.
+ * ERR_NOMEM: nobody knows, so nothing may change. */
 enum err keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
                           struct fault *f);
 /* It must not come back when the PUBLIC_PATH of before does. */

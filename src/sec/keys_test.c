@@ -360,6 +360,29 @@ test_reload(void **state)
     EVP_PKEY_free(k1);
 }
 
+/* What the issuer says is what its file has said. */
+static void
+test_adopt_same(void **state)
+{
+    struct keys_conf conf = {.adopts = true};
+    struct fixture *f = *state;
+    struct keyset *ks = forge_set(0, NULL, KEY_OURS);
+    struct buf b;
+    bool changed;
+
+    buf_init(&b, 8 * KIB);
+    assert_true(keyset_jwks(ks, 0, &b));
+    write_text(f->public, buf_str(&b));
+    conf.public_path = f->public;
+    assert_int_equal(keys_open(&f->k, &conf, NULL), ERR_OK);
+    assert_int_equal(keys_adopt(f->k, buf_slice(&b), &changed, NULL), ERR_OK);
+    expect_kid(f->k, ks->key[0].kid, true);
+    assert_int_equal(keys_adopt(f->k, buf_slice(&b), &changed, NULL), ERR_OK);
+    assert_false(changed);
+    keyset_unref(&ks);
+    buf_release(&b);
+}
+
 /* RFC 7638 section 3.1: its key and its thumbprint. */
 #define RFC7638_N                                                             \
     "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7a" \
@@ -577,6 +600,7 @@ main(void)
         T(test_rotate_torn),
         T(test_peers),
         T(test_reload),
+        T(test_adopt_same),
         cmocka_unit_test(test_jwks),
         cmocka_unit_test(test_pem_refusals),
         cmocka_unit_test(test_publish),

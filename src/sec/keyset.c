@@ -323,8 +323,9 @@ positive(const json_t *o, const char *name)
                : 0;
 }
 
+/* One more of *FOUND, if it is of use; also when it is in already. */
 static enum err
-jwk_add(struct keyset *ks, const json_t *jwk, struct fault *f)
+jwk_add(struct keyset *ks, const json_t *jwk, size_t *found, struct fault *f)
 {
     const char *kid = json_string_value(json_object_get(jwk, "kid"));
     EVP_PKEY *pkey;
@@ -341,7 +342,10 @@ jwk_add(struct keyset *ks, const json_t *jwk, struct fault *f)
     e = keyset_add(ks, pkey, kid, kid ? 0 : KEY_ANY_KID, f);
     if (e == ERR_OK)
         ks->key[ks->n - 1].until.ms = positive(jwk, "until");
-    return e == ERR_EXISTS ? ERR_OK : e;
+    if (e == ERR_EXISTS)
+        e = ERR_OK;
+    *found += e == ERR_OK;
+    return e;
 }
 
 enum err
@@ -359,7 +363,9 @@ enum err
 keyset_add_list(struct keyset *ks, const json_t *j, struct fault *f)
 {
     const json_t *list = json_object_get(j, "keys");
-    size_t before = ks->n;
+    const uint64_t version = ks->version;
+    const size_t before = ks->n;
+    size_t found = 0;
     enum err e = ERR_OK;
 
     if (!json_is_object(j)) {
@@ -372,11 +378,16 @@ keyset_add_list(struct keyset *ks, const json_t *j, struct fault *f)
     }
     ks->version = (uint64_t)positive(j, "version");
     if (!list)
-        e = jwk_add(ks, j, f);
+        e = jwk_add(ks, j, &found, f);
     for (size_t i = 0; e == ERR_OK && i < json_array_size(list); i++)
-        e = jwk_add(ks, json_array_get(list, i), f);
-    if (e == ERR_OK && ks->n == before)
+        e = jwk_add(ks, json_array_get(list, i), &found, f);
+    if (e == ERR_OK && found == 0)
         e = fault_set(f, ERR_INVAL, "jwks", "no RSA key for signatures in it");
+    if (e != ERR_OK) { /* none of it, then */
+        while (ks->n > before)
+            EVP_PKEY_free(ks->key[--ks->n].pkey);
+        ks->version = version;
+    }
 out:
     ERR_clear_error();
     return e;
@@ -388,7 +399,7 @@ keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f)
     struct json_error ignored = {0};
     json_t *j = json_read(text, &ignored);
     const json_t *list = json_object_get(j, "keys");
-    size_t own = ks->n;
+    size_t own = ks->n, found = 0;
 
     if (!json_is_array(list)) {
         json_decref(j);
@@ -396,7 +407,7 @@ keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f)
     }
     for (size_t i = 0; i < json_array_size(list) && ks->n - own < KEYSET_PEERS;
          i++)
-        (void)jwk_add(ks, json_array_get(list, i), NULL);
+        (void)jwk_add(ks, json_array_get(list, i), &found, NULL);
     for (size_t i = own; i < ks->n; i++)
         ks->key[i].is_ours = ks->key[i].is_peer = true;
     json_decref(j);

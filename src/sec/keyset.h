@@ -65,7 +65,8 @@ enum err keyset_add(struct keyset *ks, EVP_PKEY *pkey, const char *kid,
  * `artstore-keys-version: N` before them is the set's version. */
 enum err keyset_add_pem(struct keyset *ks, struct slice text, struct fault *f);
 /* Those of a JWKS, or one JWK, that are RSA for signatures; others are passed
- * over (RFC 7517 section 5), but it must not name more than KEYSET_FOREIGN. */
+ * over (RFC 7517 section 5), but it must not name more than KEYSET_FOREIGN.
+ * When it fails the set is what it was. */
 enum err keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f);
 
 /* The same, parsed; a `version` in it is the set's from then on, an `until` the
