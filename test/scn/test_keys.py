@@ -216,6 +216,10 @@ def test_elements_hear_of_a_rotation(cluster):
         return requests.get(e.url + "/api/v1/capacity", timeout=30, headers={
             "Authorization": "Bearer " + t}).status_code
 
+    def at_gateway(t):
+        return requests.get(g.url + "/api/files?limit=1", timeout=30, headers={
+            "Authorization": "Bearer " + t}).status_code
+
     def documents():
         r = requests.get(a.url + "/.well-known/key-documents", timeout=30)
         return r.json()
@@ -242,12 +246,14 @@ def test_elements_hear_of_a_rotation(cluster):
     until(lambda: status(one, second) == 200)
     through_the_gateway()
     until(lambda: status(one, first) == 401)  # over at Admin, and here
+    assert at_gateway(second) == 200
     assert kids(a) == [kid2]
     assert {d["kid"] for d in documents()["documents"]} == {kid1, kid2}
 
     # A stolen key; and the one of before is there to say who is next.
     kid3 = rotate(a, "--lead", "0", "--keep", "0")
     until(lambda: status(one, second) == 401)
+    until(lambda: at_gateway(second) == 401)  # which has seen no token of kid3
     until(lambda: sorted(os.listdir(os.path.join(a.data, "keys")))
           .count("key-0002.pem") == 0)
     third, kid = token(a)

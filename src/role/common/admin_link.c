@@ -30,8 +30,8 @@ struct line_state {
     struct dur retry;
     bool wanted;
     bool busy;
+    bool again; /* there is news since the question was sent */
     bool told; /* that it fails */
-    bool have;
 };
 
 struct admin_link {
@@ -92,6 +92,9 @@ line_next(struct line_state *n, struct dur in)
         k->keys_at = k->loop->now;
         (void)pthread_mutex_unlock(&k->lock);
     }
+    if (n->again)
+        in = RETRY_MIN;
+    n->again = false;
     if (k->stopping)
         maybe_over(k);
     else if (!loop_timer(k->loop, &n->timer, mono_add(k->loop->now, in)))
@@ -312,6 +315,16 @@ keys_answered(struct ask *a)
 
 /* ---- what elements are to hear ---- */
 
+/* The keys have changed: what one of them has signed may be good no more. */
+static void
+keys_outdated(struct admin_link *k)
+{
+    struct line_state *n = &k->line[LINE_KEYS];
+
+    n->again = n->busy;
+    line_ask(n);
+}
+
 static void
 documents_answered(struct ask *a)
 {
@@ -332,6 +345,7 @@ documents_answered(struct ask *a)
         k->documents_version = version;
         (void)pthread_mutex_unlock(&k->lock);
         a->answer = before;
+        keys_outdated(k);
     }
     ask_release(a);
     if (version)

@@ -4,11 +4,11 @@
  *
  *     POST /api/v1/auth/token       client credentials (ING-189); asked anew
  *                                   when three quarters of its life are over
- *     GET  /.well-known/jwks.json   every KEYS_EVERY, so that a rotation is
- *                                   seen; into sec/keys (keys_adopt())
- *
- *                                   and when a token names a key that is not
- *                                   there, at most every KEYS_ANEW
+ *     GET  /.well-known/jwks.json   every KEYS_EVERY; when a token names a key
+ *                                   that is not there, at most every KEYS_ANEW;
+ *                                   when the documents below are others, since
+ *                                   that is a rotation. Into sec/keys
+ *                                   (keys_adopt())
  *
  *     GET  /.well-known/key-documents  every DOCUMENTS_EVERY, and with a new
  *                                   token: what storage elements are to hear of
