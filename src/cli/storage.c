@@ -140,9 +140,42 @@ id_is_free(const struct conf *conf, const struct conf_element *want,
     return true;
 }
 
-/* The installation that the element is to belong to. */
+struct namesake {
+    const char *id;
+    struct uuid uuid; /* nil: there is none */
+};
+
+static bool
+see_element(void *arg, const struct meta_element *e)
+{
+    struct namesake *n = arg;
+
+    if (strcmp(e->element_id, n->id) == 0)
+        n->uuid = e->uuid;
+    return true;
+}
+
+/* Admin may know the name of an element that is in no list, such as that of a
+ * disk that died; a server would refuse to start with a second one. */
 static enum err
-installation_of(const struct conf *conf, struct uuid *id, struct fault *f)
+check_name(struct meta *meta, const char *id, struct fault *f)
+{
+    struct namesake n = {.id = id};
+    char text[sizeof(f->what)], uuid[UUID_TEXT];
+    enum err e = meta->ops->element_list(meta, see_element, &n, f);
+
+    if (e != ERR_OK || uuid_is_nil(&n.uuid))
+        return e;
+    snprintf(text, sizeof(text), "%s (to Admin it is %s)", id,
+             uuid_text(&n.uuid, uuid));
+    (void)fault_set(f, ERR_EXISTS, "make element", text);
+    return fault_hint(f, "give it a name that none has had");
+}
+
+/* The installation that element NAME is to belong to. */
+static enum err
+installation_of(const struct conf *conf, const char *name, struct uuid *id,
+                struct fault *f)
 {
     char path[PATH_MAX];
     struct meta *meta = NULL;
@@ -162,6 +195,8 @@ installation_of(const struct conf *conf, struct uuid *id, struct fault *f)
         (void)fault_set(f, e, "read installation_id of", conf->data_dir);
         (void)fault_hint(f, "start `artstore server` once");
     }
+    if (e == ERR_OK)
+        e = check_name(meta, name, f);
     meta->ops->close(meta);
     return e;
 }
@@ -303,7 +338,7 @@ init_folder(const struct storage_args *a, const struct conf *conf)
         return init_alone(a, conf, &ce);
     if (!id_is_free(conf, &ce, &listed))
         return CLI_USAGE;
-    if (installation_of(conf, &installation, &f) != ERR_OK ||
+    if (installation_of(conf, ce.id, &installation, &f) != ERR_OK ||
         make_element(&ce, &installation, &f) != ERR_OK)
         return storage_fail("init", &f);
     printf("Made storage element %s in %s\n", ce.id, ce.path);

@@ -216,15 +216,19 @@ def test_storage_init(make_server, tmp_path):
     s = make_server()
     folder = str(tmp_path / "third")
 
-    def init(*words, code=0):
+    def init(*words, code=0, env=None):
         return run(BIN, "storage", "init", "--data-dir", s.data, *words,
-                   code=code)
+                   code=code, env=env)
 
     out = init("--path", folder, "--id", "se-03", "--mode", "rw").stdout
     line = [x for x in out.splitlines() if x.startswith("STORAGE_ELEMENTS=")]
     init("--path", folder, "--id", "se-03", code=1)  # it is one already
     init("--path", folder + "x", "--id", "se-01", code=2)  # the id is taken
     init("--path", folder, "--id", "a/b", code=2)
+    p = init("--path", folder + "x", "--id", "se-02", code=1, env={
+        "STORAGE_ELEMENTS": "se-01:edit:elements/se-01"})
+    assert "se-02 (to Admin it is " in p.stderr, p.stderr
+    assert not os.path.exists(folder + "x")
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "mine.txt").write_text("mine")
     init("--path", str(tmp_path / "used"), "--id", "se-04", code=1)
