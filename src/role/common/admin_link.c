@@ -31,7 +31,7 @@ struct line_state {
     bool wanted;
     bool busy;
     bool again; /* there is news since the question was sent */
-    bool told; /* that it fails */
+    bool told;  /* that it fails */
 };
 
 struct admin_link {
