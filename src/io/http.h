@@ -8,6 +8,7 @@
  *     head   from its first byte to its end         head_timeout, absolute
  *     body   a read of which no byte comes for body_timeout; or all reads,
  *            slower than body_min_rate by more than body_timeout
+ *            or what the role allows (exchange_body_by())
  *     write  the same with write_timeout and write_min_rate
  *
  * A minimum rate of 0 leaves the deadline of silence. Silence may be noticed

@@ -389,7 +389,7 @@ out_fail(struct exchange *ex, int64_t n)
     x->keep = false;
     if (n == -ERR_TIMEOUT) {
         answer_error(x, 408, "request_timeout",
-                     "The body did not arrive at the minimum rate");
+                     "The body did not arrive in time");
     } else if (n == -ERR_INVAL) {
         enum http_refusal r = x->chunked.refusal;
 
@@ -403,6 +403,7 @@ out_fail(struct exchange *ex, int64_t n)
 
 const struct exchange_ops exchange_ops = {
     .read = body_read,
+    .body_by = body_by,
     .peek = body_peek,
     .header = out_header,
     .answer = out_answer,

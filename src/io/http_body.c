@@ -30,6 +30,7 @@ body_init(struct exim *x)
     x->x.trailer = NULL;
     x->x.n_trailers = 0;
     x->pull.waited = (struct dur){0};
+    x->pull.by = MONO_NEVER;
     x->continue_due = h->expect_continue && !x->body_done;
     if (h->chunked)
         chunked_init(&x->chunked, &limits);
@@ -74,6 +75,7 @@ pull_deadline(struct exim *x)
         return; /* has one for all of it */
     conn_watch(x->c, k->body_timeout, k->body_min_rate, x->body_in,
                x->pull.waited);
+    conn_by(x->c);
 }
 
 /* A sender's pieces are often small (a proxy sends 16 KiB), and without this
@@ -245,6 +247,16 @@ body_arrived(struct ioloop *l, struct net_op *op, int res)
     } else {
         pull_go(x);
     }
+}
+
+void
+body_by(struct exchange *ex, struct mono at)
+{
+    struct exim *x = exim_of(ex);
+
+    x->pull.by = at;
+    if (x->pull.busy && x->c->in_busy)
+        conn_by(x->c);
 }
 
 bool

@@ -12,14 +12,25 @@
 
 /* Most deadlines are moved before they are reached, so the timer is left where
  * it is unless it would fire too late. */
+static void
+deadline_at(struct conn *c, struct mono at)
+{
+    c->deadline = at;
+    if (c->timer.item.pos == 0 || mono_before(at, c->timer.item.at))
+        loop_timer(&c->hl->l->loop, &c->timer, at);
+}
+
 void
 conn_deadline(struct conn *c, struct dur d)
 {
-    struct loop *l = &c->hl->l->loop;
+    deadline_at(c, mono_add(c->hl->l->loop.now, d));
+}
 
-    c->deadline = mono_add(l->now, d);
-    if (c->timer.item.pos == 0 || mono_before(c->deadline, c->timer.item.at))
-        loop_timer(l, &c->timer, c->deadline);
+void
+conn_by(struct conn *c)
+{
+    if (mono_before(c->x->pull.by, c->deadline))
+        deadline_at(c, c->x->pull.by);
 }
 
 /* Bytes that the peer has sent and taken, as its kernel confirms. One operation
@@ -115,6 +126,21 @@ conn_moves(struct conn *c)
     return true;
 }
 
+/* The same for whatever is in flight. */
+static bool
+goes_on(struct conn *c)
+{
+    if (!c->x || !(c->out_busy || (c->in_busy && c->state == CONN_ROLE)))
+        return false;
+    if (c->in_busy && mono_reached(c->hl->l->loop.now, c->x->pull.by))
+        return false;
+    if (!conn_moves(c))
+        return false;
+    if (c->in_busy)
+        conn_by(c);
+    return true;
+}
+
 /* What the kernel still holds for a peer that does not take it goes at the
  * close: it would stay as long as the peer likes. */
 static void
@@ -136,8 +162,7 @@ conn_fire(struct loop *l, struct timer *t)
         loop_timer(l, t, c->deadline);
         return;
     }
-    if (c->x && (c->out_busy || (c->in_busy && c->state == CONN_ROLE)) &&
-        conn_moves(c))
+    if (goes_on(c))
         return;
     c->timed_out = true;
     atomic_fetch_add_explicit(&c->hl->s->timeouts, 1, memory_order_relaxed);

@@ -91,6 +91,7 @@ struct pull {
     int64_t res; /* result, when deferred */
     struct mono began;
     struct dur waited; /* in all reads of this body */
+    struct mono by;    /* no read waits for longer; MONO_NEVER: not said */
 };
 
 static_assert(sizeof(struct conn) < 512, "there are many of them");
@@ -208,6 +209,8 @@ void conn_deadline(struct conn *c, struct dur d);
  * more than TIMEOUT. */
 void conn_watch(struct conn *c, struct dur timeout, uint64_t rate,
                 uint64_t before, struct dur waited);
+/* The operation in flight has no more time than until PULL.by. */
+void conn_by(struct conn *c);
 void conn_fire(struct loop *l, struct timer *t);
 
 /* http_conn.c */
@@ -230,6 +233,7 @@ void http_server_check(struct http_server *s);
 void body_init(struct exim *x);
 void body_read(struct exchange *x, void *p, size_t n, bool fill,
                exchange_read_fn *done);
+void body_by(struct exchange *x, struct mono at);
 bool body_peek(struct exchange *x, struct slice *body);
 void body_arrived(struct ioloop *l, struct net_op *op, int res);
 /* Reads away what is left, from CONN_DRAIN. */

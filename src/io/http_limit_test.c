@@ -210,6 +210,61 @@ test_body_deadline(void **state)
     world_close(&w);
 }
 
+/* A role has no time for more of it, however steadily it comes, or stays away.
+ */
+static void
+test_body_by(void **state)
+{
+    static const struct {
+        const char *path, *framing, *piece;
+    } row[] = {
+        {"/by?100", "Content-Length: 100000", "x"},
+        {"/by?100", "Transfer-Encoding: chunked", "1\r\nx\r\n"},
+        {"/by?100", "Content-Length: 100000", ""},
+        {"/cut?100", "Content-Length: 100000", "x"},
+        {"/cut?100", "Content-Length: 100000", ""},
+    };
+    struct http_conf conf = world_conf(); /* allow it for long */
+    struct world *w = open_world(state, &conf);
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct client *c = client_open(w);
+        int64_t start = now_ms();
+
+        client_say(c, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", row[i].path,
+                   row[i].framing);
+        (void)drip(c, row[i].piece, 30, start, 100 + SLACK_MS);
+        expect_timeout(c);
+        client_close(&c);
+    }
+    world_close(&w);
+}
+
+/* It comes in time; the next request has nothing to do with it. */
+static void
+test_body_in_time(void **state)
+{
+    struct http_conf conf = world_conf();
+    struct world *w = open_world(state, &conf);
+    struct client *c = client_open(w);
+    struct answer a;
+
+    client_say(c,
+               "POST /by?%d HTTP/1.1\r\nHost: a\r\n"
+               "Content-Length: 5\r\n\r\n",
+               SLACK_MS);
+    sleep_ms(50); /* so that it is waited for */
+    client_say(c, "hello");
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.status, 200);
+    assert_memory_equal(a.body, "hello", 5);
+    client_say(c, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(client_hear(c, &a, false));
+    assert_int_equal(a.status, 200);
+    client_close(&c);
+    world_close(&w);
+}
+
 /* Slow, but faster than the minimum: there is no limit on the whole. */
 static void
 test_steady_body(void **state)
@@ -700,6 +755,8 @@ main(void)
         {"head deadline", test_head_deadline, false},
         {"idle deadline", test_idle_deadline, false},
         {"body deadline", test_body_deadline, false},
+        {"body of a role in a hurry", test_body_by, false},
+        {"body in time", test_body_in_time, false},
         {"steady body", test_steady_body, false},
         {"pause between reads", test_pause_between_reads, false},
         {"drops while blocks are out", test_drops_while_blocks_are_out, false},

@@ -116,6 +116,7 @@ echo_arrived(struct exchange *x, int64_t n)
     char text[32];
 
     if (n < 0) {
+        loop_timer_stop(x->loop, &j->timer);
         exchange_fail(x, n);
         job_free(j);
         return;
@@ -219,6 +220,12 @@ held_fire(struct loop *l, struct timer *t)
         job_answer(j, 200, SLICE("late"));
     else
         loop_timer(l, t, mono_add(l->now, dur_ms(5)));
+}
+
+static void
+cut_fire(struct loop *l, struct timer *t)
+{
+    exchange_body_by(container_of(t, struct job, timer)->x, l->now);
 }
 
 static void
@@ -340,6 +347,14 @@ begin(struct serve_app *app, struct exchange *x)
         exchange_send(x, "0123456789", 10, stub_sent);
     } else if (slice_eq(path, SLICE("/move"))) {
         job_move(j);
+    } else if (slice_eq(path, SLICE("/by"))) {
+        exchange_body_by(x, mono_add(x->loop->now, dur_ms((int64_t)k)));
+        echo_read(j);
+    } else if (slice_eq(path, SLICE("/cut"))) {
+        j->timer.fire = cut_fire;
+        loop_timer(x->loop, &j->timer,
+                   mono_add(x->loop->now, dur_ms((int64_t)k)));
+        echo_read(j);
     } else if (slice_eq(path, SLICE("/pause"))) {
         job_pause(j, (int64_t)k);
     } else {

@@ -16,6 +16,8 @@
  *     /file?n     the same from a file, in pieces of 1 MiB; n <= FILE_SIZE
  *     /cold?n     the same from a file that is on no page of the cache
  *     /stub       promises 1,000 bytes, sends ten and ends
+ *     /by?ms      as /echo; the whole body has so long
+ *     /cut?ms     the same, which is only said then
  *     /pause?ms   as /echo, and waits so long behind the first byte
  *     /move?k     moves to the next loop, then as /echo; header X-Loop
  *

@@ -40,6 +40,7 @@ typedef void exchange_sent_fn(struct exchange *x, enum err e);
 struct exchange_ops {
     void (*read)(struct exchange *x, void *p, size_t n, bool fill,
                  exchange_read_fn *done);
+    void (*body_by)(struct exchange *x, struct mono at);
     bool (*peek)(struct exchange *x, struct slice *body);
     void (*header)(struct exchange *x, struct slice name, struct slice value);
     void (*answer)(struct exchange *x, int status, struct slice content_type,
@@ -88,6 +89,16 @@ exchange_read(struct exchange *x, void *p, size_t n, bool fill,
               exchange_read_fn *done)
 {
     x->ops->read(x, p, n, fill, done);
+}
+
+/* The body has to be there at AT, however steadily it comes: the read of then,
+ * if it has to wait for the peer, ends with ERR_TIMEOUT. May be said again, also
+ * while a read is in flight: a time that is over ends that one soon, and never
+ * inside this call. */
+static inline void
+exchange_body_by(struct exchange *x, struct mono at)
+{
+    x->ops->body_by(x, at);
 }
 
 /* True when the whole rest of the body is in memory already; BODY is valid

@@ -51,7 +51,28 @@ m_read(struct exchange *x, void *p, size_t n, bool fill, exchange_read_fn *done)
     m->want = n;
     m->reading = done;
     m->task.run = read_run;
-    loop_post(x->loop, &m->task);
+    if (!m->silent)
+        loop_post(x->loop, &m->task);
+}
+
+static void
+by_fire(struct loop *l, struct timer *t)
+{
+    struct exchange_mem *m = container_of(t, struct exchange_mem, by);
+
+    (void)l;
+    m->reading(&m->exchange, -ERR_TIMEOUT);
+}
+
+static void
+m_body_by(struct exchange *x, struct mono at)
+{
+    struct exchange_mem *m = self(x);
+
+    assert(!m->ended);
+    m->by.fire = by_fire;
+    if (m->silent)
+        (void)loop_timer(x->loop, &m->by, at);
 }
 
 static bool
@@ -168,6 +189,7 @@ exchange_mem_init(struct exchange_mem *x, struct loop *l, const char *request)
 {
     static const struct exchange_ops ops = {
         .read = m_read,
+        .body_by = m_body_by,
         .peek = m_peek,
         .header = m_header,
         .answer = m_answer,

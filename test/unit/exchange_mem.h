@@ -21,12 +21,14 @@ struct exchange_mem {
     struct slice body_in;
     bool no_peek;      /* the body comes by reads only */
     int64_t read_fail; /* what reads answer instead; 0: they work */
+    bool silent;       /* no read ends before exchange_body_by() */
     size_t piece;      /* a read brings no more, unless it is to fill; 0: all */
     /* The client is gone when the N-th read or send ends, counted from 1. */
     uint64_t gone_at, ops_done;
     struct loop *to; /* where it may be moved; NULL: it cannot */
     struct task task;
     struct task sent_task;
+    struct timer by;
     exchange_sent_fn *sending;
     void (*arrived)(struct exchange *x);
     bool reading_fills;
