@@ -360,7 +360,8 @@ open_storage_api(struct join *j, struct fault *f)
     j->blobs = blobs_open(elements[0], &bc);
     if (j->blobs && j->conf.auth->enabled) {
         storage_api_trust(j->storage, j->conf.auth->keys);
-        j->trust = trust_open(j->conf.auth->keys, j->conf.log, j->conf.metrics);
+        j->trust = trust_open(j->conf.auth->keys, j->conf.log, j->conf.metrics,
+                              j->conf.n_loops);
     }
     return j->blobs && (j->trust || !j->conf.auth->enabled)
                ? ERR_OK

@@ -45,8 +45,10 @@ tell(struct monitor *m, struct mon_element *e, struct bringing *b)
         e->keys_brought = 0;
         log_info(m->conf.log, "Keys of the Admin module brought",
                  F_STR("se_id", b->id), F_U64("version", b->version));
-    } else if (b->ask.status < 400 || b->ask.status >= 500) {
-        e->keys_brought = 0; /* it was not reached; with the next poll, then */
+    } else if (b->ask.status < 400 || b->ask.status >= 500 ||
+               b->ask.status == 408) {
+        /* It was not reached, or has much to do; with the next poll, then. */
+        e->keys_brought = 0;
     } else if (!e->keys_told) {
         e->keys_told = true;
         log_warning(m->conf.log,

@@ -7,19 +7,34 @@
 #include "sec/keydoc.h"
 #include <stdlib.h>
 
-/* Bodies at a time: nobody shows a token, so one who is slow must not keep the
- * others out, nor many of them take our memory. */
-#define HANDINGS_MAX 16
+/* Nobody shows a token, so whoever is slow must neither keep others out nor
+ * take much of our memory: of more bodies than so many on one loop the oldest
+ * is given up. Whoever would keep a gateway out has to begin as many in the
+ * moment that the gateway takes for its few KiB. */
+#define READING_MAX 4
+/* With those that were given up and are about to end. */
+#define HANDINGS_MAX 8
+#define READING_FOR  dur_s(10)
+
+struct trust_loop {
+    struct list reading; /* oldest first */
+    unsigned n_reading;
+    unsigned n; /* handings */
+};
 
 struct trust_api {
     struct keys *keys;
     struct log *log;
     struct metrics *metrics;
-    atomic_uint handings;
+    /* One at a time is at work, whatever loop it is of: checking documents
+     * takes its time, and the workers are there for files. */
+    atomic_bool at_work;
     _Atomic uint64_t refused; /* the version that the log was told of */
+    struct trust_loop loop[];
 };
 
 struct handing {
+    struct list item; /* of READING, or of nothing */
     struct work work;
     struct small_body body;
     struct wall now;
@@ -28,15 +43,30 @@ struct handing {
     struct fault fault;
 };
 
-static struct trust_api *
+static struct trust_loop *
+loop_of(const struct call *c)
+{
+    struct trust_api *a = c->role;
+
+    return &a->loop[c->x->loop->id];
+}
+
+static void
+reading_end(struct handing *h)
+{
+    if (list_empty(&h->item))
+        return;
+    list_remove(&h->item);
+    loop_of(h->body.call)->n_reading--;
+}
+
+static void
 handing_end(struct handing *h)
 {
-    struct trust_api *a = h->body.call->role;
-
+    reading_end(h);
+    loop_of(h->body.call)->n--;
     small_body_release(&h->body);
     free(h);
-    atomic_fetch_sub(&a->handings, 1);
-    return a;
 }
 
 /* ---- taking ---- */
@@ -68,8 +98,9 @@ tell(struct trust_api *a, const struct handing *h)
 }
 
 static void
-reply_taken(struct call *c, struct trust_api *a, bool taken)
+reply_taken(struct call *c, bool taken)
 {
+    struct trust_api *a = c->role;
     struct buf b;
 
     buf_init(&b, 256);
@@ -85,17 +116,18 @@ hand_done(struct loop *l, struct work *w)
 {
     struct handing *h = container_of(w, struct handing, work);
     struct call *c = h->body.call;
+    struct trust_api *a = c->role;
     const enum err e = h->err;
     struct fault f = h->fault;
-    struct trust_api *a;
 
     (void)l;
-    tell(c->role, h);
-    a = handing_end(h);
+    atomic_store(&a->at_work, false);
+    tell(a, h);
+    handing_end(h);
     switch (e) {
     case ERR_OK:
     case ERR_EXISTS:
-        reply_taken(c, a, e == ERR_OK);
+        reply_taken(c, e == ERR_OK);
         break;
     case ERR_INVAL:
         reply_error(c, 400, "invalid_keys", "%s", f.what);
@@ -118,37 +150,55 @@ static void
 body_done(struct small_body *b)
 {
     struct handing *h = container_of(b, struct handing, body);
+    struct call *c = b->call;
+    struct trust_api *a = c->role;
 
-    h->now = b->call->x->loop->wall;
-    loop_work(b->call->x->loop, &h->work);
+    reading_end(h);
+    if (!atomic_exchange(&a->at_work, true)) {
+        h->now = c->x->loop->wall;
+        loop_work(c->x->loop, &h->work);
+        return;
+    }
+    handing_end(h);
+    reply_error(c, 503, "overloaded", "Others are being looked at");
 }
 
 static void
 body_failed(struct small_body *b)
 {
-    (void)handing_end(container_of(b, struct handing, body));
+    handing_end(container_of(b, struct handing, body));
+}
+
+/* The oldest that is still being read ends soon. */
+static void
+give_up_oldest(struct trust_loop *tl)
+{
+    struct handing *h = container_of(tl->reading.next, struct handing, item);
+    struct exchange *x = h->body.call->x;
+
+    reading_end(h);
+    exchange_body_by(x, x->loop->now);
 }
 
 static void
 trust_put(struct call *c)
 {
-    struct trust_api *a = c->role;
-    struct handing *h;
+    struct trust_loop *tl = loop_of(c);
+    struct handing *h = tl->n < HANDINGS_MAX ? calloc(1, sizeof(*h)) : NULL;
 
-    if (atomic_fetch_add(&a->handings, 1) >= HANDINGS_MAX) {
-        atomic_fetch_sub(&a->handings, 1);
-        reply_error(c, 503, "overloaded", "Others are being looked at");
-        return;
-    }
-    h = calloc(1, sizeof(*h));
     if (!h) {
-        atomic_fetch_sub(&a->handings, 1);
-        reply_error(c, 503, "overloaded", "The server has no memory to spare");
+        reply_error(c, 503, "overloaded", "Too many bring something at once");
         return;
     }
+    if (tl->n_reading == READING_MAX)
+        give_up_oldest(tl);
+    tl->n++;
+    tl->n_reading++;
+    list_push(&tl->reading, &h->item);
     h->work = (struct work){.work = hand_work, .done = hand_done};
     h->body.done = body_done;
     h->body.failed = body_failed;
+    exchange_body_by(c->x, mono_add(c->x->loop->now, READING_FOR));
     small_body_read(&h->body, c, KEYDOCS_MAX);
 }
 
@@ -162,6 +212,7 @@ static const struct route_doc trust_docs[] = {
      "They hold, or these or newer ones did before"},
     {"400", NULL, "Error", "No documents"},
     {"403", NULL, "Error", "None is signed by a key that is trusted here"},
+    {"408", NULL, "Error", "Not there in 10 s, or others have come meanwhile"},
     {"413", NULL, "Error", "Longer than 512 KiB"},
     {"503", NULL, "Error", "Others are being looked at"},
     {0},
@@ -185,15 +236,18 @@ trust_routes(struct trust_api *a)
 }
 
 struct trust_api *
-trust_open(struct keys *keys, struct log *log, struct metrics *metrics)
+trust_open(struct keys *keys, struct log *log, struct metrics *metrics,
+           unsigned n_loops)
 {
-    struct trust_api *a = calloc(1, sizeof(*a));
+    struct trust_api *a = calloc(1, sizeof(*a) + n_loops * sizeof(a->loop[0]));
 
-    if (a) {
-        a->keys = keys;
-        a->log = log;
-        a->metrics = metrics;
-    }
+    if (!a)
+        return NULL;
+    a->keys = keys;
+    a->log = log;
+    a->metrics = metrics;
+    for (unsigned i = 0; i < n_loops; i++)
+        list_init(&a->loop[i].reading);
     return a;
 }
 
