@@ -3,6 +3,8 @@
     server        one that many tests share, on each loop driver in turn
     make_server   starts one's own: make_server(loop=..., HEAD_TIMEOUT=1)
     loop          just the name of the driver
+    pg            PostgreSQL, one for all tests of a file
+    cluster       a Cluster (cluster.py) of which nothing runs yet
 
 Tests marked core also run sanitized; those that are not on io_uring run as an
 ordinary user, see tools/suite. Without the program every test is skipped and
@@ -21,7 +23,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tools"))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
+import postgres  # noqa: E402
 import store  # noqa: E402
+from cluster import Cluster  # noqa: E402
 
 LOOPS = ["uring", "epoll"]
 _started = []
@@ -116,3 +120,19 @@ def pytest_runtest_makereport(item, call):
         for s in _started:
             report.sections.append(
                 ("log of the server in %s" % s.folder, s.tail()))
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    c = Cluster(tmp_path)
+    yield c
+    c.close()
+
+
+@pytest.fixture(scope="module")
+def pg():
+    if postgres.folder_of_programs() is None:
+        pytest.skip("no PostgreSQL server is installed (package postgresql)")
+    server = postgres.Postgres()
+    yield server
+    server.close()

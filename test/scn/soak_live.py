@@ -10,12 +10,11 @@ import os
 import signal
 import time
 
-import pytest
 import requests
 
 import redis_server
 import store
-from cluster import Cluster, wait_for
+from cluster import wait_for
 from watch import Load, Monitor, Way, percentile
 
 FIGURES = os.environ.get("LIVE_FIGURES", os.path.join(
@@ -33,13 +32,6 @@ def figure(name, value):
     have[name] = value
     with open(FIGURES, "w", encoding="utf-8") as f:
         json.dump(have, f, indent=1, sort_keys=True)
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def start(c, gateways=4, elements=2, ways=(), **env):

@@ -10,22 +10,14 @@ import os
 import threading
 import time
 
-import pytest
 import requests
 
 import store
-from cluster import Cluster, wait_for
+from cluster import wait_for
 from soak_live import explain, figure
 from watch import Load, percentile
 
 ROUNDS = int(os.environ.get("ROUNDS", "100"))  # each removes and registers
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def start(c, gateways=4, **env):

@@ -302,6 +302,13 @@ def run(*words, code=0, input=None, env=None, seconds=120, cwd=None):
     return p
 
 
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.1)
+
+
 def mount(folder, name, size, inodes, how="ext4"):
     """A small file system of its own at FOLDER/NAME, for root; its path."""
     point = os.path.join(str(folder), name)

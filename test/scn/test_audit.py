@@ -10,25 +10,15 @@ import sqlite3
 import struct
 import subprocess
 import threading
-import time
 import uuid
 from datetime import datetime, timedelta, timezone
 
-import pytest
 import requests
 
-import postgres
-from store import BIN, acquaint, run
+from store import BIN, acquaint, run, until
 
 TEXTS = ["actor", "action", "object", "element_id", "result", "request_id",
          "source"]
-
-
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.1)
 
 
 def rows(s, **query):
@@ -374,15 +364,6 @@ def test_admin_alone(make_server):
     r = s.http("POST", "/api/v1/internal/audit", json={"entries": [one]})
     assert r.status_code == 403
     assert verify(s)["rows"] == 1
-
-
-@pytest.fixture(scope="module")
-def pg():
-    if postgres.folder_of_programs() is None:
-        pytest.skip("no PostgreSQL server is installed (package postgresql)")
-    server = postgres.Postgres()
-    yield server
-    server.close()
 
 
 def test_tampering_postgres(pg, make_server):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import store
-from cluster import Cluster, wait_for
+from cluster import wait_for
 from soak_live import leader, role
 from watch import Load, Monitor
 
@@ -38,13 +38,6 @@ class Clock:
     def close(self):
         self.at.close()
         self.file.close()
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def start(c, clock):

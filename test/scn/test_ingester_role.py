@@ -14,15 +14,8 @@ import pytest
 import requests
 
 import store
-from cluster import Cluster, wait_for
+from cluster import wait_for
 from watch import Way
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def test_files_go_in_and_out(cluster, loop):

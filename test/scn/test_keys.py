@@ -9,22 +9,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 import requests
 
 import postgres
-from cluster import Cluster
-from store import BIN, acquaint, run
+from store import BIN, acquaint, run, until
 from wire import Wire
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def keys(s):
@@ -58,13 +49,6 @@ def token(s):
     head = t.split(".")[0]
     head = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
     return t, head["kid"]
-
-
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.1)
 
 
 def refused(s, t):

@@ -13,22 +13,10 @@ import time
 
 import pytest
 
-import postgres
 from store import BIN, pattern, run
-
-pytestmark = pytest.mark.skipif(
-    postgres.folder_of_programs() is None,
-    reason="no PostgreSQL server is installed (package postgresql)")
 
 TABLES = ["feed", "file", "copy", "element", "account", "audit", "setting",
           "audit_aside"]
-
-
-@pytest.fixture(scope="module")
-def pg():
-    server = postgres.Postgres()
-    yield server
-    server.close()
 
 
 @pytest.fixture

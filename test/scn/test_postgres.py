@@ -4,31 +4,10 @@ SQLite, says what is wrong with the database, and outlives its restarts.
 SPDX-License-Identifier: Apache-2.0
 """
 import re
-import time
 
-import pytest
 import requests
 
-import postgres
-from store import pattern, sha256
-
-pytestmark = pytest.mark.skipif(
-    postgres.folder_of_programs() is None,
-    reason="no PostgreSQL server is installed (package postgresql)")
-
-
-@pytest.fixture(scope="module")
-def pg():
-    server = postgres.Postgres()
-    yield server
-    server.close()
-
-
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.1)
+from store import pattern, sha256, until
 
 
 def test_all_of_it(pg, make_server):

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 import store
-from cluster import Cluster, wait_for
+from cluster import wait_for
 
 SPEC = os.environ.get("SPEC_DIR") or os.path.join(
     store.ROOT, "..", "shared", "spec")
@@ -47,13 +47,6 @@ def sums(g):
                 if name in out:
                     out[name] += float(m.group(2))
     return out
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    c = Cluster(tmp_path)
-    yield c
-    c.close()
 
 
 def test_each_metric_of_the_specification(cluster):
