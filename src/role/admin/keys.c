@@ -233,7 +233,9 @@ share(struct admin *a, struct wall now)
 
     if (s && secret_get(a, s->secret, &f) != ERR_OK) {
         if (!a->share_failed)
-            log_error(a->seal.log, "keys are not shared with other Admins",
+            log_error(a->seal.log,
+                      "keys are not shared with other Admins; from a start on "
+                      "they are not signed for elements either",
                       F_FAULT(&f));
         a->share_failed = true;
         free(s);
