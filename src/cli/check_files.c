@@ -4,11 +4,11 @@
  * user than the one who asks may own them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/check_files.h"
+#include "cli/clock.h"
 #include "io/coord_redis.h"
 #include "io/redis_tls.h"
 #include "io/tls.h"
 #include "sec/keys.h"
-#include <time.h>
 
 static void
 tell_as(struct conf_report *rep, enum conf_level level, int option,
@@ -74,7 +74,7 @@ check_key(const struct conf *c, struct conf_report *rep)
     const struct keys_conf kc = {
         .public_path = c->auth_public_key_path,
         .public_required = true,
-        .now = {.ms = (int64_t)time(NULL) * 1000},
+        .now = wall_now(),
     };
     struct keys *k = NULL;
     struct fault f = {0};

@@ -7,10 +7,8 @@ import json
 import os
 import time
 
-import pytest
 import requests
 
-import postgres
 from store import BIN, acquaint, error_code, run
 
 
@@ -124,33 +122,27 @@ def test_life_admin_alone(make_server):
     life(s.start())
 
 
-@pytest.mark.skipif(postgres.folder_of_programs() is None,
-                    reason="no PostgreSQL server is installed")
-def test_two_admins(make_server):
+def test_two_admins(pg, make_server):
     """What is done at one holds at the other at once."""
-    pg = postgres.Postgres()
-    try:
-        url = pg.database()
-        two = []
-        for _ in range(2):
-            s = make_server(start=False, DATABASE_URL=url,
-                            DB_AUTO_MIGRATE="on")
-            s.role = "admin"
-            if two:
-                acquaint(two[0], s)
-            two.append(s.start())
-        a, b = two
-        ci = create(a, "ci")
-        assert token(b, ci).status_code == 200
-        account(b, "disable", "ci")
-        assert token(a, ci).status_code == 401
-        account(b, "create", "ci", "--scope", "read", code=1)
-        account(b, "rm", "ci")
-        assert a.http("GET", "/api/v1/accounts/ci").status_code == 404
-        for s in two:
-            s.stop()
-    finally:
-        pg.close()
+    url = pg.database()
+    two = []
+    for _ in range(2):
+        s = make_server(start=False, DATABASE_URL=url,
+                        DB_AUTO_MIGRATE="on")
+        s.role = "admin"
+        if two:
+            acquaint(two[0], s)
+        two.append(s.start())
+    a, b = two
+    ci = create(a, "ci")
+    assert token(b, ci).status_code == 200
+    account(b, "disable", "ci")
+    assert token(a, ci).status_code == 401
+    account(b, "create", "ci", "--scope", "read", code=1)
+    account(b, "rm", "ci")
+    assert a.http("GET", "/api/v1/accounts/ci").status_code == 404
+    for s in two:
+        s.stop()
 
 
 def test_mistakes(server):

@@ -13,7 +13,6 @@ import subprocess
 import pytest
 import requests
 
-import postgres
 from store import BIN, acquaint, run, until
 from wire import Wire
 
@@ -130,54 +129,48 @@ def test_not_for_everybody(server):
     assert len(keys(s)) == 1
 
 
-@pytest.mark.skipif(postgres.folder_of_programs() is None,
-                    reason="no PostgreSQL server is installed")
-def test_two_admins(make_server):
+def test_two_admins(pg, make_server):
     """Each signs with a key of its own and knows the other's (D37)."""
-    pg = postgres.Postgres()
-    try:
-        url = pg.database()
-        two = []
-        for _ in range(2):
-            s = make_server(start=False, DATABASE_URL=url,
-                            DB_AUTO_MIGRATE="on")
-            s.role = "admin"
-            if two:
-                acquaint(two[0], s)
-            two.append(s.start())
-        a, b = two
+    url = pg.database()
+    two = []
+    for _ in range(2):
+        s = make_server(start=False, DATABASE_URL=url,
+                        DB_AUTO_MIGRATE="on")
+        s.role = "admin"
+        if two:
+            acquaint(two[0], s)
+        two.append(s.start())
+    a, b = two
 
-        def accepts(s, t):
-            r = requests.get(s.url + "/api/v1/storage-elements", timeout=60,
-                             headers={"Authorization": "Bearer " + t})
-            return r.status_code == 200
+    def accepts(s, t):
+        r = requests.get(s.url + "/api/v1/storage-elements", timeout=60,
+                         headers={"Authorization": "Bearer " + t})
+        return r.status_code == 200
 
-        until(lambda: len(kids(a)) == 2 and set(kids(a)) == set(kids(b)))
-        assert kids(a) != kids(b)  # its own first
-        of_a, of_b = a.token(), b.token()
-        for s in two:
-            assert accepts(s, of_a) and accepts(s, of_b)
-        assert sorted(k["state"] for k in keys(a)) == ["peer", "signing"]
-        # A stolen key is over at the other one too.
-        kid = rotate(a, "--lead", "0", "--keep", "0")
-        until(lambda: not accepts(b, of_a) and kid in kids(b))
-        a._token = {}
-        of_a = a.token()
-        assert accepts(b, of_a)
-        # Who is away for a while is not forgotten, nor does it forget.
-        a.stop()
-        assert accepts(b, of_a)
-        a.start()
-        assert accepts(a, of_b)
-        assert len(pg.sql("SELECT key FROM setting WHERE key LIKE 'jwk:%'",
-                          "artstore")) == 2
-        rows = pg.sql("SELECT encode(value, 'escape') FROM setting",
-                      "artstore")
-        assert "PRIVATE" not in str(rows) and '"d"' not in str(rows)
-        for s in two:
-            s.stop()
-    finally:
-        pg.close()
+    until(lambda: len(kids(a)) == 2 and set(kids(a)) == set(kids(b)))
+    assert kids(a) != kids(b)  # its own first
+    of_a, of_b = a.token(), b.token()
+    for s in two:
+        assert accepts(s, of_a) and accepts(s, of_b)
+    assert sorted(k["state"] for k in keys(a)) == ["peer", "signing"]
+    # A stolen key is over at the other one too.
+    kid = rotate(a, "--lead", "0", "--keep", "0")
+    until(lambda: not accepts(b, of_a) and kid in kids(b))
+    a._token = {}
+    of_a = a.token()
+    assert accepts(b, of_a)
+    # Who is away for a while is not forgotten, nor does it forget.
+    a.stop()
+    assert accepts(b, of_a)
+    a.start()
+    assert accepts(a, of_b)
+    assert len(pg.sql("SELECT key FROM setting WHERE key LIKE 'jwk:%'",
+                      "artstore")) == 2
+    rows = pg.sql("SELECT encode(value, 'escape') FROM setting",
+                  "artstore")
+    assert "PRIVATE" not in str(rows) and '"d"' not in str(rows)
+    for s in two:
+        s.stop()
 
 
 def test_elements_hear_of_a_rotation(cluster):
