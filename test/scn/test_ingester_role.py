@@ -373,6 +373,26 @@ def test_elements_come_and_go(cluster):
     c.stop()
 
 
+def test_mode_of_admin_without_redis(cluster):
+    """ING-056: nobody polls, so a gateway has Admin's word of a mode only; it
+    counts from the answer on here, too."""
+    c = cluster
+    c.start_admin()
+    c.start_element("se-01", "edit")
+    c.register("se-01", "edit", 1)
+    g = c.start_gateway()
+    up = g.put(b"x", "kept")
+    r = requests.patch(c.admin.url + "/api/v1/storage-elements/se-01",
+                       json={"mode": "ro"}, headers=c.head(), timeout=60)
+    assert r.status_code == 200, r.text
+    assert g.http("POST", "/api/v1/config/reload").json()["updated"] == 1
+    r = g.http("DELETE", "/api/files/" + up["file_id"])
+    assert r.status_code == 400 and store.error_code(r) == \
+        "file_in_readonly_storage", r.text
+    assert g.get(up["file_id"]).content == b"x"
+    c.stop()
+
+
 def test_told_at_once(cluster):
     """ADM-005, REL-080...REL-099: over pub/sub gateways use an element that
     Admin has registered, and leave one that it has removed, with no word of
