@@ -71,13 +71,21 @@ class Put(Case):
                   "artstore": peers.Artstore}[who](bench.disk.fresh())
         try:
             server.start()
-            r = bench.load(server, "--mode", server.put["mode"], "--path",
-                           server.put["path"], "--conns", self.conns,
-                           "--size", self.size, "--count",
-                           self.count(bench, who))
-            bench.record(self.name, who, n, r)
+            for name, r in self.loads(bench, server, who):
+                bench.record(name, who, n, r)
         finally:
             server.stop()
+
+    def loads(self, bench, server, who):
+        """Nothing has to be written back before the kernel has gathered a part
+        of the memory: of a server that does not sync the first GB is cheap, and
+        no other. So large bodies are sent twice, and the second time counts."""
+        for name in [self.name] if self.size < MIB else [
+                self.name + " at first", self.name]:
+            yield name, bench.load(
+                server, "--mode", server.put["mode"], "--path",
+                server.put["path"], "--conns", self.conns, "--size",
+                self.size, "--count", self.count(bench, who))
 
     def floor(self, bench, n):
         """The commit's system calls, without HTTP and hashing."""
@@ -122,15 +130,14 @@ class RemotePut(Put):
         try:
             server.start()
             proxy = server.cpu_where(False)
-            r = bench.load(server, "--mode", "post", "--path",
-                           server.put["path"], "--conns", self.conns,
-                           "--size", self.size, "--count",
-                           self.count(bench, who))
-            r["proxy_cpu"] = server.cpu_where(False) - proxy
-            r["gateway_rss_mib"] = server.rss() / MIB
-            bench.record(self.name, who, n, r)
-            bench.say("    proxy %.3f s/GB, gateway %.0f MiB" % (
-                r["proxy_cpu"] / (r["bytes"] / 1e9), r["gateway_rss_mib"]))
+            for name, r in self.loads(bench, server, who):
+                before, proxy = proxy, server.cpu_where(False)
+                r["proxy_cpu"] = proxy - before
+                r["gateway_rss_mib"] = server.rss() / MIB
+                bench.record(name, who, n, r)
+                bench.say("    proxy %.3f s/GB, gateway %.0f MiB" % (
+                    r["proxy_cpu"] / (r["bytes"] / 1e9),
+                    r["gateway_rss_mib"]))
         finally:
             server.stop()
 
