@@ -293,6 +293,31 @@ test_handed_unreadable(void **state)
     buf_release(&text);
 }
 
+/* A list that is taken back whole leaves nothing in the place of a key: an
+ * operator's PEM has no end. */
+static void
+test_taken_back(void **state)
+{
+    struct keyset *from = forge_set(0, NULL, KEY_OURS), *ks = keyset_new(1);
+    char *pem = forge_pem(forge_key(1));
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 8 * KIB);
+    assert_true(buf_add_str(&b, "{\"keys\": [") && keyset_jwk(from, 0, &b));
+    b.n--; /* its brace */
+    assert_true(buf_add_str(&b, ", \"until\": 5000}, "
+                                "{\"kty\": \"RSA\", \"n\": \"\"}]}"));
+    assert_int_equal(keyset_add_jwks(ks, buf_slice(&b), NULL), ERR_INVAL);
+    assert_int_equal(ks->n, 0);
+    assert_int_equal(keyset_add_pem(ks, slice_str(pem), NULL), ERR_OK);
+    assert_int_equal(ks->key[0].until.ms, 0);
+    keyset_unref(&from);
+    keyset_unref(&ks);
+    buf_release(&b);
+    free(pem);
+}
+
 /* N names of one key, which is as good as N of them. */
 static struct keyset *
 many(size_t n, char first, unsigned flags)
@@ -464,6 +489,7 @@ main(void)
         T(test_documents_unreadable),
         T(test_file_wins),
         T(test_handed_unreadable),
+        cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),
     };

@@ -148,6 +148,7 @@ keyset_add(struct keyset *ks, EVP_PKEY *pkey, const char *kid, unsigned flags,
         goto out;
     }
     k = &ks->key[ks->n];
+    *k = (struct key){0}; /* one that was taken back may have been there */
     if (!slice_copy(slice_str(kid), k->kid, sizeof(k->kid))) {
         e = fault_set(f, ERR_INVAL, "key", "its kid is too long");
         goto out;
