@@ -309,7 +309,8 @@ nothing_taken(const struct follower *w, struct fault *f)
     if (w->newer)
         return fault_set(f, ERR_DENIED, "key documents",
                          "none of them is signed by a key that is trusted "
-                         "here");
+                         "here; Admin's jwks.json (AUTH_PUBLIC_KEY_PATH) and "
+                         "SIGHUP help");
     return w->future ? fault_set(f, ERR_DENIED, "key documents",
                                  "they are of the future; compare the clock "
                                  "here with Admin's")

@@ -200,27 +200,57 @@ test_burst(void **state)
 
 /* ---- who is looked at ---- */
 
+/* Who waits while another is at work, and how long his text is; in which place
+ * he comes then, or that there is none for him. */
 static void
-test_one_at_work(void **state)
+test_turns(void **state)
 {
-    struct exchange_mem first, second;
+    static const struct {
+        size_t n;
+        unsigned place;
+        const char *why;
+    } row[] = {
+        {KEYDOCS_MAX, 1, "was looked at already"},
+        {9000, 5, "the longest that has a place"},
+        {KEYDOCS_MAX, 0, "longer than all"},
+        {5000, 3, "in between"},
+        {KEYDOCS_MAX, 0, "comes again"},
+        {5000, 4, "of the same length: behind who was there before"},
+        {9000, 0, "of the same length, and there is no room for both"},
+        {sizeof(NOTHING_NEW) - 1, 2, "Admin's, the last to come"},
+    };
+    char *text = malloc(KEYDOCS_MAX);
+    struct exchange_mem x[countof(row)];
+    unsigned order[countof(row)] = {0}, n = 0;
     (void)state;
 
+    assert_non_null(text);
+    memset(text, ' ', KEYDOCS_MAX);
+    memcpy(text, NOTHING_NEW, sizeof(NOTHING_NEW) - 1);
     w.loop.hold_work = true;
-    begin(&first, HEAD "\r\n" NOTHING_NEW);
-    loop_mem_settle(&w.loop);
-    assert_false(first.ended);
-    begin(&second, HEAD "\r\n" NOTHING_NEW);
-    loop_mem_settle(&w.loop);
-    assert_int_equal(second.status, 503);
-    assert_non_null(strstr(buf_str(&second.headers), "Retry-After: "));
+    for (unsigned i = 0; i < countof(row); i++) {
+        exchange_mem_init(&x[i], &w.loop.loop, HEAD "\r\n");
+        exchange_mem_body(&x[i], slice_of(text, row[i].n));
+        router_app(w.router)->begin(router_app(w.router), &x[i].exchange);
+        loop_mem_settle(&w.loop);
+    }
     w.loop.hold_work = false;
-    loop_mem_settle(&w.loop);
-    assert_int_equal(first.status, 200);
-    assert_non_null(strstr(buf_str(&first.body), "\"taken\": false"));
-    bring(200);
-    exchange_mem_release(&first);
-    exchange_mem_release(&second);
+    do
+        for (unsigned i = 0; i < countof(row); i++)
+            if (x[i].ended && x[i].status == 200 && !order[i])
+                order[i] = ++n;
+    while (loop_mem_turn(&w.loop));
+    for (unsigned i = 0; i < countof(row); i++) {
+        if (!x[i].ended || order[i] != row[i].place)
+            fail_msg("%s: %d, as number %u", row[i].why, x[i].status, order[i]);
+        if (row[i].place)
+            continue;
+        assert_int_equal(x[i].status, 503);
+        assert_non_null(strstr(buf_str(&x[i].headers), "Retry-After: "));
+    }
+    for (unsigned i = 0; i < countof(row); i++)
+        exchange_mem_release(&x[i]);
+    free(text);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -232,7 +262,7 @@ main(void)
         T(test_sizes),
         T(test_slow),
         T(test_burst),
-        T(test_one_at_work),
+        T(test_turns),
     };
 
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);

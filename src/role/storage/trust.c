@@ -12,13 +12,22 @@
  * is given up. Whoever would keep a gateway out has to begin as many in the
  * moment that the gateway takes for its few KiB. */
 #define READING_MAX 4
-/* With those that were given up and are about to end. */
-#define HANDINGS_MAX 8
+/* Nor may whoever has much to look at: what is there waits, the shortest is the
+ * next, and of more than so many the longest is refused. Admin's text has a few
+ * KiB for each of its keys; what keeps us busy is longer. */
+#define WAITING_MAX 4
+/* With the one that is looked at, and those that were given up and are about to
+ * end. */
+#define HANDINGS_MAX 12
 #define READING_FOR  dur_s(10)
 
 struct trust_loop {
     struct list reading; /* oldest first */
-    unsigned n_reading;
+    struct list waiting; /* shortest first; of the same length, oldest first */
+    unsigned n_reading, n_waiting;
+    /* One at a time: checking documents takes its time, and the workers are
+     * there for files. */
+    bool at_work;
     unsigned n; /* handings */
 };
 
@@ -26,15 +35,12 @@ struct trust_api {
     struct keys *keys;
     struct log *log;
     struct metrics *metrics;
-    /* One at a time is at work, whatever loop it is of: checking documents
-     * takes its time, and the workers are there for files. */
-    atomic_bool at_work;
     _Atomic uint64_t refused; /* the version that the log was told of */
     struct trust_loop loop[];
 };
 
 struct handing {
-    struct list item; /* of READING, or of nothing */
+    struct list item; /* of READING, of WAITING, or of nothing */
     struct work work;
     struct small_body body;
     struct wall now;
@@ -51,6 +57,7 @@ loop_of(const struct call *c)
     return &a->loop[c->x->loop->id];
 }
 
+/* Unless it was given up before. */
 static void
 reading_end(struct handing *h)
 {
@@ -60,10 +67,10 @@ reading_end(struct handing *h)
     loop_of(h->body.call)->n_reading--;
 }
 
+/* It is in no list. */
 static void
 handing_end(struct handing *h)
 {
-    reading_end(h);
     loop_of(h->body.call)->n--;
     small_body_release(&h->body);
     free(h);
@@ -111,6 +118,8 @@ reply_taken(struct call *c, bool taken)
     buf_release(&b);
 }
 
+static void look_at_next(struct loop *l, struct trust_loop *tl);
+
 static void
 hand_done(struct loop *l, struct work *w)
 {
@@ -120,10 +129,10 @@ hand_done(struct loop *l, struct work *w)
     const enum err e = h->err;
     struct fault f = h->fault;
 
-    (void)l;
-    atomic_store(&a->at_work, false);
     tell(a, h);
     handing_end(h);
+    a->loop[l->id].at_work = false;
+    look_at_next(l, &a->loop[l->id]);
     switch (e) {
     case ERR_OK:
     case ERR_EXISTS:
@@ -133,10 +142,7 @@ hand_done(struct loop *l, struct work *w)
         reply_error(c, 400, "invalid_keys", "%s", f.what);
         break;
     case ERR_DENIED:
-        reply_error(c, 403, "keys_not_trusted",
-                    "None of the documents is signed by a key that is trusted "
-                    "here; give the element Admin's jwks.json "
-                    "(AUTH_PUBLIC_KEY_PATH) and send it SIGHUP");
+        reply_error(c, 403, "keys_not_trusted", "Nothing is taken: %s", f.what);
         break;
     default:
         reply_fault(c, &f, NULL);
@@ -144,29 +150,61 @@ hand_done(struct loop *l, struct work *w)
     }
 }
 
-/* ---- reading ---- */
+/* ---- waiting ---- */
+
+static void
+look_at_next(struct loop *l, struct trust_loop *tl)
+{
+    struct handing *h;
+
+    if (tl->at_work || list_empty(&tl->waiting))
+        return;
+    h = container_of(list_pop(&tl->waiting), struct handing, item);
+    tl->n_waiting--;
+    tl->at_work = true;
+    h->now = l->wall;
+    loop_work(l, &h->work);
+}
+
+static void
+refuse_longest(struct trust_loop *tl)
+{
+    struct handing *h = container_of(tl->waiting.prev, struct handing, item);
+    struct call *c = h->body.call;
+
+    list_remove(&h->item);
+    tl->n_waiting--;
+    handing_end(h);
+    reply_error(c, 503, "overloaded", "Shorter ones are looked at first");
+}
 
 static void
 body_done(struct small_body *b)
 {
     struct handing *h = container_of(b, struct handing, body);
-    struct call *c = b->call;
-    struct trust_api *a = c->role;
+    struct trust_loop *tl = loop_of(b->call);
+    struct list *at = tl->waiting.next;
 
     reading_end(h);
-    if (!atomic_exchange(&a->at_work, true)) {
-        h->now = c->x->loop->wall;
-        loop_work(c->x->loop, &h->work);
-        return;
-    }
-    handing_end(h);
-    reply_error(c, 503, "overloaded", "Others are being looked at");
+    while (at != &tl->waiting &&
+           container_of(at, struct handing, item)->body.buf.n <= b->buf.n)
+        at = at->next;
+    list_insert_before(at, &h->item);
+    tl->n_waiting++;
+    look_at_next(b->call->x->loop, tl);
+    if (tl->n_waiting > WAITING_MAX)
+        refuse_longest(tl);
 }
+
+/* ---- reading ---- */
 
 static void
 body_failed(struct small_body *b)
 {
-    handing_end(container_of(b, struct handing, body));
+    struct handing *h = container_of(b, struct handing, body);
+
+    reading_end(h);
+    handing_end(h);
 }
 
 /* The oldest that is still being read ends soon. */
@@ -214,7 +252,7 @@ static const struct route_doc trust_docs[] = {
     {"403", NULL, "Error", "None is signed by a key that is trusted here"},
     {"408", NULL, "Error", "Not there in 10 s, or others have come meanwhile"},
     {"413", NULL, "Error", "Longer than 512 KiB"},
-    {"503", NULL, "Error", "Others are being looked at"},
+    {"503", NULL, "Error", "Others that are shorter wait already"},
     {0},
 };
 
@@ -246,8 +284,10 @@ trust_open(struct keys *keys, struct log *log, struct metrics *metrics,
     a->keys = keys;
     a->log = log;
     a->metrics = metrics;
-    for (unsigned i = 0; i < n_loops; i++)
+    for (unsigned i = 0; i < n_loops; i++) {
         list_init(&a->loop[i].reading);
+        list_init(&a->loop[i].waiting);
+    }
     return a;
 }
 

@@ -10,7 +10,8 @@
  * ones. 400: no such text. 403: none of the newer documents is signed by a key
  * that is trusted here; then the operator has to bring the file. Since anybody
  * may bring something, a text has 10 s to come, the oldest of too many that are
- * on their way is given up (408), and one is looked at at a time (503).
+ * on their way is given up (408), and on each loop one is looked at at a time,
+ * the shortest of those that wait; the longest of too many is refused (503).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROLE_STORAGE_TRUST_H
 #define ROLE_STORAGE_TRUST_H
