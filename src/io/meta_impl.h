@@ -74,6 +74,7 @@ catalogue_list(struct meta *m, const struct meta_query *q, meta_file_fn *fn,
 
 enum catalogue_stmt {
     Q_FEED_GET,
+    Q_FEED_NAMED,
     Q_FEED_LOCK,
     Q_FEED_ADD,
     Q_FEED_MOVE,

@@ -55,7 +55,8 @@ struct plan {
     unsigned way;    /* of the six: 2 * drive + descending */
     bool row_by_row; /* it has conditions that no index answers */
     struct uuid lo;
-    struct uuid hi; /* both included */
+    struct uuid hi;  /* both included */
+    int64_t element; /* its number in `feed`, where one is asked for */
     char pattern[PATTERN_MAX];
 };
 
@@ -108,9 +109,15 @@ any(const char *s)
 }
 
 static bool
+of_element(const struct meta_query *q)
+{
+    return !any(q->element_id) || !uuid_is_nil(&q->element_uuid);
+}
+
+static bool
 make_plan(struct plan *p, const struct meta_query *q)
 {
-    unsigned drive = !any(q->user) ? 1 : !any(q->element_id) ? 2 : 0;
+    unsigned drive = !any(q->user) ? 1 : of_element(q) ? 2 : 0;
 
     memset(p, 0, sizeof(*p));
     p->way = 2 * drive + q->descending;
@@ -127,10 +134,29 @@ make_plan(struct plan *p, const struct meta_query *q)
     }
     p->row_by_row = !any(q->name) || q->retention >= 0 || q->from.ms ||
                     q->to.ms || q->size_min || q->size_max ||
-                    !any(q->metadata_key) ||
-                    (drive == 1 && !any(q->element_id));
+                    !any(q->metadata_key) || (drive == 1 && of_element(q));
     return q->limit >= 1 && q->limit <= META_PAGE_MAX &&
            (any(q->name) || like_pattern(q->name, p->pattern));
+}
+
+/* ERR_NOENT: it has never fed. */
+static enum err
+find_element(struct db_tx *t, const struct meta_query *q, int64_t *n,
+             struct fault *f)
+{
+    bool named = uuid_is_nil(&q->element_uuid);
+    enum err e = db_use(t, named ? Q_FEED_NAMED : Q_FEED_GET, f);
+
+    if (e)
+        return e;
+    if (named)
+        db_bind_text(t, 1, q->element_id);
+    else
+        db_bind_uuid(t, 1, &q->element_uuid);
+    if ((e = db_step(t, f)))
+        return e == ERR_END ? ERR_NOENT : e;
+    *n = db_i64(t, 0);
+    return ERR_OK;
 }
 
 static void
@@ -139,8 +165,8 @@ bind_range(struct db_tx *t, const struct plan *p, const struct meta_query *q)
     db_bind_uuid(t, 1, &p->lo);
     db_bind_uuid(t, 2, &p->hi);
     db_bind_uuid(t, 3, &q->after);
-    if (!any(q->element_id))
-        db_bind_text(t, 4, q->element_id);
+    if (of_element(q))
+        db_bind_i64(t, 4, p->element);
     if (!any(q->user))
         db_bind_text(t, 14, q->user);
 }
@@ -228,6 +254,10 @@ list_fn(struct db_tx *t, void *arg, struct fault *f)
     enum err e = ERR_OK;
 
     memset(l->next, 0, sizeof(*l->next));
+    if (of_element(l->q))
+        e = find_element(t, l->q, &p.element, f);
+    if (e)
+        return e == ERR_NOENT ? ERR_OK : e;
     if (p.row_by_row)
         e = narrow(t, &p, l->q, &cut, f);
     if (!e)

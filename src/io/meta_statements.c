@@ -75,10 +75,10 @@ static const struct db_script scripts[] = {
 /* --- the statements of a list ---
  *
  * Each list walks one index in its order: all files, those of one user, or
- * those of one element; the other conditions are looked at row by row, between
- * the bounds $1 and $2 that Q_BOUND has found. A file with several copies is
- * told once, with the copy of the highest epoch. (PostgreSQL learns the type of
- * a value where it first stands: hence the casts.) */
+ * those of one element, number $4 in `feed`; the other conditions are looked at
+ * row by row, between the bounds $1 and $2 that Q_BOUND has found. A file with
+ * several copies is told once, with the copy of the highest epoch. (PostgreSQL
+ * learns the type of a value where it first stands: hence the casts.) */
 
 #define FILTERS                                           \
     " AND (CAST($5 AS text) IS NULL"                      \
@@ -90,8 +90,7 @@ static const struct db_script scripts[] = {
 #define BEST_COPY                                                     \
     "(SELECT c.element FROM copy AS c WHERE c.file_id = file.file_id" \
     " ORDER BY c.epoch DESC, c.element LIMIT 1)"
-#define ELEMENT_N "(SELECT max(n) FROM feed WHERE element_id = $4)"
-#define IN_RANGE  "file_id >= $1 AND file_id <= $2 AND file_id <> $3"
+#define IN_RANGE "file_id >= $1 AND file_id <= $2 AND file_id <> $3"
 
 /* The page of files first, by one index and no further than it is long, then
  * the copies of these. */
@@ -102,17 +101,17 @@ static const struct db_script scripts[] = {
     " WHERE copy.element = " BEST_COPY " ORDER BY file.file_id " way
 #define LIST_USER(way)                                                        \
     "SELECT " CATALOGUE_COLUMNS " FROM (SELECT * FROM file WHERE uploaded_by" \
-    " = $14 AND " IN_RANGE " AND (CAST($4 AS text) IS NULL OR EXISTS"         \
+    " = $14 AND " IN_RANGE " AND (CAST($4 AS bigint) IS NULL OR EXISTS"       \
     " (SELECT 1 FROM copy WHERE copy.file_id = file.file_id"                  \
-    " AND copy.element = " ELEMENT_N "))" FILTERS " ORDER BY file_id " way    \
+    " AND copy.element = $4))" FILTERS " ORDER BY file_id " way               \
     " LIMIT $13) AS file" JOINS                                               \
-    " WHERE copy.element = CASE WHEN $4 IS NULL THEN " BEST_COPY              \
-    " ELSE " ELEMENT_N " END ORDER BY file.file_id " way
+    " WHERE copy.element = coalesce($4, " BEST_COPY ")"                       \
+    " ORDER BY file.file_id " way
 #define LIST_ELEMENT(way)                                           \
     "SELECT " CATALOGUE_COLUMNS                                     \
     " FROM copy JOIN file ON file.file_id = copy.file_id"           \
     " JOIN feed ON feed.n = copy.element"                           \
-    " WHERE copy.element = " ELEMENT_N                              \
+    " WHERE copy.element = $4"                                      \
     " AND copy.file_id >= $1 AND copy.file_id <= $2"                \
     " AND copy.file_id <> $3" FILTERS " ORDER BY copy.file_id " way \
     " LIMIT $13"
@@ -124,7 +123,7 @@ static const struct db_script scripts[] = {
     " AND file_id <= $2 AND file_id <> $3 ORDER BY file_id " way         \
     " LIMIT 1 OFFSET $5"
 #define BOUND_ELEMENT(way)                                   \
-    "SELECT file_id FROM copy WHERE element = " ELEMENT_N    \
+    "SELECT file_id FROM copy WHERE element = $4"            \
     " AND file_id >= $1 AND file_id <= $2 AND file_id <> $3" \
     " ORDER BY file_id " way " LIMIT 1 OFFSET $5"
 
@@ -136,6 +135,9 @@ static const struct db_script scripts[] = {
 
 static const char *const text[Q_N] = {
     [Q_FEED_GET] = "SELECT n, position FROM feed WHERE uuid = $1",
+    /* A name may have been another's before: the younger one goes before. */
+    [Q_FEED_NAMED] =
+        "SELECT n FROM feed WHERE element_id = $1 ORDER BY n DESC LIMIT 1",
     [Q_FEED_LOCK] = "SELECT n, position FROM feed WHERE uuid = $1{lock}",
     [Q_FEED_ADD] = "INSERT INTO feed (uuid, element_id, position)"
                    " VALUES ($1, $2, 0) ON CONFLICT (uuid) DO NOTHING",

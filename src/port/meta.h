@@ -46,10 +46,11 @@ struct meta_query {
     const char *name;  /* substring of original_filename, case-insensitive;
                           '*' and '?' make it a glob */
     const char *user;
-    const char *element_id;
-    int retention;    /* -1 any, else enum retention */
-    struct wall from; /* uploaded_at >= */
-    struct wall to;   /* uploaded_at < ; {0} any */
+    const char *element_id;   /* as feed() has named it last */
+    struct uuid element_uuid; /* goes before its name */
+    int retention;            /* -1 any, else enum retention */
+    struct wall from;         /* uploaded_at >= */
+    struct wall to;           /* uploaded_at < ; {0} any */
     uint64_t size_min;
     uint64_t size_max; /* 0 any */
     const char *metadata_key;
@@ -140,7 +141,7 @@ struct meta_ops {
      * repetition is harmless. The changes of one element may come out of
      * order between calls; POSITION then says up to where all have come, and
      * what comes with a number up to there does nothing: it may tell of a file
-     * that is long deleted. */
+     * that is long deleted. ELEMENT_ID is its name from now on; N may be 0. */
     enum err (*feed)(struct meta *m, const struct uuid *element_uuid,
                      const char *element_id, const struct index_change *c,
                      size_t n, uint64_t position, struct fault *f);

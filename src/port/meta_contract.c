@@ -664,6 +664,44 @@ test_list_copies(void **state)
     m->ops->close(m);
 }
 
+/* An element that was renamed, to a name that was another's before. */
+static void
+test_list_renamed(void **state)
+{
+    const struct {
+        struct meta_query q;
+        const char *want;
+        const char *why;
+    } row[] = {
+        {{.element_id = "se-01"}, "", "its old name"},
+        {{.element_id = "se-02"}, "2 3", "the younger of two"},
+        {{.element_id = "se-02", .user = "user-2"}, "2", "with its user"},
+        {{.element_uuid = se1, .element_id = "se-02"}, "1", "uuid goes before"},
+        {{.element_uuid = se1, .user = "user-1"}, "1", "and with its user"},
+        {{.element_uuid = se2, .user = "user-1"}, "", "another's user"},
+        {{.element_uuid = {{9}}, .element_id = "se-02"}, "", "never fed"},
+    };
+    struct meta *m = fresh();
+    struct fault f = {0};
+    (void)state;
+
+    put(m, &se1, 1, 1);
+    put(m, &se2, 2, 1);
+    put(m, &se2, 3, 2);
+    ok(m->ops->feed(m, &se1, "se-02", NULL, 0, 0, &f), &f);
+    for (size_t i = 0; i < countof(row); i++) {
+        struct meta_query q = row[i].q;
+        struct page p = {0};
+
+        q.limit = 10;
+        q.retention = -1;
+        (void)list(m, &q, &p);
+        expect(&p, row[i].want, row[i].why);
+    }
+    assert_string_equal(where(m, 1), "se-02");
+    m->ops->close(m);
+}
+
 /* --- the rest ------------------------------------------------------------- */
 
 static bool
@@ -812,6 +850,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_scan_bound),
         cmocka_unit_test(test_list_copies),
+        cmocka_unit_test(test_list_renamed),
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_setting_list),

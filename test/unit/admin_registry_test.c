@@ -424,6 +424,43 @@ test_catch_up(void **state)
     world_release(&w);
 }
 
+/* A renamed element's files are there under its new name, and not only after
+ * its next change. */
+static void
+test_renamed(void **state)
+{
+    struct meta_file rows[3];
+    int calls = 0;
+    struct registry_list r = {.done = done_list,
+                              .rows = rows,
+                              .priv = &calls,
+                              .query = {.limit = 3, .retention = -1}};
+    struct index_change c[2];
+    struct fault f = {0};
+    struct world w;
+    (void)state;
+
+    world_init(&w);
+    publish(&w, 1, 2, c);
+    ok(attach(&w, &f), &f);
+    (void)snprintf(w.like.element_id, sizeof(w.like.element_id), "se-03");
+    restart(&w);
+    r.loop = &w.loop.loop;
+    for (int i = 0; i < 2; i++) {
+        r.query.element_id = i ? "se-03" : "se-01";
+        registry_list(w.g, &r);
+        loop_mem_settle(&w.loop);
+        ok(r.err, &r.fault);
+        assert_int_equal(r.n, i ? 2 : 0);
+        while (r.n > 0) {
+            r.n--;
+            assert_string_equal(rows[r.n].attr.element_id, "se-03");
+            meta_file_release(&rows[r.n]);
+        }
+    }
+    world_release(&w);
+}
+
 /* Cases in which the log does not lead from the catalogue to the index. */
 static void
 test_anew(void **state)
@@ -789,6 +826,7 @@ main(void)
         cmocka_unit_test(test_feed_failure),
         cmocka_unit_test(test_skipped_number),
         cmocka_unit_test(test_catch_up),
+        cmocka_unit_test(test_renamed),
         cmocka_unit_test(test_anew),
         cmocka_unit_test(test_attach_fails),
         cmocka_unit_test(test_random),

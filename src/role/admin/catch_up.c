@@ -192,6 +192,10 @@ admin_catch_up_first(struct admin *a, struct admin_slot *s, struct fault *f)
     enum err e;
 
     e = a->meta->ops->feed_position(a->meta, &s->uuid, &position, f);
+    /* It may have been renamed, and there may be no change for long. */
+    if (!e)
+        e = a->meta->ops->feed(a->meta, &s->uuid, s->element_id, NULL, 0,
+                               position, f);
     if (!e)
         e = x->ops->totals(x, &t, f);
     if (e)

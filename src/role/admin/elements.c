@@ -391,11 +391,11 @@ one_file(void *arg, const struct meta_file *file)
 }
 
 static enum err
-holds_files(struct admin *a, const char *element_id, bool *holds,
+holds_files(struct admin *a, const struct uuid *element, bool *holds,
             struct fault *f)
 {
     struct meta_query q = {
-        .limit = 1, .retention = -1, .element_id = element_id};
+        .limit = 1, .retention = -1, .element_uuid = *element};
     enum err e;
 
     *holds = false;
@@ -413,7 +413,7 @@ remove_slot(struct admin *a, struct admin_slot *s, bool force, struct fault *f)
     enum err e = ERR_OK;
 
     if (!force) {
-        e = holds_files(a, s->element_id, &holds, f);
+        e = holds_files(a, &s->uuid, &holds, f);
         if (!e && holds)
             e = ERR_BUSY;
     }

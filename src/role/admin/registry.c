@@ -102,6 +102,16 @@ list_done(struct loop *l, struct work *w)
 static void
 g_list(struct registry *g, struct registry_list *r)
 {
+    struct admin *a = self(g);
+    struct admin_slot *s;
+
+    r->query.element_uuid = (struct uuid){{0}};
+    if (r->query.element_id) {
+        (void)pthread_mutex_lock(&a->lock);
+        if ((s = admin_slot_by_id(a, r->query.element_id)))
+            r->query.element_uuid = s->uuid;
+        (void)pthread_mutex_unlock(&a->lock);
+    }
     r->registry = g;
     r->n = 0;
     r->err = ERR_OK;
