@@ -449,6 +449,16 @@ test_token_refused(void **state)
     assert_true(x.failed);
     exchange_mem_release(&x);
 
+    /* It has no token, and no more time than that. */
+    exchange_mem_init(&x, &w.loop.loop, text);
+    x.silent = true;
+    router_app(w.router)->begin(router_app(w.router), &x.exchange);
+    loop_mem_advance(&w.loop, dur_ms(9999));
+    assert_false(x.failed);
+    loop_mem_advance(&w.loop, dur_ms(1));
+    assert_true(x.failed);
+    exchange_mem_release(&x);
+
     /* The database is away: 500, and not "wrong secret". */
     w.meta.fail = (struct fail){.at = 1};
     json_decref(ask("POST", "/oauth/token",

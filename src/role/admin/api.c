@@ -76,6 +76,7 @@ static const struct route_doc token_docs[] = {
     {"200", NULL, "Token", "The token; RFC 6749 section 5.1"},
     {"400", NULL, "Error", "RFC 6749 section 5.2"},
     {"401", NULL, "Error", "client_id or client_secret is wrong"},
+    {"408", NULL, "Error", "Not there in 10 s"},
     {"429", NULL, "Error", "Too many failed attempts"},
     {0},
 };

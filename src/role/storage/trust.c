@@ -19,7 +19,6 @@
 /* With the one that is looked at, and those that were given up and are about to
  * end. */
 #define HANDINGS_MAX 12
-#define READING_FOR  dur_s(10)
 
 struct trust_loop {
     struct list reading; /* oldest first */
@@ -236,7 +235,6 @@ trust_put(struct call *c)
     h->work = (struct work){.work = hand_work, .done = hand_done};
     h->body.done = body_done;
     h->body.failed = body_failed;
-    exchange_body_by(c->x, mono_add(c->x->loop->now, READING_FOR));
     small_body_read(&h->body, c, KEYDOCS_MAX);
 }
 
