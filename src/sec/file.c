@@ -36,7 +36,8 @@ sec_file_read(const char *path, bool secret, struct buf *out, struct fault *f)
 
         /* The last piece may be smaller than what is reserved. */
         if (!p) {
-            e = fault_set(f, ERR_TOOBIG, "read", path);
+            e = fault_set(f, out->max - out->n < 4096 ? ERR_TOOBIG : ERR_NOMEM,
+                          "read", path);
             goto out;
         }
         n = read(fd, p, 4096);

@@ -5,6 +5,7 @@
 #include "sec/file.h"
 #include "sec/keydoc.h"
 #include "sec/keys_forge.h"
+#include <jansson.h>
 #include <sys/stat.h>
 
 static void
@@ -222,8 +223,8 @@ handed_write(const struct fixture *f, const char *jws)
     free(text);
 }
 
-/* What was brought is damaged or cannot be read: the file holds, whole and
- * alone, and who can read again what is newer has it still. */
+/* What was brought is damaged or cannot be read: at a start the file holds,
+ * whole and alone, and who can read again what is newer has it still. */
 static void
 test_handed_unreadable(void **state)
 {
@@ -251,7 +252,8 @@ test_handed_unreadable(void **state)
     assert_int_equal(rename(path, aside), 0);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, first, true);
+    expect_kid(el, first, false);
+    expect_kid(el, second, true);
     keys_close(&el);
     assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
     expect_kid(el, first, true);
@@ -290,6 +292,58 @@ test_handed_unreadable(void **state)
     keys_close(&el);
     free(jws);
     buf_release(&jwk);
+    buf_release(&text);
+}
+
+static long fail_at = -1;
+
+/* The one after FAIL_AT others fails. */
+static void *
+failing(size_t n)
+{
+    return fail_at >= 0 && fail_at-- == 0 ? NULL : malloc(n);
+}
+
+/* Memory that ends anywhere in a reload or a start leads back to no key that
+ * was sent away, and removes nothing. */
+static void
+test_handed_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct keys_conf conf = {
+        .public_path = f->public, .public_required = true, .hand_dir = f->root};
+    char first[CLAIM_TEXT], second[CLAIM_TEXT];
+    struct keys *el, *other;
+    bool changed, reached = true;
+    struct buf text;
+    enum err e;
+
+    admin_open(f, 1000);
+    (void)signer_of(f->k, first);
+    publish(f, f->k);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    rotate_to(f, 2, 0, second);
+    documents_of(f->k, &text);
+    hand(el, &text, ERR_OK);
+    json_set_alloc_funcs(failing, free);
+    for (long n = 0; reached; n++) {
+        fail_at = n;
+        (void)keys_reload(el, &changed, NULL);
+        reached = fail_at < 0;
+        expect_kid(el, first, false);
+        expect_kid(el, second, true);
+        fail_at = n;
+        e = keys_open(&other, &conf, NULL);
+        reached = reached || fail_at < 0;
+        fail_at = -1;
+        if (e != ERR_OK)
+            continue;
+        assert_int_equal(keys_reload(other, &changed, NULL), ERR_OK);
+        expect_kid(other, first, false);
+        keys_close(&other);
+    }
+    json_set_alloc_funcs(malloc, free);
+    keys_close(&el);
     buf_release(&text);
 }
 
@@ -489,6 +543,7 @@ main(void)
         T(test_documents_unreadable),
         T(test_file_wins),
         T(test_handed_unreadable),
+        T(test_handed_no_memory),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),

@@ -308,6 +308,7 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     k->log = conf->log;
     buf_init(&k->adopted, KEYS_FILE_MAX);
     buf_init(&k->peers, KEYS_FILE_MAX);
+    buf_init(&k->handed, HANDED_MAX);
     buf_init(&k->documents, KEYDOCS_MAX);
     k->set = keyset_new(0);
     if (!k->set) {
@@ -348,6 +349,7 @@ keys_close(struct keys **k)
     keyset_unref(&x->set);
     buf_release(&x->adopted);
     buf_release(&x->peers);
+    buf_release(&x->handed);
     buf_release(&x->documents);
     pthread_mutex_destroy(&x->writer);
     pthread_mutex_destroy(&x->lock);

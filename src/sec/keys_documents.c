@@ -6,35 +6,46 @@
  *
  * beside the SHA-256 of the PUBLIC_PATH that it goes on from.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
 #include "obs/log.h"
 #include "sec/file.h"
 #include "sec/keys_impl.h"
-#include "wire/json.h"
 #include <stdio.h>
 #include <unistd.h>
 
 #define DOCUMENTS "documents.json"
 #define HANDED    "trusted-keys.json"
 
-static enum err
-handed_parse(struct keys *k, struct keyset *ks, struct slice text,
-             EVP_MD_CTX *md, struct fault *f)
+/* What handed_text() has written. */
+static bool
+handed_split(struct slice text, struct slice *root, struct slice *jws)
 {
-    const struct json_limits limits = {2 * KEYDOC_MAX, 4, 16, false};
-    struct json_error je = {0};
-    json_t *j = json_read_limited(text, &limits, &je);
-    struct slice root = json_get_str(j, "root", JSON_REQUIRED, &je);
-    struct slice jws = json_get_str(j, "document", JSON_REQUIRED, &je);
+    struct slice part[8] = {0};
+    uint8_t digest[32];
+
+    for (size_t i = 0; i < countof(part); i++)
+        (void)slice_cut(&text, '"', &part[i]);
+    *root = part[3];
+    *jws = part[7];
+    return slice_eq(part[1], SLICE("root")) &&
+           hex_decode(*root, digest, sizeof(digest)) &&
+           slice_eq(part[5], SLICE("document")) &&
+           slice_starts(text, SLICE("}"));
+}
+
+static enum err
+handed_parse(struct keys *k, struct keyset *ks, EVP_MD_CTX *md, struct fault *f)
+{
+    struct slice root, jws;
     enum err e;
 
-    if (je.text[0])
-        e = fault_set(f, ERR_CORRUPT, HANDED, je.text);
-    else if (!slice_eq(root, slice_str(k->root_read)))
-        e = ERR_CONFLICT;
-    else if ((e = keydoc_add(ks, jws, f)) == ERR_OK &&
-             EVP_DigestUpdate(md, jws.p, jws.n) != 1)
+    if (!handed_split(buf_slice(&k->handed), &root, &jws))
+        return fault_set(f, ERR_CORRUPT, "read", HANDED);
+    if (!slice_eq(root, slice_str(k->root_read)))
+        return ERR_CONFLICT;
+    e = keydoc_add(ks, jws, f);
+    if (e == ERR_OK && EVP_DigestUpdate(md, jws.p, jws.n) != 1)
         e = fault_set(f, ERR_NOMEM, "digest", "keys");
-    json_decref(j);
     return e;
 }
 
@@ -42,23 +53,27 @@ enum err
 keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
                  struct fault *f)
 {
+    const bool held = k->handed.n > 0;
     struct fault why = {0};
     char path[PATH_MAX];
-    struct buf b;
-    enum err e;
+    enum err e = ERR_OK;
 
     if (!k->hand_dir[0])
         return ERR_NOENT;
     snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
-    buf_init(&b, 2 * KEYDOC_MAX);
-    e = sec_file_read(path, false, &b, &why);
+    if (!held)
+        e = sec_file_read(path, false, &k->handed, &why);
     if (e == ERR_OK)
-        e = handed_parse(k, ks, buf_slice(&b), md, &why);
-    buf_release(&b);
-    if (e == ERR_NOMEM && f)
-        *f = why;
-    if (e == ERR_OK || e == ERR_NOENT || e == ERR_CONFLICT || e == ERR_NOMEM)
+        e = handed_parse(k, ks, md, &why);
+    if (e != ERR_OK && !held)
+        buf_release(&k->handed);
+    if (e == ERR_OK || e == ERR_NOENT || e == ERR_CONFLICT)
         return e;
+    if (held || e == ERR_NOMEM) {
+        if (f)
+            *f = why;
+        return e;
+    }
     log_warning(k->log,
                 "keys that were brought cannot be read; until they are brought "
                 "again the file of AUTH_PUBLIC_KEY_PATH holds",
@@ -67,10 +82,11 @@ keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
 }
 
 void
-keys_handed_forget(const struct keys *k)
+keys_handed_forget(struct keys *k)
 {
     char path[PATH_MAX];
 
+    buf_release(&k->handed);
     snprintf(path, sizeof(path), "%s/%s", k->hand_dir, HANDED);
     (void)unlink(path);
 }
@@ -222,18 +238,34 @@ keys_version(struct keys *k)
     return v;
 }
 
+static bool
+handed_text(const struct keys *k, struct slice jws, struct buf *out)
+{
+    return buf_printf(out, "{\"root\": \"%s\", \"document\": \"", k->root) &&
+           buf_add_slice(out, jws) && buf_add_str(out, "\"}\n");
+}
+
+/* JWS holds, and is kept for the next start. */
 static enum err
 handed_keep(struct keys *k, struct slice jws, struct fault *f)
 {
-    struct buf b;
+    struct buf before = k->handed;
+    bool changed;
     enum err e;
 
-    buf_init(&b, 2 * KEYDOC_MAX);
-    e = buf_printf(&b, "{\"root\": \"%s\", \"document\": \"", k->root) &&
-                buf_add_slice(&b, jws) && buf_add_str(&b, "\"}\n")
-            ? sec_file_write(k->hand_dir, HANDED, buf_slice(&b), 0644, true, f)
+    buf_init(&k->handed, HANDED_MAX);
+    e = handed_text(k, jws, &k->handed)
+            ? sec_file_write(k->hand_dir, HANDED, buf_slice(&k->handed), 0644,
+                             true, f)
             : fault_set(f, ERR_NOMEM, "keep", HANDED);
-    buf_release(&b);
+    if (e == ERR_OK)
+        e = keys_renew(k, &changed, f);
+    if (e != ERR_OK) {
+        buf_release(&k->handed);
+        k->handed = before;
+    } else {
+        buf_release(&before);
+    }
     return e;
 }
 
@@ -245,7 +277,6 @@ handed_hold(struct keys *k, const struct keyset *trusted, struct slice jws,
             bool *again, struct fault *f)
 {
     char root[sizeof(k->root)];
-    bool changed;
     enum err e = ERR_OK;
 
     pthread_mutex_lock(&k->writer);
@@ -253,8 +284,6 @@ handed_hold(struct keys *k, const struct keyset *trusted, struct slice jws,
     *again = keys_generation(k) != trusted->generation;
     if (!*again)
         e = handed_keep(k, jws, f);
-    if (!*again && e == ERR_OK)
-        e = keys_renew(k, &changed, f);
     *again = *again || strcmp(root, k->root) != 0;
     pthread_mutex_unlock(&k->writer);
     return e;

@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 #define KEYS_FILE_MAX ((size_t)256 * 1024)
+#define HANDED_MAX    (2 * KEYDOC_MAX)
 /* One more than there are for long: the new one is made before one goes. */
 #define KEYS_OWN_ROOM (KEYS_OWN_MAX + 1)
 
@@ -36,6 +37,7 @@ struct keys {
     struct buf adopted; /* the issuer's word; under `writer` */
     struct buf peers;   /* the same of other Admins */
     char hand_dir[PATH_MAX - 64];
+    struct buf handed;    /* the text of its file that holds; or empty */
     char root[65];        /* of the bytes of public_path that hold, */
     char root_read[65];   /* and that were read last */
     struct buf documents; /* of ours; under `lock` */
@@ -97,13 +99,15 @@ void keys_documents_open(struct keys *k);
  * keys_turn(). */
 void keys_documents_settle(struct keys *k);
 /* Adds what was handed to us, if it was beside the PUBLIC_PATH that was read
- * just now. ERR_CONFLICT: it was beside another, and is to be forgotten when
- * this one is taken. ERR_NOENT: there is nothing, or nothing that can be read;
- * it stays, for it may be newer than PUBLIC_PATH and be read again some day.
- * ERR_NOMEM: nobody knows, so nothing may change. */
+ * just now. Its file is read when nothing is held, which is at a start; so no
+ * disk and no lack of memory leads from what holds back to what was trusted
+ * before. ERR_CONFLICT: it was beside another, and is to be forgotten when this
+ * one is taken. ERR_NOENT: there is nothing, or nothing that can be read; the
+ * file stays, for it may be newer than PUBLIC_PATH and be read again some day.
+ * Anything else: nobody knows, so nothing may change. */
 enum err keys_handed_take(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
                           struct fault *f);
 /* It must not come back when the PUBLIC_PATH of before does. */
-void keys_handed_forget(const struct keys *k);
+void keys_handed_forget(struct keys *k);
 
 #endif
