@@ -68,10 +68,15 @@ file_name(const struct conf *c, const char *folder, const char *tail,
     return true;
 }
 
-static enum err
-take_lock(struct bucket *b, const char *path, struct fault *f)
+enum err
+bucket_lock(struct bucket *b, const struct conf *c, const char *folder,
+            struct fault *f)
 {
-    b->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    char path[PATH_MAX];
+
+    if (!file_name(c, folder, ".lock", path))
+        return fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
+    b->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (b->lock == -1)
         return fault_sys(f, errno, "open", path);
     if (flock(b->lock, LOCK_EX | LOCK_NB) == 0)
@@ -94,10 +99,7 @@ bucket_open_index(struct bucket *b, const struct conf *c, const char *folder,
         return fault_hint(f, "STORAGE_PATH is the folder of the index; the "
                              "one above it must be there");
     }
-    if (!file_name(c, folder, ".lock", path))
-        return fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
-    e = take_lock(b, path, f);
-    if (e != ERR_OK)
+    if ((e = bucket_lock(b, c, folder, f)) != ERR_OK)
         return e;
     (void)file_name(c, folder, ".db", path);
     if (must_be && access(path, F_OK) != 0)

@@ -25,6 +25,9 @@ struct bucket {
 /* The bucket of CONF, of which nothing is asked yet. *F names the option. */
 enum err
 bucket_open(struct bucket *b, const struct conf *conf, struct fault *f);
+/* Only the lock, in FOLDER, which must be there. ERR_BUSY as below. */
+enum err bucket_lock(struct bucket *b, const struct conf *conf,
+                     const char *folder, struct fault *f);
 /* And the index in FOLDER, locked. ERR_BUSY: another process has it. MUST_BE:
  * ERR_NOENT where there is no index yet. */
 enum err bucket_open_index(struct bucket *b, const struct conf *conf,

@@ -1,6 +1,7 @@
 /* rebuild.c - `artstore storage rebuild`: the index of an element made anew, or
  * compared with its files (STO-038). SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bucket.h"
+#include "cli/owner.h"
 #include "cli/serve.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
@@ -91,8 +92,10 @@ rebuild_element(const struct storage_args *a, const char *path, const char *id,
     char name[PATH_MAX + 16];
     struct index *index = NULL;
     struct disk *disk = NULL;
-    enum err e;
+    enum err e = owner_enter_element(path, f);
 
+    if (e != ERR_OK)
+        return e == ERR_NOENT ? fault_hint(f, "is its disk mounted?") : e;
     snprintf(name, sizeof(name), "%s/superblock", path);
     if (access(name, F_OK) != 0) {
         (void)fault_set(f, ERR_NOENT, "open", name);
@@ -110,13 +113,11 @@ rebuild_element(const struct storage_args *a, const char *path, const char *id,
             (void)fault_hint(f, "move it away and rebuild again");
     }
     if (e == ERR_OK) {
-        storage_as_owner(path, a->check ? NULL : name);
         e = element_rebuild(disk, index, id, storage_hash(), a->check, a->deep,
                             r, f);
-        storage_as_self();
+        if (e == ERR_CONFLICT || e == ERR_DENIED)
+            (void)fault_in(f, path);
     }
-    if (e == ERR_CONFLICT)
-        (void)fault_in(f, path);
     if (e == ERR_OK && !a->check && index->ops->sync)
         e = index->ops->sync(index, f);
     if (index)
@@ -131,11 +132,11 @@ rebuild_bucket(const struct storage_args *a, const struct conf *conf,
                struct element_report *r, struct fault *f)
 {
     char folder[PATH_MAX];
-    struct bucket b;
-    enum err e = bucket_open(&b, conf, f);
+    struct bucket b = {.lock = -1};
+    enum err e = storage_enter_bucket(conf, folder, f);
 
-    if (e == ERR_OK && !serve_path(conf, conf->storage_path, folder))
-        e = fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
+    if (e == ERR_OK)
+        e = bucket_open(&b, conf, f);
     if (e == ERR_OK) {
         e = bucket_open_index(&b, conf, folder, a->check, f);
         if (e == ERR_NOENT)

@@ -6,6 +6,7 @@
  * may be elsewhere: at the start, or when the element is registered.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bucket.h"
+#include "cli/owner.h"
 #include "cli/serve.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
@@ -13,6 +14,7 @@
 #include "role/storage/cloud.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct cli_opt rename_opts[] = {
     {.name = "path",
@@ -67,13 +69,13 @@ rename_folder(const char *path, const char *id)
 {
     struct fault f = {0};
     struct disk *disk;
-    enum err e = disk_linux_open(&disk, path, NULL, &f);
+    enum err e = owner_enter_element(path, &f);
 
+    if (e == ERR_OK)
+        e = disk_linux_open(&disk, path, NULL, &f);
     if (e != ERR_OK)
         return tell(e, id, NULL, &f);
-    storage_as_owner(path, NULL);
     e = element_rename(disk, id, storage_hash(), &f);
-    storage_as_self();
     disk->ops->close(disk);
     return tell(e, id, path, &f);
 }
@@ -81,11 +83,17 @@ rename_folder(const char *path, const char *id)
 static int
 rename_bucket(const struct conf *conf, const char *id)
 {
+    struct bucket b = {.lock = -1};
+    char folder[PATH_MAX];
     struct fault f = {0};
-    struct bucket b;
-    enum err e = bucket_open(&b, conf, &f);
+    enum err e = storage_enter_bucket(conf, folder, &f);
     int r;
 
+    if (e == ERR_OK)
+        e = bucket_open(&b, conf, &f);
+    /* Where there is no folder, nobody on this host has served it. */
+    if (e == ERR_OK && access(folder, F_OK) == 0)
+        e = bucket_lock(&b, conf, folder, &f);
     if (e == ERR_OK)
         e = cloud_rename(b.objects, id, storage_hash(), &f);
     r = tell(e, id, b.objects ? b.objects->place : NULL, &f);

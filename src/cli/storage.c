@@ -4,6 +4,7 @@
 #include "cli/catalogue.h"
 #include "cli/clock.h"
 #include "cli/cpu.h"
+#include "cli/owner.h"
 #include "cli/serve.h"
 #include "cli/storage_impl.h"
 #include "conf/items.h"
@@ -66,6 +67,7 @@ storage_fail(const char *what, const struct fault *f)
 
     fprintf(stderr, "artstore storage %s: %s\n", what,
             fault_text(f, text, sizeof(text)));
+    owner_explain(f->code);
     return f->code == ERR_BUSY ? CLI_LATER : CLI_FAILED;
 }
 
@@ -77,22 +79,18 @@ storage_hash(void)
     return hash_select(&cpu, "auto");
 }
 
-void
-storage_as_owner(const char *path, const char *made)
+enum err
+storage_enter_bucket(const struct conf *conf, char folder[PATH_MAX],
+                     struct fault *f)
 {
-    char name[PATH_MAX + 16];
-    struct stat st;
+    enum err e;
 
-    snprintf(name, sizeof(name), "%s/superblock", path);
-    if (geteuid() == 0 && stat(name, &st) == 0)
-        (void)((!made || chown(made, st.st_uid, st.st_gid) == 0) &&
-               setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0);
-}
-
-void
-storage_as_self(void)
-{
-    (void)(seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+    if (!serve_path(conf, conf->storage_path, folder))
+        return fault_set(f, ERR_TOOBIG, "open", "STORAGE_PATH");
+    e = owner_enter(folder, NULL, f);
+    if (e == ERR_NOENT)
+        e = owner_enter(conf->data_dir, NULL, f);
+    return e == ERR_NOENT ? ERR_OK : e;
 }
 
 /* ---- init ---- */
@@ -112,6 +110,20 @@ entry_of(const struct storage_args *a, const char *path,
         return true;
     fprintf(stderr, "artstore storage init: %s: %s\n", text, why);
     return false;
+}
+
+/* As whoever serves the element: the server whose catalogue it goes into, else
+ * who has the folder. */
+static enum err
+enter_as_server(const struct storage_args *a, const struct conf *conf,
+                const char *path, struct fault *f)
+{
+    enum err e =
+        a->alone ? ERR_NOENT : owner_enter(conf->data_dir, "admin.db", f);
+
+    if (e == ERR_NOENT)
+        e = owner_enter(path, NULL, f);
+    return e == ERR_NOENT ? ERR_OK : e;
 }
 
 /* An id is one element's: false when the server has it already, elsewhere. */
@@ -272,7 +284,8 @@ init_alone(const struct storage_args *a, const struct conf *conf,
     static const struct uuid none;
     struct fault f = {0};
 
-    if (make_element(ce, &none, &f) != ERR_OK)
+    if (enter_as_server(a, conf, ce->path, &f) != ERR_OK ||
+        make_element(ce, &none, &f) != ERR_OK)
         return storage_fail("init", &f);
     printf("Made storage element %s in %s\n"
            "Start it with:\n"
@@ -280,6 +293,11 @@ init_alone(const struct storage_args *a, const struct conf *conf,
            "--storage-mode %s",
            ce->id, ce->path, ce->id, ce->path, a->mode ? a->mode : "rw");
     tell_key(conf);
+    if (geteuid() == 0)
+        fprintf(stderr,
+                "It is root's: if the server is another user, `chown -R USER "
+                "%s`\n",
+                ce->path);
     return CLI_OK;
 }
 
@@ -338,7 +356,8 @@ init_folder(const struct storage_args *a, const struct conf *conf)
         return init_alone(a, conf, &ce);
     if (!id_is_free(conf, &ce, &listed))
         return CLI_USAGE;
-    if (installation_of(conf, ce.id, &installation, &f) != ERR_OK ||
+    if (enter_as_server(a, conf, ce.path, &f) != ERR_OK ||
+        installation_of(conf, ce.id, &installation, &f) != ERR_OK ||
         make_element(&ce, &installation, &f) != ERR_OK)
         return storage_fail("init", &f);
     printf("Made storage element %s in %s\n", ce.id, ce.path);

@@ -44,13 +44,9 @@ storage_run(const struct storage_args *a,
 /* Says what has happened to `artstore storage WHAT`; the exit code. */
 int storage_fail(const char *what, const struct fault *f);
 const struct hash_kernels *storage_hash(void);
-
-/* Root goes on as the owner of the superblock in PATH: what is written there
- * stays his whose server must read it, and MADE (may be NULL), a file that root
- * has made, becomes his. Until storage_as_self(). The folder should be open by
- * then: what leads to it need not be his. Where that is not allowed, all is as
- * root's. */
-void storage_as_owner(const char *path, const char *made);
-void storage_as_self(void);
+/* FOLDER is that of the bucket's index; goes on as its owner, or, when it is
+ * not there yet, as that of DATA_DIR (owner.h). */
+enum err storage_enter_bucket(const struct conf *conf, char folder[PATH_MAX],
+                              struct fault *f);
 
 #endif

@@ -87,6 +87,8 @@ def keep_key(data, number):
 
 class Server:
     own_key = False  # of those that several tests share
+    program = BIN
+    user = None  # another than we
 
     def __init__(self, folder, loop="auto", options=(), **env):
         """OPTIONS are words of the command line; ENV settings by name."""
@@ -113,10 +115,11 @@ class Server:
             made = lend_key(self.data)
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
-            [BIN, self.role, "--data-dir", self.data, "--listen",
+            [self.program, self.role, "--data-dir", self.data, "--listen",
              "127.0.0.1:%d" % (port or free_port()), *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-            env={**environ, **self.env})
+            env={**environ, **self.env}, user=self.user, group=self.user,
+            extra_groups=self.user and [])
         log.close()
         if not expect_ready:
             return self
