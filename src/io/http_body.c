@@ -254,7 +254,8 @@ body_by(struct exchange *ex, struct mono at)
 {
     struct exim *x = exim_of(ex);
 
-    x->pull.by = at;
+    if (mono_before(at, x->pull.by))
+        x->pull.by = at;
     if (x->pull.busy && x->c->in_busy)
         conn_by(x->c);
 }

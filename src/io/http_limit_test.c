@@ -223,6 +223,7 @@ test_body_by(void **state)
         {"/by?100", "Content-Length: 100000", ""},
         {"/cut?100", "Content-Length: 100000", "x"},
         {"/cut?100", "Content-Length: 100000", ""},
+        {"/put-off?100", "Content-Length: 100000", "x"},
     };
     struct http_conf conf = world_conf(); /* allow it for long */
     struct world *w = open_world(state, &conf);

@@ -350,6 +350,10 @@ begin(struct serve_app *app, struct exchange *x)
     } else if (slice_eq(path, SLICE("/by"))) {
         exchange_body_by(x, mono_add(x->loop->now, dur_ms((int64_t)k)));
         echo_read(j);
+    } else if (slice_eq(path, SLICE("/put-off"))) {
+        exchange_body_by(x, mono_add(x->loop->now, dur_ms((int64_t)k)));
+        exchange_body_by(x, MONO_NEVER);
+        echo_read(j);
     } else if (slice_eq(path, SLICE("/cut"))) {
         j->timer.fire = cut_fire;
         loop_timer(x->loop, &j->timer,

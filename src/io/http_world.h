@@ -18,6 +18,7 @@
  *     /stub       promises 1,000 bytes, sends ten and ends
  *     /by?ms      as /echo; the whole body has so long
  *     /cut?ms     the same, which is only said then
+ *     /put-off?ms as /by, and never is said behind it
  *     /pause?ms   as /echo, and waits so long behind the first byte
  *     /move?k     moves to the next loop, then as /echo; header X-Loop
  *

@@ -93,8 +93,8 @@ exchange_read(struct exchange *x, void *p, size_t n, bool fill,
 
 /* The body has to be there at AT, however steadily it comes: the read of then,
  * if it has to wait for the peer, ends with ERR_TIMEOUT. May be said again,
- * also while a read is in flight: a time that is over ends that one soon, and
- * never inside this call. */
+ * also while a read is in flight: the earliest holds, and one that is over ends
+ * that read soon, never inside this call. */
 static inline void
 exchange_body_by(struct exchange *x, struct mono at)
 {
