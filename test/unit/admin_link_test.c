@@ -51,6 +51,16 @@ stopped(void *arg)
 }
 
 static void
+open_as(const struct admin_link_conf *c)
+{
+    struct fault f = {0};
+
+    admin_world_ok(admin_link_open(&k, &w.fetch.fetch, c, &f), &f);
+    admin_link_start(k, &w.loop.loop);
+    loop_mem_settle(&w.loop);
+}
+
+static void
 link_open(const char *secret)
 {
     const struct admin_link_conf c = {.url = ADMIN_URL,
@@ -59,11 +69,8 @@ link_open(const char *secret)
                                       .keys = keys,
                                       .patience = dur_s(5),
                                       .ready = is_ready};
-    struct fault f = {0};
 
-    admin_world_ok(admin_link_open(&k, &w.fetch.fetch, &c, &f), &f);
-    admin_link_start(k, &w.loop.loop);
-    loop_mem_settle(&w.loop);
+    open_as(&c);
 }
 
 static int
@@ -212,6 +219,81 @@ test_rotation(void **state)
     admin_world_ok(keys_rotate(w.keys, &at_once, NULL, &f), &f);
     loop_mem_advance(&w.loop, dur_s(301));
     assert_int_equal(n_keys(), 2);
+}
+
+/* Two Admins behind one URL: one has this question, the other the next. */
+static struct {
+    struct buf jwks;
+    uint64_t version[2];        /* of their documents */
+    unsigned documents, n_keys; /* questions */
+} two;
+
+static void
+one_of_two(void *arg, struct fetch_mem_call *c)
+{
+    char text[64];
+    (void)arg;
+
+    if (slice_eq(c->target, SLICE("/.well-known/jwks.json"))) {
+        two.n_keys++;
+        fetch_mem_answer(c, 200, buf_slice(&two.jwks));
+        return;
+    }
+    assert_true(slice_eq(c->target, SLICE("/.well-known/key-documents")));
+    (void)snprintf(text, sizeof(text), "{\"version\": %llu}",
+                   (unsigned long long)two.version[two.documents++ % 2]);
+    fetch_mem_answer(c, 200, slice_str(text));
+}
+
+/* How often keys are asked for in the time that ten questions for documents
+ * take; both Admins' must be held in turn. */
+static unsigned
+two_asked(void)
+{
+    const unsigned before = two.n_keys;
+
+    for (unsigned i = 0; i < 10; i++) {
+        loop_mem_advance(&w.loop, dur_s(10));
+        assert_int_equal(admin_link_documents(k, NULL),
+                         two.version[(two.documents - 1) % 2]);
+    }
+    return two.n_keys - before;
+}
+
+/* That the other one answers is no news of keys, but news has not always a
+ * version above the other's, since the clocks differ. */
+static void
+test_two_admins(void **state)
+{
+    const struct admin_link_conf c = {.url = "http://two.test",
+                                      .client_id = "",
+                                      .client_secret = "",
+                                      .keys = keys,
+                                      .documents = true,
+                                      .patience = dur_s(5)};
+    struct keyset *ks = keys_get(w.keys);
+    (void)state;
+
+    memset(&two, 0, sizeof(two));
+    two.version[0] = 1000;
+    two.version[1] = 2000;
+    buf_init(&two.jwks, 64 * KIB);
+    assert_true(keyset_jwks(ks, 0, &two.jwks));
+    keyset_unref(&ks);
+    w.elsewhere = one_of_two;
+    open_as(&c);
+    loop_mem_advance(&w.loop, dur_s(15));
+    assert_int_equal(n_keys(), 1);
+    assert_int_equal(two.documents, 2);
+    assert_int_equal(two.n_keys, 3); /* at the start, and for each of them */
+    assert_int_equal(two_asked(), 0);
+    two.version[0] = 1001; /* a rotation, where the clock is behind */
+    assert_int_equal(two_asked(), 1);
+    two.version[1] = 2001;
+    assert_int_equal(two_asked(), 1);
+    loop_mem_advance(&w.loop, dur_s(300));
+    assert_int_equal(two.n_keys, 6); /* whatever is said of documents */
+    buf_release(&two.jwks);
 }
 
 /* ---- whom a gateway believes ---- */
@@ -547,10 +629,10 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_token),       T(test_refused), T(test_wrong_secret),
-        T(test_away),        T(test_list),    T(test_rotation),
-        T(test_inform),      T(test_audit),   T(test_audit_hangs),
-        T(test_key_unknown),
+        T(test_token),       T(test_refused),    T(test_wrong_secret),
+        T(test_away),        T(test_list),       T(test_rotation),
+        T(test_inform),      T(test_audit),      T(test_audit_hangs),
+        T(test_key_unknown), T(test_two_admins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

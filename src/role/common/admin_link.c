@@ -17,6 +17,7 @@
 #define ANSWER_MAX       ((size_t)64 * KIB)
 
 #define DOCUMENTS_EVERY dur_s(10)
+#define SEEN            8 /* as many Admins behind one URL */
 
 enum line { LINE_TOKEN, LINE_KEYS, LINE_DOCUMENTS, LINES };
 static const char *const line_name[] = {"token", "keys", "key documents"};
@@ -43,7 +44,9 @@ struct admin_link {
     char *client_secret;
     struct loop *loop;
     struct line_state line[LINES];
-    struct buf form; /* of the question for a token; holds the secret */
+    struct buf form;     /* of the question for a token; holds the secret */
+    uint64_t seen[SEEN]; /* versions of the last documents that were new */
+    unsigned n_seen;     /* that were, ever */
     /* keys are taken in by a worker */
     struct work work;
     struct buf jwks;
@@ -325,6 +328,20 @@ keys_outdated(struct admin_link *k)
     line_ask(n);
 }
 
+/* Two Admins behind one URL have documents of their own, and answer in turn;
+ * that is no news. Elements may trust the keys of one of them only, so they are
+ * brought what either has; and what is new may have a lower version than what
+ * the other has, since so may its clock. */
+static bool
+is_new(struct admin_link *k, uint64_t version)
+{
+    for (unsigned i = 0; i < SEEN; i++)
+        if (k->seen[i] == version)
+            return false;
+    k->seen[k->n_seen++ % SEEN] = version;
+    return true;
+}
+
 static void
 documents_answered(struct ask *a)
 {
@@ -349,7 +366,8 @@ documents_answered(struct ask *a)
         k->documents_version = version;
         (void)pthread_mutex_unlock(&k->lock);
         a->answer = before;
-        keys_outdated(k);
+        if (is_new(k, version))
+            keys_outdated(k);
     }
     ask_release(a);
     if (version)

@@ -6,7 +6,7 @@
  *                                   when three quarters of its life are over
  *     GET  /.well-known/jwks.json   every KEYS_EVERY; when a token names a key
  *                                   that is not there, at most every KEYS_ANEW;
- *                                   when the documents below are others, since
+ *                                   when the documents below are new, since
  *                                   that is a rotation. Into sec/keys
  *                                   (keys_adopt())
  *
