@@ -165,9 +165,13 @@ good_poll(struct poll *p, struct poll_slot *s, struct mono now)
 
     s->failures = 0;
     s->successes++;
-    if (s->health == POLL_HEALTHY ||
-        (s->health == POLL_UNHEALTHY && s->successes < p->conf.recovery))
+    if (s->health == POLL_HEALTHY)
         return;
+    if (s->health == POLL_UNHEALTHY && s->successes < p->conf.recovery) {
+        /* The long interval is for one that is away. */
+        s->grid = mono_add(now, (struct dur){p->conf.base.ns / 6});
+        return;
+    }
     if (s->health == POLL_UNHEALTHY && mono_before(latest, s->grid))
         s->grid = latest; /* it was polled out of turn */
     s->health = POLL_HEALTHY;

@@ -17,7 +17,8 @@
  *      +---- `threshold` failed polls in a row ------------------> UNHEALTHY
  *
  * The interval of an unhealthy element doubles with each further failure up to
- * `max`, and is `base` again when it is healthy.
+ * `max`, and is `base` again when it is healthy. Once it has answered well, the
+ * polls that are to prove it follow after a sixth of `base` each (5 s).
  *
  * Every request has a ticket. It is worth nothing once the element was removed
  * or has another endpoint, the request was given up, or we do not lead any

@@ -232,14 +232,14 @@ test_health(void **state)
         {false, POLL_UNHEALTHY, 240, "doubles"},
         {false, POLL_UNHEALTHY, 300, "the longest"},
         {false, POLL_UNHEALTHY, 300, "not longer"},
-        {true, POLL_UNHEALTHY, 300, "one good poll is not enough"},
+        {true, POLL_UNHEALTHY, 5, "one good poll is not enough: another soon"},
         {false, POLL_UNHEALTHY, 300, "as it shows"},
-        {true, POLL_UNHEALTHY, 300, "one again"},
+        {true, POLL_UNHEALTHY, 5, "one again"},
         {true, POLL_HEALTHY, 30, "two: healthy, at the usual interval"},
         {false, POLL_HEALTHY, 30, "three failures are needed anew"},
         {false, POLL_HEALTHY, 30, "two"},
         {false, POLL_UNHEALTHY, 30, "three: from 30 s again"},
-        {true, POLL_UNHEALTHY, 30, "one good"},
+        {true, POLL_UNHEALTHY, 5, "one good"},
         {true, POLL_HEALTHY, 30, "two good"},
     };
     enum poll_health before = POLL_HEALTHY;
