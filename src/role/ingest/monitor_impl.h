@@ -75,6 +75,7 @@ struct mon_element {
     uint64_t keys_brought;  /* the last version of keys that it was brought, */
     struct mono keys_next;  /* and is not brought again before */
     bool keys_told;         /* that it did not take it */
+    unsigned keys_failed;   /* in a row; it was busy, or not reached */
 };
 
 /* A request to an element. */

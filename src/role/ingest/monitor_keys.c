@@ -4,6 +4,10 @@
  * the poll is refused with 401, since our own token may be of a key that the
  * element has not heard of. By the same way as the poll.
  *
+ * Anybody may bring an element something, so it may be busy with others: then
+ * it is tried again soon, and not with the next poll only, or whoever keeps it
+ * busy would put off a revocation for long.
+ *
  * It may be that nothing helps: the element trusts another Admin. Then the log
  * is told once for each version, and it is tried again once a minute.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -13,11 +17,17 @@
 
 #define KEYS_PATH  "/api/v1/trusted-keys"
 #define AGAIN      dur_s(60)
+#define SOON       dur_ms(1500)
+#define TRIES      8 /* of one that is busy, after a poll */
+#define TELL_AT    3 /* failures in a row */
 #define ANSWER_MAX ((size_t)8 * KIB)
 
 struct bringing {
     struct ask ask;
     struct list item;
+    struct timer timer; /* of the next try */
+    bool waiting;       /* for it */
+    unsigned tries;
     struct monitor *m;
     struct mon_peer *peer;
     char id[65];
@@ -36,27 +46,82 @@ was_taken(struct ask *a)
     return taken;
 }
 
+#define WHAT(b)                                              \
+    F_STR("se_id", (b)->id), F_U64("version", (b)->version), \
+        F_FAULT(&(b)->ask.fault), F_TYPE("http_client")
+
+/* It was not reached, or has much to do; soon, or with the next poll, then. */
+static void
+failed(struct monitor *m, struct mon_element *e, const struct bringing *b)
+{
+    e->keys_brought = 0;
+    if (++e->keys_failed == TELL_AT)
+        log_warning(m->conf.log,
+                    "storage element does not take Admin's keys; it is tried "
+                    "again",
+                    WHAT(b));
+}
+
+static void
+refused(struct monitor *m, struct mon_element *e, const struct bringing *b)
+{
+    e->keys_failed = 0;
+    if (!e->keys_told)
+        log_warning(m->conf.log,
+                    "storage element does not take Admin's keys; until it has "
+                    "its jwks.json it refuses tokens",
+                    WHAT(b));
+    e->keys_told = true;
+}
+
 static void
 tell(struct monitor *m, struct mon_element *e, struct bringing *b)
 {
+    const int status = b->ask.status;
+
     if (b->ask.err == ERR_OK) {
+        e->keys_failed = 0;
         if (!was_taken(&b->ask))
             return; /* it had them; a 401 must have another reason */
         e->keys_brought = 0;
         log_info(m->conf.log, "Keys of the Admin module brought",
                  F_STR("se_id", b->id), F_U64("version", b->version));
-    } else if (b->ask.status < 400 || b->ask.status >= 500 ||
-               b->ask.status == 408) {
-        /* It was not reached, or has much to do; with the next poll, then. */
-        e->keys_brought = 0;
-    } else if (!e->keys_told) {
-        e->keys_told = true;
-        log_warning(m->conf.log,
-                    "storage element does not take Admin's keys; until it has "
-                    "its jwks.json it refuses tokens",
-                    F_STR("se_id", b->id), F_U64("version", b->version),
-                    F_FAULT(&b->ask.fault), F_TYPE("http_client"));
+    } else if (status < 400 || status >= 500 || status == 408) {
+        failed(m, e, b);
+    } else {
+        refused(m, e, b);
     }
+}
+
+static void
+bring_end(struct bringing *b)
+{
+    struct monitor *m = b->m;
+
+    list_remove(&b->item);
+    mon_peer_drop(&b->peer);
+    buf_release(&b->text);
+    ask_release(&b->ask);
+    free(b);
+    monitor_ended(m);
+}
+
+/* Nobody else brings it to E meanwhile. */
+static bool
+wait_for_it(struct mon_element *e, struct bringing *b)
+{
+    const struct monitor_conf *c = &b->m->conf;
+    struct loop *l = b->m->loop;
+
+    if ((b->ask.status != 503 && b->ask.status != 408) || b->tries == TRIES ||
+        e->peer != b->peer ||
+        c->documents(c->documents_arg, NULL) != b->version ||
+        !loop_timer(l, &b->timer, mono_add(l->now, SOON)))
+        return false;
+    b->waiting = true;
+    e->keys_brought = b->version;
+    e->keys_next = mono_add(l->now, AGAIN);
+    return true;
 }
 
 static void
@@ -66,14 +131,42 @@ bring_done(struct ask *a)
     struct monitor *m = b->m;
     struct mon_element *e = mon_element_find(m, b->id);
 
-    list_remove(&b->item);
-    if (e && a->err != ERR_CANCELED)
+    if (e && a->err != ERR_CANCELED) {
         tell(m, e, b);
-    mon_peer_drop(&b->peer);
-    buf_release(&b->text);
-    ask_release(a);
-    free(b);
-    monitor_ended(m);
+        if (wait_for_it(e, b))
+            return;
+    }
+    bring_end(b);
+}
+
+static void
+bring_send(struct bringing *b)
+{
+    b->tries++;
+    ask_init(&b->ask, b->m->loop, b->peer->peer, ANSWER_MAX);
+    b->ask.method = HTTP_PUT;
+    b->ask.type = "application/json";
+    b->ask.again = true;
+    b->ask.patience = b->m->conf.poll.timeout;
+    b->ask.done = bring_done;
+    buf_add_str(&b->ask.target, KEYS_PATH);
+    b->ask.piece[b->ask.n_piece++] = buf_slice(&b->text);
+    ask_send(&b->ask);
+}
+
+static void
+bring_again(struct loop *l, struct timer *t)
+{
+    struct bringing *b = container_of(t, struct bringing, timer);
+
+    (void)l;
+    b->waiting = false;
+    if (b->tries == TRIES) {
+        bring_end(b); /* by keys_cancel() */
+        return;
+    }
+    ask_release(&b->ask);
+    bring_send(b);
 }
 
 static void
@@ -92,22 +185,15 @@ bring(struct monitor *m, struct mon_element *e, struct mon_peer *peer)
     }
     b->m = m;
     b->peer = mon_peer_hold(peer);
+    b->timer.fire = bring_again;
     memcpy(b->id, e->id, sizeof(b->id));
-    ask_init(&b->ask, m->loop, peer->peer, ANSWER_MAX);
-    b->ask.method = HTTP_PUT;
-    b->ask.type = "application/json";
-    b->ask.again = true;
-    b->ask.patience = m->conf.poll.timeout;
-    b->ask.done = bring_done;
-    buf_add_str(&b->ask.target, KEYS_PATH);
-    b->ask.piece[b->ask.n_piece++] = buf_slice(&b->text);
     if (e->keys_brought != b->version)
         e->keys_told = false;
     e->keys_brought = b->version;
     e->keys_next = mono_add(m->loop->now, AGAIN);
     list_push(&m->bringings, &b->item);
     monitor_began(m);
-    ask_send(&b->ask);
+    bring_send(b);
 }
 
 void
@@ -129,6 +215,13 @@ keys_bring(struct monitor *m, struct mon_element *e, struct mon_peer *peer,
 void
 keys_cancel(struct monitor *m)
 {
-    LIST_FOREACH_SAFE (it, next, &m->bringings)
-        ask_cancel(&container_of(it, struct bringing, item)->ask);
+    LIST_FOREACH_SAFE (it, next, &m->bringings) {
+        struct bringing *b = container_of(it, struct bringing, item);
+
+        b->tries = TRIES;
+        if (b->waiting)
+            (void)loop_timer(m->loop, &b->timer, m->loop->now);
+        else
+            ask_cancel(&b->ask);
+    }
 }

@@ -79,6 +79,21 @@ write_body(struct fake_request *q)
         (unsigned long long)(e->total - e->used), e->status, e->location);
 }
 
+static uint16_t
+take_keys(struct fake_request *q)
+{
+    struct fake_element *e = q->e;
+
+    e->keys_asked++;
+    if (e->keys_refused) {
+        e->keys_refused--;
+        return (uint16_t)e->keys_status;
+    }
+    q->told.n = (size_t)snprintf(q->told.body, sizeof(q->told.body),
+                                 "{\"taken\":true}");
+    return 200;
+}
+
 static void
 fake_answer(struct loop *l, struct timer *t)
 {
@@ -93,7 +108,10 @@ fake_answer(struct loop *l, struct timer *t)
         r->err = fault_set(&r->fault, ERR_TIMEOUT, "answer", r->peer->url);
     else if (way == FAKE_REFUSES)
         r->err = fault_set(&r->fault, ERR_IO, "connect", r->peer->url);
-    if (r->err == ERR_OK) {
+    if (r->err == ERR_OK && r->method == HTTP_PUT) {
+        q->resp.status = take_keys(q);
+        r->resp = &q->resp;
+    } else if (r->err == ERR_OK) {
         q->resp.status = way == FAKE_ERROR ? (uint16_t)q->e->http : 200;
         if (q->resp.status == 200)
             write_body(q);
@@ -111,13 +129,15 @@ fake_begin(struct fetch_request *r)
     struct dur takes = p->e ? p->e->takes : dur_ms(1);
 
     assert_non_null(q);
-    assert_true(slice_eq(r->target, SLICE("/api/v1/capacity")));
+    assert_true(slice_eq(r->target, r->method == HTTP_PUT
+                                        ? SLICE("/api/v1/trusted-keys")
+                                        : SLICE("/api/v1/capacity")));
     q->told.r = r;
     q->told.over = fake_over;
     q->e = p->e;
     q->timer.fire = fake_answer;
     r->x.conn = &q->told;
-    if (p->e) {
+    if (p->e && r->method == HTTP_GET) {
         p->e->requests++;
         (void)slice_copy(r->fields, p->e->auth, sizeof(p->e->auth));
         if (p->e->way == FAKE_SILENT)
@@ -133,11 +153,19 @@ fake_end(struct fetch_request *r, fetch_fn *ended)
     fetch_told_end(r, ended);
 }
 
+/* It answers without having taken all of it. */
+static void
+fake_send(struct fetch_request *r, struct slice a, struct slice b,
+          fetch_sent_fn *sent)
+{
+    (void)r, (void)a, (void)b, (void)sent;
+}
+
 static const struct fetch_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
     .begin = fake_begin,
-    .send = fetch_told_send,
+    .send = fake_send,
     .read = fetch_told_read,
     .end = fake_end,
 };

@@ -32,6 +32,10 @@ struct fake_element {
     int http; /* of FAKE_ERROR */
     struct dur takes;
     unsigned requests, answered;
+    /* Of keys that are brought: how many, and to how many of the next it says
+     * KEYS_STATUS before it takes them. */
+    unsigned keys_asked, keys_refused;
+    int keys_status;
     char auth[64]; /* of the last request */
 };
 
