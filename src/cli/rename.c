@@ -32,7 +32,7 @@ static const struct cli_opt rename_opts[] = {
      .at = AT(id),
      .value = "ID",
      .help = "Its new name, like se-03."},
-    OPT_DATA_DIR,
+    OPT_DATA_DIR, /* both with --alone */
     OPT_CONFIG,
     {0},
 };
@@ -126,6 +126,10 @@ cmd_storage_rename(int argc, char **argv)
     if (!a.id || !a.path == !a.alone)
         return cli_usage("storage rename",
                          "--id, and either --path or --alone, are needed");
+    if (a.path && (a.data_dir || a.config))
+        return cli_usage("storage rename",
+                         "--data-dir and --config are for --alone: --path is "
+                         "the folder itself");
     if (!id_ok(a.id))
         return cli_usage("storage rename",
                          "--id %s: no name of an element (letters, digits, "

@@ -237,28 +237,65 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
     return e;
 }
 
+static bool
+is_same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/* STORAGE_ELEMENTS with ENTRY in place of what was in FOLDER, whose disk may
+ * have died: that one is GONE, without an id when there was none. */
+static void
+list_with(const struct conf *conf, const char *entry, const char *folder,
+          struct buf *out, struct conf_element *gone)
+{
+    struct slice rest = slice_str(conf->storage_elements), item, one;
+    struct conf_element ce;
+    char path[PATH_MAX];
+
+    *gone = (struct conf_element){.id = ""};
+    while (slice_cut(&rest, ',', &item)) {
+        one = item;
+        if (conf_element_next(&one, &ce, NULL) == ERR_OK &&
+            serve_path(conf, ce.path, path) && is_same_folder(path, folder))
+            *gone = ce;
+        else
+            buf_printf(out, "%.*s,", (int)item.n, item.p);
+    }
+    buf_add_str(out, entry);
+}
+
 /* What to tell the server, and how we know what it was told before: its own
  * environment and files are not ours unless somebody says so. */
 static void
-tell_list(const struct conf *conf, const char *entry)
+tell_list(const struct conf *conf, const char *entry, const char *folder)
 {
     const enum conf_layer layer = conf->source[CONF_STORAGE_ELEMENTS].layer;
-    struct buf from;
+    struct conf_element gone;
+    struct buf from, list;
 
     buf_init(&from, 8 * KIB);
+    buf_init(&list, MIB);
     conf_source_text(conf, CONF_STORAGE_ELEMENTS, &from);
     if (entry == NULL) {
         printf("It is in STORAGE_ELEMENTS already (%s).\n", buf_str(&from));
     } else {
+        list_with(conf, entry, folder, &list, &gone);
         printf("Add it to the server's options and start the server again:\n"
-               "STORAGE_ELEMENTS=%s,%s\n",
-               conf->storage_elements, entry);
+               "STORAGE_ELEMENTS=%s\n",
+               buf_str(&list));
+        if (gone.id[0])
+            printf("(Without %s, which had this folder.)\n", gone.id);
         printf("(What stands before it is from: %s.%s)\n", buf_str(&from),
                layer == CONF_BY_DEFAULT
                    ? " If the server has a list of its own, add to that, or "
                      "give its file with --config."
                    : "");
     }
+    buf_release(&list);
     buf_release(&from);
 }
 
@@ -361,7 +398,7 @@ init_folder(const struct storage_args *a, const struct conf *conf)
         make_element(&ce, &installation, &f) != ERR_OK)
         return storage_fail("init", &f);
     printf("Made storage element %s in %s\n", ce.id, ce.path);
-    tell_list(conf, listed ? NULL : entry);
+    tell_list(conf, listed ? NULL : entry, ce.path);
     return CLI_OK;
 }
 

@@ -4,6 +4,7 @@
     make_server   starts one's own: make_server(loop=..., HEAD_TIMEOUT=1)
     loop          just the name of the driver
     pg            PostgreSQL, one for all tests of a file
+    home          of tests that root runs: a folder that others get to
     cluster       a Cluster (cluster.py) of which nothing runs yet
 
 Tests marked core also run sanitized; those that are not on io_uring run as an
@@ -14,7 +15,9 @@ SPDX-License-Identifier: Apache-2.0
 """
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -136,3 +139,19 @@ def pg():
     server = postgres.Postgres()
     yield server
     server.close()
+
+
+@pytest.fixture
+def home():
+    """A folder of root's that another user can get to, with the program."""
+    with tempfile.TemporaryDirectory(prefix="artstore-root-") as folder:
+        os.chmod(folder, 0o755)
+        shutil.copy(store.BIN, os.path.join(folder, "artstore"))
+        try:
+            subprocess.run([os.path.join(folder, "artstore"), "--version"],
+                           check=True, stdout=subprocess.DEVNULL,
+                           user=store.NOBODY, group=store.NOBODY,
+                           extra_groups=[])
+        except (PermissionError, subprocess.SubprocessError) as why:
+            pytest.skip("no way to be another user here: %s" % why)
+        yield folder

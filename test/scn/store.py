@@ -35,6 +35,7 @@ UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-"
                    r"[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 KIB, MIB = 1 << 10, 1 << 20
 FIRST_KEY = "key-0001.pem"
+NOBODY = 65534
 
 
 def slow_build():

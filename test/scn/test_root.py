@@ -7,29 +7,13 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 
 import pytest
 
 import store
+from store import NOBODY
 
-NOBODY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="of root alone")
-
-
-@pytest.fixture
-def home():
-    """A folder of root's that another user can get to, with the program."""
-    with tempfile.TemporaryDirectory(prefix="artstore-root-") as folder:
-        os.chmod(folder, 0o755)
-        shutil.copy(store.BIN, os.path.join(folder, "artstore"))
-        try:
-            subprocess.run([os.path.join(folder, "artstore"), "--version"],
-                           check=True, stdout=subprocess.DEVNULL, user=NOBODY,
-                           group=NOBODY, extra_groups=[])
-        except (PermissionError, subprocess.SubprocessError) as why:
-            pytest.skip("no way to be another user here: %s" % why)
-        yield folder
 
 
 def give(folder):

@@ -4,6 +4,7 @@ after kill -9 and without its index too.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import fcntl
 import os
 import shutil
 import signal
@@ -286,3 +287,23 @@ def test_refuses(s3, tmp_path):
     p = e.run("init", "--alone", "--id", "x", code=None,
               STORAGE_BACKEND="local")
     assert p.returncode != 0 and "--path" in p.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="of root alone")
+def test_root(s3, home):
+    """What root's commands leave can be opened by the server's user: see
+    test_root.py, which has the rest."""
+    e = Element(s3, home)
+    os.chown(e.server.data, store.NOBODY, store.NOBODY)
+    e.init()
+    assert "uid 65534" in e.run("rebuild", "--alone").stderr
+    e.run("rename", "--alone", "--id", "se-s3-01")
+    names = os.listdir(e.index)
+    for at in (e.index, *(os.path.join(e.index, n) for n in names)):
+        assert os.stat(at).st_uid == store.NOBODY, at
+    # Another process of this host has it, and has not written so yet.
+    lock = next(n for n in names if n.endswith(".lock"))
+    with open(os.path.join(e.index, lock), "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        p = e.run("rename", "--alone", "--id", "se-s3-02", code=8)
+        assert "another process" in p.stderr, p.stderr

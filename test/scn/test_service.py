@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -240,6 +241,14 @@ def test_storage_init(make_server, tmp_path):
     assert [e["storage_id"] for e in j["elements"]] == [
         "se-01", "se-02", "se-03"]
     s.stop()
+    # In the place of one whose disk died.
+    dead = os.path.join(s.data, "elements", "se-02")
+    shutil.rmtree(dead)
+    out = init("--path", dead, "--id", "se-05").stdout
+    line = [x for x in out.splitlines() if x.startswith("STORAGE_ELEMENTS=")]
+    assert line == ["STORAGE_ELEMENTS=se-01:edit:elements/se-01,se-05:rw:"
+                    + dead], out
+    assert "Without se-02" in out, out
     # Another installation's element is not taken for ours.
     other = make_server(start=False)
     other.start()

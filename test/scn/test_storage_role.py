@@ -83,6 +83,7 @@ def test_refuses_another_element(element, tmp_path):
     rename = (store.BIN, "storage", "rename", "--path", folder, "--id")
     for no_name in ("a:b", " se-77", "se-77 ", "se-77,se-78", "edit", ""):
         store.run(*rename, no_name, code=2)
+    store.run(*rename, "se-79", "--data-dir", element.data, code=2)
     store.run(*rename, "se-79")
     store.run(store.BIN, "storage", "rename", "--alone", "--data-dir",
               element.data, "--id", "se-77", env=env)
