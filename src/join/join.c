@@ -437,6 +437,20 @@ open_roles(struct join *j, struct fault *f)
     return e == ERR_OK ? open_router(j, f) : e;
 }
 
+/* Nothing refuses this start any more: what cannot be taken back comes now. */
+static enum err
+serve_elements(struct join *j, struct fault *f)
+{
+    enum err e = j->admin ? admin_attached(j->admin, f) : ERR_OK;
+
+    for (unsigned i = 0; i < j->n && e == ERR_OK; i++) {
+        e = element_serve(j->el[i].element, f);
+        if (e != ERR_OK && j->conf.elements[i].place[0])
+            (void)fault_in(f, j->conf.elements[i].place);
+    }
+    return e;
+}
+
 enum err
 join_open(struct join **out, const struct join_conf *c, struct fault *f)
 {
@@ -466,6 +480,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
         e = admin_tell(j->admin, c->coord, c->channel, c->log, f);
     if (e == ERR_OK)
         e = open_roles(j, f);
+    if (e == ERR_OK)
+        e = serve_elements(j, f);
     if (e != ERR_OK)
         join_close(&j);
     *out = j;

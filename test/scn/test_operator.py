@@ -86,12 +86,16 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
                    "se-01:edit:elements/se-02,se-02:rw:elements/se-01")
     assert "se-01 what by its superblock is se-02 in " in said, said
     assert "elements/se-02:" in said and said.endswith("the element"), said
+    # The first of the list has a later mode, of which nothing must be left.
+    said = refusal("--data-dir", s.data, "--storage-elements",
+                   "se-01:ar:elements/se-01,se-22:rw:elements/se-02")
+    assert "se-22 what by its superblock is se-02 in " in said, said
     # A name that another element has had; with its own all is as before.
     rename = (BIN, "storage", "rename", "--path",
               os.path.join(s.data, "elements/se-01"), "--id")
     run(*rename, "se-02")
     said = refusal("--data-dir", s.data, "--storage-elements",
-                   "se-02:edit:elements/se-01")
+                   "se-02:ar:elements/se-01")
     assert "se-02 with uuid " in said and " (to Admin it is " in said, said
     assert "elements/se-01:" in said and "storage rename" in said, said
     run(*rename, "se-01")
@@ -101,6 +105,9 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     assert "elements/se-02" in said and "move it away" in said, said
     lose_index(s, "se-02")  # as it says
     s.start()
+    modes = [e["mode"] for e in s.http("GET", "/api/v1/storage-elements")
+             .json()["storage_elements"]]
+    assert modes == ["edit", "rw"], modes
     said = refusal("--data-dir", str(tmp_path / "x/y/z"))
     assert "find %s:" % (tmp_path / "x") in said, said
     said = refusal("--data-dir", str(tmp_path / "b"), "--hash", "fooo")

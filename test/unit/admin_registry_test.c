@@ -77,7 +77,9 @@ world_init(struct world *w)
 static enum err
 attach(struct world *w, struct fault *f)
 {
-    return admin_attach(w->admin, &w->blob, &w->source, &w->like, f);
+    enum err e = admin_attach(w->admin, &w->blob, &w->source, &w->like, f);
+
+    return e ? e : admin_attached(w->admin, f);
 }
 
 /* As after a restart of the process. */
@@ -648,6 +650,10 @@ test_elements(void **state)
     assert_int_equal(e.priority, 7);
     assert_string_equal(e.location, "dc9"); /* the element's own affair */
     assert_int_equal(e.created_at.ms, 1000);
+    w.like.mode = BLOB_AR; /* in a start that came to nothing */
+    admin_close(&w.admin);
+    ok(admin_open(&w.admin, &w.meta.meta, &f), &f);
+    ok(admin_attach(w.admin, &w.blob, &w.source, &w.like, &f), &f);
     w.like.mode = BLOB_RO; /* by configuration, forward */
     restart(&w);
     ok(admin_element_get(w.admin, "se-01", &e), &f);

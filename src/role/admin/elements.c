@@ -240,10 +240,11 @@ refuse_name(const struct meta_element *like, const struct uuid *holder,
 }
 
 /* What Admin has of LIKE's element, brought up to date: its label, address and
- * place are the element's own affair; modes only go forward. */
+ * place are the element's own affair; modes only go forward. DIFFERS from what
+ * is in the database? */
 static enum err
 record_of(struct admin *a, const struct meta_element *like,
-          struct meta_element *out, struct fault *f)
+          struct meta_element *out, bool *differs, struct fault *f)
 {
     struct find find = {.like = like, .out = out};
     struct meta_element had;
@@ -264,10 +265,10 @@ record_of(struct admin *a, const struct meta_element *like,
     out->remote = false;
     if (!out->seen_at.ms)
         out->seen_at = like->updated_at;
-    if (find.found && memcmp(&had, out, sizeof(had)) == 0)
-        return ERR_OK;
-    out->updated_at = like->updated_at;
-    return a->meta->ops->element_put(a->meta, out, f);
+    *differs = !find.found || memcmp(&had, out, sizeof(had)) != 0;
+    if (*differs)
+        out->updated_at = like->updated_at;
+    return ERR_OK;
 }
 
 enum err
@@ -278,6 +279,7 @@ admin_attach(struct admin *a, struct blob *blob,
     const char *invalid = admin_element_invalid(like);
     struct meta_element record;
     struct admin_slot *s;
+    bool differs;
     enum err e;
 
     if (invalid || uuid_is_nil(&like->uuid))
@@ -285,7 +287,7 @@ admin_attach(struct admin *a, struct blob *blob,
     if (a->n == REGISTRY_ELEMENTS_MAX)
         return fault_set(f, ERR_TOOBIG, "attach", "number of elements");
     assert(!admin_slot_by_uuid(a, &like->uuid));
-    e = record_of(a, like, &record, f);
+    e = record_of(a, like, &record, &differs, f);
     if (e)
         return e;
     s = admin_slot_new(&record);
@@ -293,6 +295,7 @@ admin_attach(struct admin *a, struct blob *blob,
         return fault_set(f, ERR_NOMEM, "attach", like->element_id);
     s->blob = blob;
     s->source = *source;
+    s->unsaved = differs;
     if (record.mode != like->mode && source->set_mode)
         source->set_mode(source->arg, (enum blob_mode)record.mode);
     e = admin_catch_up_first(a, s, f);
@@ -300,6 +303,21 @@ admin_attach(struct admin *a, struct blob *blob,
         admin_slot_put(a, s);
     else
         admin_slot_insert(a, s);
+    return e;
+}
+
+enum err
+admin_attached(struct admin *a, struct fault *f)
+{
+    enum err e = ERR_OK;
+
+    for (unsigned i = 0; i < a->n && !e; i++) {
+        struct admin_slot *s = a->slot[i];
+
+        if (s->unsaved)
+            e = a->meta->ops->element_put(a->meta, &s->record, f);
+        s->unsaved = s->unsaved && e;
+    }
     return e;
 }
 
@@ -317,7 +335,8 @@ load_record(void *arg, const struct meta_element *e)
     struct admin *a = l->admin;
     struct admin_slot *s;
 
-    if (!e->remote || admin_slot_by_id(a, e->element_id))
+    if (!e->remote || admin_slot_by_id(a, e->element_id) ||
+        admin_slot_by_uuid(a, &e->uuid))
         return true;
     if (a->n == ADMIN_ELEMENTS_MAX || !(s = admin_slot_new(e))) {
         l->err = ERR_NOMEM;

@@ -28,6 +28,7 @@ struct admin_slot {
     bool deletes_ahead; /* a delete was fed while numbers before it were
                             missing; under the gate */
     bool behind;        /* something was not fed: the tick sees to it */
+    bool unsaved;       /* its record, until admin_attached() */
     unsigned stuck;     /* ticks with a hole in the numbers */
     uint64_t stuck_at;
 };

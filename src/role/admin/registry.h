@@ -49,11 +49,16 @@ struct registry *admin_registry(struct admin *a);
 
 /* Blocks; before uploads begin. LIKE gives what is recorded of an element that
  * is new to Admin; of a known one only its uuid counts: mode, priority and the
- * rest are as Admin has them, and the mode is set on the element. ERR_CONFLICT:
- * the element_id belongs to another element. ERR_INVAL: see element.h. */
+ * rest are as Admin has them, and the mode is set on the element: the later of
+ * the two, which is recorded by admin_attached(). ERR_CONFLICT: the element_id
+ * belongs to another element. ERR_INVAL: see element.h. */
 enum err admin_attach(struct admin *a, struct blob *blob,
                       const struct admin_source *source,
                       const struct meta_element *like, struct fault *f);
+
+/* Blocks; once, when all are attached and nothing refuses the start any more: a
+ * mode that is recorded does not go back. */
+enum err admin_attached(struct admin *a, struct fault *f);
 
 /* Blocks; before admin_start(). Tokens are signed with KEYS, which move on with
  * the tick, and are known to the other Admins as theirs are here. NULL: there

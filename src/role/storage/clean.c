@@ -141,7 +141,9 @@ shorten_dirty(struct element *e, const struct forget *w, bool end,
         (sb->all_dirty || end || next->n_dirty != sb->n_dirty)) {
         if (sb->all_dirty && !end)
             name_kept(e, w, next);
-        identity_note_mode(next, (enum blob_mode)atomic_load(&e->mode));
+        if (e->serves)
+            (void)identity_note_mode(next,
+                                     (enum blob_mode)atomic_load(&e->mode));
         next->clean = end;
         next->seq = e->next_seq;
         next->synced = end ? e->next_seq : w->synced;

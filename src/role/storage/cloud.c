@@ -365,6 +365,7 @@ kind_close(struct element *e)
 static const struct element_kind cloud_kind = {
     .blob = kind_blob,
     .uuid = kind_uuid,
+    .serve = cloud_serve,
     .start = cloud_start,
     .stop = cloud_stop,
     .close = kind_close,
@@ -512,8 +513,8 @@ cloud_open(struct element **out, const struct element_conf *conf,
     }
     if (err == ERR_OK && (err = cloud_recover(c, report, f)) == ERR_OK &&
         (err = load_totals(c, f)) == ERR_OK &&
-        (err = cloud_take_over(c, f)) == ERR_OK)
-        err = cloud_sweep_uploads(c, f);
+        (err = cloud_sweep_uploads(c, f)) == ERR_OK)
+        err = cloud_take_over(c, f); /* last: after it a failure is unclean */
     if (err != ERR_OK) {
         (void)fault_in(f, o->place);
         cloud_free(c);

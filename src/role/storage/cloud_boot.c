@@ -199,7 +199,6 @@ cloud_take_over(struct cloud *c, struct fault *f)
     enum err err;
 
     word(c, mine);
-    identity_note_mode(c->sb, (enum blob_mode)atomic_load(&c->mode));
     c->sb->boot++;
     c->sb->clean = false;
     c->sb->seq = c->next_seq;
@@ -208,6 +207,23 @@ cloud_take_over(struct cloud *c, struct fault *f)
     if (err == ERR_OK)
         err = cloud_write_superblock(c, f);
     c->opened = err == ERR_OK;
+    return err;
+}
+
+enum err
+cloud_serve(struct element *e, struct fault *f)
+{
+    struct cloud *c = cloud_self(e);
+    struct superblock *sb = c->sb;
+    char was[sizeof(sb->latest_mode)];
+    enum err err = ERR_OK;
+
+    memcpy(was, sb->latest_mode, sizeof(was));
+    if (identity_note_mode(sb, (enum blob_mode)atomic_load(&c->mode)))
+        err = cloud_write_superblock(c, f);
+    if (err != ERR_OK)
+        memcpy(sb->latest_mode, was, sizeof(was));
+    c->serves = err == ERR_OK;
     return err;
 }
 
@@ -312,7 +328,8 @@ cloud_clean_point(struct cloud *c, bool clean, struct fault *f)
     sb->n_dirty = 0;
     sb->all_dirty = false;
     sb->clean = clean;
-    identity_note_mode(sb, (enum blob_mode)atomic_load(&c->mode));
+    if (c->serves)
+        (void)identity_note_mode(sb, (enum blob_mode)atomic_load(&c->mode));
     err = cloud_write_superblock(c, f);
     if (err != ERR_OK)
         *sb = *was;

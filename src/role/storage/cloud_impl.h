@@ -168,7 +168,8 @@ struct cloud {
 
     pthread_mutex_t sb_mu;
     struct superblock *sb;
-    bool opened; /* the superblock says that we serve it */
+    bool opened; /* the superblock says that we have it */
+    bool serves; /* its mode is written down */
 
     pthread_mutex_t mu;
     struct map pending;
@@ -249,6 +250,7 @@ enum err cloud_read_superblock(struct cloud *c, struct fault *f);
 /* With sb_mu held, or before anybody else knows of C. */
 enum err cloud_write_superblock(struct cloud *c, struct fault *f);
 enum err cloud_take_over(struct cloud *c, struct fault *f);
+enum err cloud_serve(struct element *e, struct fault *f);
 enum err cloud_check_owner(struct cloud *c, struct fault *f);
 /* DATE is noted as being written to. Blocks when it is the first time. */
 enum err cloud_dirty(struct cloud *c, const char *date, struct fault *f);

@@ -45,10 +45,14 @@ cloud_rig_open(struct cloud_rig *r)
     r->pool = element_pool_new(&ledger);
     e = cloud_open(&r->element, &conf, &r->conf, r->objects, &r->index.index,
                    r->pool, &r->report, &r->fault);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         r->story.blob = element_blob(r->element);
-    else
+        e = element_serve(r->element, &r->fault);
+        if (e != ERR_OK)
+            cloud_rig_close(r);
+    } else {
         element_pool_free(&r->pool);
+    }
     return e;
 }
 

@@ -627,7 +627,11 @@ test_foreign(void **state)
 static void
 test_name_and_mode(void **state)
 {
+    struct element_conf conf = {.mode = BLOB_AR, .hash = test_quickest()};
+    struct cloud_conf cc = {.limit = 0};
+    struct ledger_conf ledger = element_ledger_conf();
     struct element_report rep;
+    struct element *e;
     (void)state;
 
     IS(ERR_BUSY,
@@ -650,12 +654,40 @@ test_name_and_mode(void **state)
        cloud_rebuild(rig.objects, rig.mem, "se-77", test_quickest(), true,
                      false, &rep, &rig.fault));
     rig.element_id = "se-01";
+    /* A start that went no further has served in no mode. */
+    rig.pool = element_pool_new(&ledger);
+    OK(cloud_open(&e, &conf, &cc, rig.objects, rig.mem, rig.pool, NULL,
+                  &rig.fault));
+    element_close(&e);
+    element_pool_free(&rig.pool);
+    OK(cloud_rig_open(&rig));
+    cloud_rig_close(&rig);
     rig.mode = BLOB_AR;
     OK(cloud_rig_open(&rig));
     cloud_rig_close(&rig);
     rig.mode = BLOB_EDIT;
     IS(ERR_CONFLICT, cloud_rig_open(&rig));
     assert_non_null(strstr(rig.fault.hint, "STORAGE_MODE"));
+}
+
+/* Whatever call of a start fails, the bucket is as clean as before, and may be
+ * renamed; but for the last, which says that it is in use. */
+static void
+test_start_fails(void **state)
+{
+    bool more = true;
+    (void)state;
+
+    cloud_rig_close(&rig);
+    for (uint64_t n = 1; more; n++) {
+        rig.store.fail = (struct fail){.at = n};
+        more = cloud_rig_open(&rig) != ERR_OK;
+        rig.store.fail = (struct fail){0};
+        assert_int_equal(more, rig.element == NULL);
+        cloud_rig_close(&rig);
+        OK(cloud_rename(rig.objects, "se-01", test_quickest(), &rig.fault));
+        assert_true(more || n > 5);
+    }
 }
 
 /* ---- a store that fails ---- */
@@ -836,6 +868,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_owner_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
         cmocka_unit_test_setup_teardown(test_name_and_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_fails, setup, teardown),
         cmocka_unit_test(test_fails_before),
         cmocka_unit_test(test_fails_after),
         cmocka_unit_test(test_dies_before),

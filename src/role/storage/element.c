@@ -286,7 +286,6 @@ begin_boot(struct element *e, struct fault *f)
     struct superblock *sb = e->sb;
 
     e->told_seq = e->done_seq = e->synced_seq = e->next_seq;
-    identity_note_mode(sb, (enum blob_mode)atomic_load(&e->mode));
     sb->boot++;
     sb->clean = false;
     sb->seq = e->next_seq;
@@ -331,6 +330,22 @@ out:
         element_free(e);
     else
         *out = e;
+    return err;
+}
+
+static enum err
+local_serve(struct element *e, struct fault *f)
+{
+    struct superblock *sb = e->sb;
+    char was[sizeof(sb->latest_mode)];
+    enum err err = ERR_OK;
+
+    memcpy(was, sb->latest_mode, sizeof(was));
+    if (identity_note_mode(sb, (enum blob_mode)atomic_load(&e->mode)))
+        err = boot_write_superblock(e->disk, sb, e->hash, f);
+    if (err != ERR_OK)
+        memcpy(sb->latest_mode, was, sizeof(was));
+    e->serves = err == ERR_OK;
     return err;
 }
 
@@ -410,6 +425,7 @@ local_log(struct element *e, uint64_t *first, uint64_t *last, struct fault *f)
 const struct element_kind local_kind = {
     .blob = local_blob,
     .uuid = local_uuid,
+    .serve = local_serve,
     .start = local_start,
     .stop = local_stop,
     .close = local_close,

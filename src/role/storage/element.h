@@ -114,6 +114,11 @@ void element_close(struct element **e);
 struct blob *element_blob(struct element *e);
 const struct uuid *element_uuid(const struct element *e);
 
+/* Once, before element_start() and before anything is asked of it, when nothing
+ * can refuse the start any more: from here on it has served in its mode, and
+ * no earlier one will do. Blocks. */
+enum err element_serve(struct element *e, struct fault *f);
+
 /* Begins and ends the periodic work on L: measuring the file system (every 5 s,
  * STO-026), expiry (STO-043), clean points. After element_stop() DONE is called
  * on L when nothing of it is under way. Both on L's thread. */

@@ -7,9 +7,10 @@
  *
  * Modes go forward only (AMB-026), and the superblock remembers how far an
  * element has come. One that has never served, or was last served by a version
- * that did not write it down, may begin in any. The mode is written down at the
- * end of the element's start, with the mark that it is in use, and not when the
- * first request comes: what was served must be known after a kill -9 too.
+ * that did not write it down, may begin in any. The mode is written down by
+ * element_serve(), when the whole start has gone well: one that was refused for
+ * another element has served in none. And not later, when the first request
+ * comes: what was served must be known after a kill -9 too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
 #include <stdio.h>
@@ -70,15 +71,17 @@ identity_check(const struct superblock *sb, const struct element_conf *conf,
     return err == ERR_OK ? check_mode(sb, conf, mode, f) : err;
 }
 
-void
+bool
 identity_note_mode(struct superblock *sb, enum blob_mode mode)
 {
     enum blob_mode latest;
 
-    if (!element_mode_parse(slice_str(sb->latest_mode), &latest) ||
-        latest < mode)
-        snprintf(sb->latest_mode, sizeof(sb->latest_mode), "%s",
-                 element_mode_name(mode));
+    if (element_mode_parse(slice_str(sb->latest_mode), &latest) &&
+        latest >= mode)
+        return false;
+    snprintf(sb->latest_mode, sizeof(sb->latest_mode), "%s",
+             element_mode_name(mode));
+    return true;
 }
 
 enum err

@@ -194,6 +194,7 @@ struct element {
     } count;
 
     struct periodic *periodic;
+    bool serves;             /* its mode is written down */
     uint64_t clean_seq;      /* done_seq at the last clean point */
     _Atomic(int64_t) now_ms; /* wall time, as last seen on a loop */
     _Atomic(int) mode;
@@ -279,8 +280,8 @@ identity_name(const struct superblock *sb, const char *id, struct fault *f);
 enum err
 identity_check(const struct superblock *sb, const struct element_conf *conf,
                enum blob_mode *mode, struct fault *f);
-/* SB, not written yet, knows that it has served in MODE. */
-void identity_note_mode(struct superblock *sb, enum blob_mode mode);
+/* SB, not written yet, knows that it has served in MODE. False: it did. */
+bool identity_note_mode(struct superblock *sb, enum blob_mode mode);
 enum err journal_load(struct element *e, struct fault *f);
 enum err journal_start(struct element *e, struct fault *f);
 enum err journal_append(struct element *e, struct slice text, struct fault *f);

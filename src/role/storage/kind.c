@@ -19,6 +19,12 @@ element_uuid(const struct element *e)
     return kind(e)->uuid(e);
 }
 
+enum err
+element_serve(struct element *e, struct fault *f)
+{
+    return kind(e)->serve(e, f);
+}
+
 void
 element_start(struct element *e, struct loop *l)
 {

@@ -10,6 +10,7 @@
 struct element_kind {
     struct blob *(*blob)(struct element *e);
     const struct uuid *(*uuid)(const struct element *e);
+    enum err (*serve)(struct element *e, struct fault *f);
     void (*start)(struct element *e, struct loop *l);
     void (*stop)(struct element *e, void (*done)(void *arg), void *arg);
     void (*close)(struct element *e);

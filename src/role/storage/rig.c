@@ -53,10 +53,14 @@ rig_open(struct rig *r)
     r->pool = element_pool_new(&r->ledger);
     e = element_open(&r->element, &conf, &r->disk.disk, &r->index.index,
                      r->pool, &r->report, &r->fault);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         r->story.blob = element_blob(r->element);
-    else
+        e = element_serve(r->element, &r->fault);
+        if (e != ERR_OK)
+            rig_close(r);
+    } else {
         element_pool_free(&r->pool);
+    }
     return e;
 }
 
