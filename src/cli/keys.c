@@ -60,6 +60,10 @@ print_keys(const json_t *o, bool json)
     if (!json)
         table_print(&t, stdout);
     table_release(&t);
+    if (json_is_true(json_object_get(o, "documents_owed")))
+        say("Admin could not sign documents of these keys yet, so elements do "
+            "not hear of them and will refuse what a new one signs; its log "
+            "says why, and it tries again");
 }
 
 int

@@ -191,6 +191,7 @@ test_documents_unreadable(void **state)
             keys_turn(f->k, stolen.now, (struct mono){1}, &changed, NULL),
             ERR_OK);
         assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), i ? -1 : 0);
+        assert_int_equal(keys_documents_owed(f->k), i == 0);
         if (i == 0)
             assert_int_equal(rmdir(path_in(f, "documents.json")), 0);
     }
@@ -204,6 +205,31 @@ test_documents_unreadable(void **state)
     assert_int_equal(keys_peers(f->k, SLICE_NULL, &changed, NULL), ERR_OK);
     assert_int_equal(keys_version(f->k), 3000);
     buf_release(&b);
+}
+
+/* A key that is over was damaged before its file went: the next rotation is
+ * told to elements all the same, and the file goes. */
+static void
+test_over_damaged(void **state)
+{
+    const struct keys_rotation first = {{1000}, dur_s(0), dur_s(1)};
+    const struct keys_rotation next = {{9000}, dur_s(0), dur_s(3600)};
+    struct fixture *f = *state;
+    const struct mono later = mono_add((struct mono){1}, KEYS_GRACE);
+    bool changed;
+
+    admin_open(f, 1000);
+    assert_int_equal(keys_rotate(f->k, &first, NULL, NULL), ERR_OK);
+    assert_int_equal(
+        keys_turn(f->k, (struct wall){5000}, (struct mono){1}, &changed, NULL),
+        ERR_OK);
+    assert_int_equal(keys_version(f->k), 5000);
+    write_text(path_in(f, "key-0001.pem"), "-----BEGIN PRIVATE KEY-----\nx\n");
+    assert_int_equal(keys_rotate(f->k, &next, NULL, NULL), ERR_OK);
+    assert_false(keys_documents_owed(f->k));
+    assert_int_equal(keys_version(f->k), 9000);
+    assert_int_equal(keys_turn(f->k, next.now, later, &changed, NULL), ERR_OK);
+    assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
 }
 
 static void
@@ -541,6 +567,7 @@ main(void)
         T(test_documents),
         T(test_start_with_peers),
         T(test_documents_unreadable),
+        T(test_over_damaged),
         T(test_file_wins),
         T(test_handed_unreadable),
         T(test_handed_no_memory),

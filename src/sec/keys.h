@@ -81,6 +81,10 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
 /* Appends our documents; a word for whoever asks us. ERR_NOENT: there are none,
  * or none yet. */
 enum err keys_documents(struct keys *k, struct buf *out);
+/* The keys are others than they say: they could not be signed or written yet,
+ * which the log tells, or keys_peers() was not said yet. Waits for who writes
+ * the keys just now. */
+bool keys_documents_owed(struct keys *k);
 /* Their version, or that of what we were handed; 0: none. Any thread. */
 uint64_t keys_version(struct keys *k);
 /* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it

@@ -139,9 +139,21 @@ keys_documents_open(struct keys *k)
     (void)documents_read(k, &f); /* and again when they are made */
 }
 
-/* All private keys there are, also those that are over. */
+static size_t
+own_count(const struct keyset *set)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < set->n; i++)
+        n += set->key[i].can_sign;
+    return n;
+}
+
+/* All private keys there are, also those that are over; these come first, and
+ * one that is damaged keeps no other from speaking. */
 static enum err
-signers_read(struct keys *k, struct keyset *signers, struct fault *f)
+signers_read(struct keys *k, const struct keyset *set, struct keyset *signers,
+             struct fault *f)
 {
     unsigned num[KEYS_OWN_ROOM];
     size_t n = 0;
@@ -152,6 +164,13 @@ signers_read(struct keys *k, struct keyset *signers, struct fault *f)
 
         keys_dir_path(k, num[i], path);
         e = keys_take_private(signers, path, NULL, f);
+        if (e == ERR_CORRUPT && i + own_count(set) < n) {
+            log_warning(k->log,
+                        "a key that is over cannot be read: elements that "
+                        "trust no newer one will want a new file",
+                        F_FAULT(f));
+            e = ERR_OK;
+        }
         if (e == ERR_EXISTS)
             e = ERR_OK;
     }
@@ -171,7 +190,7 @@ documents_renew(struct keys *k, struct fault *f)
     if (e == ERR_OK && !k->documents_read)
         e = documents_read(k, f);
     if (e == ERR_OK)
-        e = signers_read(k, signers, f);
+        e = signers_read(k, set, signers, f);
     if (e == ERR_OK)
         e = keydocs_make(set, signers, buf_slice(&k->documents), k->now, &b,
                          &made, f);
@@ -212,6 +231,17 @@ keys_documents_settle(struct keys *k)
                   "hear of a rotation; tried again",
                   F_FAULT(&f));
     k->documents_told = k->documents_owed;
+}
+
+bool
+keys_documents_owed(struct keys *k)
+{
+    bool owed;
+
+    pthread_mutex_lock(&k->writer);
+    owed = k->documents_owed;
+    pthread_mutex_unlock(&k->writer);
+    return owed;
 }
 
 enum err

@@ -83,7 +83,8 @@ state_of(const struct keyset *ks, size_t i)
 }
 
 static void
-put_keys(struct buf *out, const struct keyset *ks, const struct keys_rotated *r)
+put_keys(struct buf *out, const struct keyset *ks, bool owed,
+         const struct keys_rotated *r)
 {
     struct json_writer w;
 
@@ -103,6 +104,7 @@ put_keys(struct buf *out, const struct keyset *ks, const struct keys_rotated *r)
         json_end_object(&w);
     }
     json_end_list(&w);
+    json_put_bool(&w, "documents_owed", owed);
     if (r && r->removed[0]) {
         json_put_object(&w, "removed");
         json_put_text(&w, "kid", r->removed);
@@ -117,7 +119,7 @@ answer(struct api_job *j, struct keys *keys, const struct keys_rotated *r)
 {
     struct keyset *ks = keys_get(keys);
 
-    put_keys(&j->out, ks, r);
+    put_keys(&j->out, ks, keys_documents_owed(keys), r);
     keyset_unref(&ks);
 }
 

@@ -75,6 +75,7 @@ static const struct member members[] = {
     {"Key", "verifies_until", "date-time?", true},
 
     {"KeyList", "keys", "[Key]", true},
+    {"KeyList", "documents_owed", "boolean", true},
     {"KeyList", "removed", "object?", false},
 
     {"Permission", "allowed", "boolean", true},
