@@ -135,17 +135,24 @@ change_log(struct log *l, const char *name, bool critical, enum health_status s,
                     F_BOOL("critical", critical), F_STR("detail", message));
 }
 
+static void
+gauge_set(const struct health *h, const struct check *c, enum health_status s)
+{
+    static const int64_t shown[] = {1000, 500, 0}; /* PRD-149, thousandths */
+
+    assert((unsigned)s < countof(shown));
+    metric_set(h->conf.metrics, c->gauge, shown[s]);
+}
+
 void
 health_set(struct health *h, int check, enum health_status status,
            const char *message, struct dur took, struct mono now)
 {
-    static const int64_t shown[] = {1000, 500, 0}; /* PRD-149, thousandths */
     struct slice text = slice_str(message ? message : "ok");
     struct check *c;
     bool changed, critical;
 
     assert(check >= 0 && check < h->checks);
-    assert((unsigned)status < countof(shown));
     c = &h->check[check];
     pthread_mutex_lock(&h->lock);
     critical = c->critical;
@@ -157,7 +164,7 @@ health_set(struct health *h, int check, enum health_status status,
     (void)slice_copy(slice_head(text, MESSAGE_MAX), c->message,
                      sizeof(c->message));
     pthread_mutex_unlock(&h->lock);
-    metric_set(h->conf.metrics, c->gauge, shown[status]);
+    gauge_set(h, c, status);
     metric_observe(h->conf.metrics, c->duration, took.ns);
     if (changed)
         change_log(h->conf.log, c->name, critical, status,
@@ -268,6 +275,15 @@ overall(const struct health *h, struct mono now)
             worst = HEALTH_DEGRADED;
     }
     return worst;
+}
+
+void
+health_gauges(struct health *h, struct mono now)
+{
+    pthread_mutex_lock(&h->lock);
+    for (int i = 0; i < h->checks; i++)
+        gauge_set(h, &h->check[i], check_status(&h->check[i], now));
+    pthread_mutex_unlock(&h->lock);
 }
 
 enum health_status

@@ -88,6 +88,10 @@ struct health_now {
 unsigned health_answer(struct health *h, enum health_kind kind,
                        const struct health_now *now, struct buf *out);
 
+/* Before metrics are shown: health_check_status of a check whose word is too
+ * old is 0. */
+void health_gauges(struct health *h, struct mono now);
+
 /* The overall status of readiness without the text. */
 enum health_status health_overall(struct health *h, struct mono now);
 

@@ -194,6 +194,25 @@ test_stale(void **state)
     health_close(&h);
 }
 
+/* Nor do its metrics: else no alert would tell of it. */
+static void
+test_stale_gauge(void **state)
+{
+    struct metrics *m = metrics_open(1, METRIC_GROUP_ALL, 1);
+    struct health *h = open_health(m);
+    int db = health_add(h, "database", true, dur_s(30));
+    struct series gauge = metric_series(m, M_HEALTH_STATUS, "database");
+    (void)state;
+
+    health_set(h, db, HEALTH_DEGRADED, "slow", dur_ms(1), T0);
+    health_gauges(h, mono_add(T0, dur_s(29)));
+    assert_int_equal(metric_value(m, gauge), 500);
+    health_gauges(h, mono_add(T0, dur_s(30)));
+    assert_int_equal(metric_value(m, gauge), 0);
+    health_close(&h);
+    metrics_close(&m);
+}
+
 static void
 test_ceilings(void **state)
 {
@@ -247,9 +266,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overall),  cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_life),     cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_ceilings), cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_overall),     cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_life),        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_ceilings),    cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_stale_gauge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,7 @@ metrics_get(struct call *c)
         reply_error(c, 503, "overloaded", "The server has no memory to spare");
         return;
     }
+    health_gauges(s->health, c->x->loop->now);
     e->call = c;
     e->metrics = s->metrics;
     buf_init(&e->text, METRICS_MAX);
