@@ -375,6 +375,7 @@ open_watch(struct join *j, struct fault *f)
     struct watch_conf c = {.health = j->conf.health,
                            .metrics = j->conf.metrics,
                            .meta = j->conf.meta,
+                           .admin = j->admin ? admin_registry(j->admin) : NULL,
                            .elements = elements,
                            .n = j->n,
                            .alone = j->conf.roles == JOIN_STORAGE,

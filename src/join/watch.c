@@ -32,7 +32,7 @@ struct watch {
     struct watch_conf conf;
     struct element *element[ELEMENTS_MAX];
     struct gauges gauge[ELEMENTS_MAX];
-    int elements_check, database_check;
+    int elements_check, database_check, audit_check;
     struct loop *loop;
     struct timer timer;
     unsigned ticks;
@@ -252,6 +252,22 @@ look_at_database(struct watch *w)
     loop_work(w->loop, &w->work);
 }
 
+/* ---- the audit log ---- */
+
+static void
+look_at_audit(struct watch *w)
+{
+    struct registry_stats s;
+
+    registry_stats(w->conf.admin, &s);
+    health_set(w->conf.health, w->audit_check,
+               s.audit_broken ? HEALTH_DEGRADED : HEALTH_HEALTHY,
+               s.audit_broken ? "the audit log is not the one that was signed: "
+                                "artstore audit verify says where"
+                              : NULL,
+               (struct dur){0}, w->loop->now);
+}
+
 /* ---- gauges ---- */
 
 static void
@@ -329,6 +345,8 @@ tick(struct loop *l, struct timer *t)
 
     if (w->conf.n)
         look_at_elements(w);
+    if (w->conf.admin)
+        look_at_audit(w);
     if (w->ticks++ % DATABASE_TICKS == 0)
         look_at_database(w);
     loop_timer(l, t, mono_add(l->now, TICK));
@@ -381,6 +399,8 @@ watch_open(const struct watch_conf *conf)
             health_add(conf->health, "storage_elements", true, STALE);
     if (conf->meta)
         w->database_check = health_add(conf->health, "database", true, STALE);
+    if (conf->admin)
+        w->audit_check = health_add(conf->health, "audit", false, STALE);
     snprintf(text, sizeof(text), "\"%s\"", conf->durability);
     (void)health_extra(conf->health, "durability", slice_str(text));
     /* ING-093, ING-097 */

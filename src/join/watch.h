@@ -12,6 +12,9 @@
  *       unhealthy   it is out of order
  *       degraded    critically full, in a mode that takes uploads
  *   database           a query every five seconds, on a worker
+ *   audit              every second: degraded when the audit log is not the one
+ *                      that was signed. What is stored and given is not its
+ *                      affair, so it never is more than that.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef JOIN_WATCH_H
@@ -19,6 +22,7 @@
 
 #include "obs/health.h"
 #include "port/meta.h"
+#include "port/registry.h"
 #include "role/storage/element.h"
 
 struct watch;
@@ -28,6 +32,7 @@ struct watch_conf {
     struct health *health;
     struct metrics *metrics;         /* may be NULL */
     struct meta *meta;               /* NULL: there is no catalogue here */
+    struct registry *admin;          /* who signs the audit log; may be NULL */
     struct element *const *elements; /* copied */
     unsigned n;
     bool alone;                 /* the one of `artstore storage` */

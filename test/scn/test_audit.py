@@ -271,6 +271,13 @@ def metric(s, name):
                   if x.startswith(name + " ")][0])
 
 
+def part(s, name):
+    """What readiness says of one part; it is ready all the same."""
+    r = requests.get(s.url + "/health/ready", timeout=60)
+    assert r.status_code == 200, r.text
+    return [c for c in r.json()["components"] if c["name"] == name][0]
+
+
 def test_signed(make_server, tmp_path):
     """Admin signs only what goes on from where it has signed, also when it
     was stopped meanwhile; and a signature of somebody else is none."""
@@ -289,6 +296,10 @@ def test_signed(make_server, tmp_path):
     db.sql(head_to(db, {"n": 2, "hash": kept}))
     s.start()
     until(lambda: metric(s, "artstore_audit_broken") == 1)
+    until(lambda: part(s, "audit")["status"] == "degraded")
+    assert "artstore audit verify" in part(s, "audit")["message"]
+    assert "audit verify" in run(BIN, "status", "--data-dir", s.data,
+                                 "--url", s.url).stdout
     for i in range(5):  # it goes on, and is longer than it was
         refused_token(s, "later-%d" % i)
     said(s, "token.issue", 7)
