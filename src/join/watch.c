@@ -25,7 +25,7 @@ enum {
 struct gauges {
     struct series bytes[BYTES_KINDS];
     struct series inodes_total, inodes_available;
-    struct series files, status, uploads, queued;
+    struct series files, status, uploads, queued, healthy;
 };
 
 struct watch {
@@ -287,6 +287,7 @@ gauges_init(struct watch *w, unsigned i)
     g->status = metric_series(m, M_ELEMENT_STATUS, id);
     g->uploads = metric_series(m, M_UPLOADS_OPEN, id);
     g->queued = metric_series(m, M_COMMIT_QUEUED, id);
+    g->healthy = metric_series(m, M_ELEMENT_HEALTHY, id);
 }
 
 static void
@@ -305,6 +306,7 @@ gauges_set(struct metrics *m, const struct gauges *g,
     metric_set(m, g->status, trouble ? 4 : (int64_t)c->status);
     metric_set(m, g->uploads, (int64_t)s->tickets);
     metric_set(m, g->queued, (int64_t)s->queued);
+    metric_set(m, g->healthy, !is_out(c));
 }
 
 static void

@@ -57,6 +57,7 @@ count_forget(struct monitor *m, const char *id)
     struct metrics *x = m->conf.metrics;
 
     metric_drop(x, metric_series(x, M_BREAKER_STATE, id));
+    metric_drop(x, metric_series(x, M_ELEMENT_HEALTHY, id));
     for (size_t i = 0; i < countof(status); i++)
         metric_drop(x, metric_series(x, M_POLL_DURATION, id, status[i]));
     for (enum poll_error e = POLL_TIMEOUT; e < POLL_ERROR_COUNT; e++)
@@ -96,6 +97,13 @@ count_available(struct monitor *m)
     for (unsigned i = 0; i < countof(mode); i++)
         metric_set(x, metric_series(x, M_ELEMENTS_AVAILABLE, mode[i]),
                    view_usable(m, i, &by_admin));
+}
+
+void
+count_health(struct monitor *m, const char *id, bool healthy)
+{
+    metric_set(m->conf.metrics,
+               metric_series(m->conf.metrics, M_ELEMENT_HEALTHY, id), healthy);
 }
 
 void

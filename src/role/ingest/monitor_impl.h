@@ -281,6 +281,7 @@ void count_reload(struct monitor *m, const struct reload_out *out);
 void count_read(struct monitor *m, const char *result, struct dur took);
 void count_admin(struct monitor *m, struct dur took);
 void count_available(struct monitor *m);
+void count_health(struct monitor *m, const char *id, bool healthy);
 void count_lazy(struct monitor *m, const char *id, enum reload_reason reason);
 void count_latency(struct monitor *m, struct dur d);
 void count_forget(struct monitor *m, const char *id);

@@ -136,6 +136,8 @@ make_polled(struct monitor *m)
     for (uint32_t i = 0; i < m->n_elements; i++) {
         const struct mon_element *e = all[i];
 
+        if (e->listed)
+            count_health(m, e->id, e->have && !fact_of(m, e).unhealthy);
         if (e->have && e->endpoint &&
             (e->listed || (!e->gone && (e->in[0] || e->in[1]))))
             facts[n++] = fact_of(m, e);

@@ -349,6 +349,17 @@ test_hours(void **state)
     assert_in_range(n, want - want / 100, want + want / 100);
 }
 
+/* On all gateways, not only where it is polled. */
+static void
+expect_gauge(const char *id, int want)
+{
+    for (unsigned i = 0; i < w.n; i++)
+        assert_int_equal(
+            world_count(
+                &w, i, metric_series(w.node[i].metrics, M_ELEMENT_HEALTHY, id)),
+            want);
+}
+
 /* CAP-036, CAP-108: 1 + 3 requests, with 2, 4, 8 s between them; the third
  * failed poll makes it unhealthy, the interval grows; two good ones heal it.
  * The others do not notice. */
@@ -366,6 +377,7 @@ test_backoff(void **state)
     world_run(&w, dur_s(48)); /* a poll comes within 33 s and takes 14 s */
     assert_true(w.e[0].requests - n >= 4);
     assert_string_equal(world_text(&w, "health:se-000"), "healthy");
+    expect_gauge("se-000", 1);
     world_run(&w, dur_s(90));
     assert_string_equal(world_text(&w, "health:se-000"),
                         "unhealthy: http_error");
@@ -376,6 +388,8 @@ test_backoff(void **state)
     for (unsigned i = 0; i < w.n; i++)
         assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
                             "se-002");
+    expect_gauge("se-000", 0);
+    expect_gauge("se-002", 1);
     world_run(&w, dur_s(1200));
     n = w.e[0].requests;
     world_run(&w, dur_s(1200));
@@ -389,6 +403,7 @@ test_backoff(void **state)
                         "unhealthy: recovering");
     world_run(&w, dur_s(15)); /* the second good poll, and a round */
     assert_string_equal(world_text(&w, "health:se-000"), "healthy");
+    expect_gauge("se-000", 1);
     for (unsigned i = 0; i < w.n; i++)
         assert_string_equal(world_choice(&w, i, VIEW_POLLED, SELECT_EDIT),
                             "se-000");
