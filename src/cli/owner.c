@@ -17,7 +17,8 @@ static struct {
     gid_t gid;
 } became;
 
-/* Root follows a link where root made it: to another disk, say. */
+/* Root follows a link where root made it: to another disk, say. Only what is
+ * not there at all is ERR_NOENT. */
 static int
 open_folder(const char *folder, struct fault *f)
 {
@@ -27,9 +28,18 @@ open_folder(const char *folder, struct fault *f)
     if (geteuid() == 0 && (lstat(folder, &st) != 0 || st.st_uid != 0))
         flags |= O_NOFOLLOW;
     fd = open(folder, flags);
-    if (fd == -1)
-        (void)fault_sys(f, errno, "open", folder);
-    return fd;
+    if (fd != -1)
+        return fd;
+    (void)fault_sys(f, errno, "open", folder);
+    if (f->sys == ENOTDIR) {
+        f->code = ERR_INVAL;
+        if (flags & O_NOFOLLOW)
+            (void)fault_hint(f,
+                             "of links root follows only its own: run this as "
+                             "the user that the server is, or name the folder "
+                             "that is meant");
+    }
+    return -1;
 }
 
 /* Could another than the owner, whom FILE in DIR tells (NULL: there is none),
@@ -62,7 +72,7 @@ look(const char *folder, const char *name, struct stat *out, bool *is_file,
         e = fault_set(f, ERR_DENIED, "work as root in", folder);
         (void)fault_hint(f, "others may write there: run this as the user "
                             "that the server is, or give the folder and what "
-                            "is in it to one user (chown)");
+                            "is in it to one user (chown, chmod)");
     }
     *out = *is_file ? file : dir;
     (void)close(fd);

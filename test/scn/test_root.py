@@ -79,8 +79,15 @@ def test_follows_no_link(home, disk):
     for uid, code in ((NOBODY, 1), (0, 0)):
         os.symlink(disk, disk + str(uid))
         os.lchown(disk + str(uid), uid, uid)
-        storage("rename", "--path", disk + str(uid), "--id", "se-01",
-                code=code)
+        p = storage("rename", "--path", disk + str(uid), "--id", "se-01",
+                    code=code)
+        assert ("of links root follows only its own" in p.stderr) == bool(
+            code), p.stderr
+    os.symlink(secret, disk + "-new")
+    os.lchown(disk + "-new", NOBODY, NOBODY)
+    storage("init", "--alone", "--path", disk + "-new", "--id", "se-02",
+            code=1)
+    assert os.listdir(secret) == []
 
 
 def test_killed_rebuild(home, disk):
