@@ -82,6 +82,19 @@ void server_expect(struct server *s, unsigned n);
 void server_arrive(void *arg);
 void server_await(struct server *s);
 
+/* ---- installation.c: is the catalogue that of elements and keys? ---- */
+
+/* At a first start, before anything is made: whose elements these are, so that
+ * the catalogue becomes theirs; nil: new ones. */
+enum err
+installation_find(const struct server *s, struct uuid *id, struct fault *f);
+/* Writes it into the catalogue, unless ID is nil. */
+enum err
+installation_take(struct server *s, const struct uuid *id, struct fault *f);
+/* A catalogue elsewhere that has been in use: are there keys of ours, or what
+ * makes us its second Admin? */
+enum err installation_keys(const struct server *s, struct fault *f);
+
 /* ---- server_far.c: other processes ---- */
 
 enum err server_far_open(struct server *s, struct fault *f);

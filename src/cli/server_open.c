@@ -280,15 +280,38 @@ open_elements(struct server *s, struct fault *f)
     return e;
 }
 
-/* With SQLite the elements come first: when one is not there, the files are not
- * made either, and the next start is a first start again. PostgreSQL has to be
- * asked whether this is one. */
+/* SQLite files are made after the elements: when one of these is not there,
+ * the next start is a first start again. What there is already has to be asked
+ * whether this is one. */
+static enum err
+open_catalogue(struct server *s, struct fault *f)
+{
+    const bool shared = catalogue_is_shared(&s->conf);
+    struct uuid installation = {0};
+    char path[PATH_MAX];
+    bool there;
+    enum err e = ERR_OK;
+
+    if (!serve_path(&s->conf, "admin.db", path))
+        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
+    there = shared || access(path, F_OK) == 0;
+    s->first_start = true;
+    if (there)
+        e = catalogue_open(&s->meta, &s->conf, s->metrics, &s->first_start, f);
+    if (e == ERR_OK && shared && !s->first_start)
+        e = installation_keys(s, f);
+    if (e == ERR_OK && s->roles & JOIN_STORAGE)
+        e = open_elements(s, f);
+    if (e == ERR_OK && s->first_start)
+        e = installation_find(s, &installation, f);
+    if (e == ERR_OK && !there)
+        e = catalogue_open(&s->meta, &s->conf, s->metrics, &s->first_start, f);
+    return e == ERR_OK ? installation_take(s, &installation, f) : e;
+}
+
 static enum err
 open_data(struct server *s, struct fault *f)
 {
-    const bool shared = catalogue_is_shared(&s->conf);
-    char path[PATH_MAX];
-    bool first;
     enum err e = make_folder(s->conf.data_dir, 0750, f);
 
     if (e != ERR_OK)
@@ -297,18 +320,7 @@ open_data(struct server *s, struct fault *f)
         return ERR_OK;
     if (!(s->roles & JOIN_ADMIN))
         return open_own_element(s, f);
-    if (!serve_path(&s->conf, "admin.db", path))
-        return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
-    s->first_start = access(path, F_OK) != 0;
-    if (shared) {
-        e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
-        s->first_start = e == ERR_OK && first;
-    }
-    if (e == ERR_OK && s->roles & JOIN_STORAGE)
-        e = open_elements(s, f);
-    if (e == ERR_OK && !shared)
-        e = catalogue_open(&s->meta, &s->conf, s->metrics, &first, f);
-    return e;
+    return open_catalogue(s, f);
 }
 
 static enum err

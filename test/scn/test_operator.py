@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import threading
@@ -115,6 +116,60 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     said = refusal("--data-dir", str(tmp_path / "c"), "--listen",
                    "192.0.2.1:80")
     assert "does not have that address (EADDRNOTAVAIL)" in said, said
+
+
+def test_lost_admin_db(make_server, tmp_path):
+    """Elements and keys that are still there say whose catalogue is missing;
+    what is not whole is refused, and then nothing is made."""
+    s = make_server()
+
+    def at(name, server=s):
+        return os.path.join(server.data, name)
+
+    file_id = s.put(b"mine")["file_id"]
+    secret = at("credentials.json")
+    with open(secret, encoding="ascii") as f:
+        had = f.read()
+    s.stop()
+
+    def lose():
+        for p in glob.glob(at("admin.db*")):
+            os.remove(p)
+
+    lose()
+    os.rename(at("elements/se-02"), tmp_path / "se-02")
+    for _ in range(2):
+        said = refusal("--data-dir", s.data)
+        assert "elements/se-02" in said and "mounted?" in said, said
+    assert not os.path.exists(at("admin.db"))
+    shutil.rmtree(at("elements/se-02"))
+    os.rename(tmp_path / "se-02", at("elements/se-02"))
+    os.rename(at("keys"), tmp_path / "keys")
+    said = refusal("--data-dir", s.data)
+    assert "keys/peers.key" in said and "runbook.md" in said, said
+    assert not os.path.exists(at("keys"))
+    os.rename(tmp_path / "keys", at("keys"))
+    other = make_server()
+    other.stop()
+    said = refusal("--data-dir", s.data, "--storage-elements",
+                   "se-01:edit:elements/se-01,se-02:rw:"
+                   + at("elements/se-02", other))
+    assert "restore the catalogue" in said, said
+    for _ in range(2):
+        s.start()
+        assert s.ids() == [file_id]
+        with open(secret, encoding="ascii") as f:
+            assert f.read() == had
+        r = requests.post(s.url + "/api/v1/auth/token", timeout=60,
+                          data={"grant_type": "client_credentials"},
+                          auth=tuple(json.loads(had)[k] for k in (
+                              "client_id", "client_secret")))
+        assert r.status_code == 200, r.text
+        s.stop()
+    lose()
+    os.remove(at("catalogue.db"))
+    s.start()
+    assert s.ids() == [file_id]
 
 
 # ---- options while it runs

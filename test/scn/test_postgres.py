@@ -3,11 +3,12 @@ SQLite, says what is wrong with the database, and outlives its restarts.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import os
 import re
 
 import requests
 
-from store import pattern, sha256, until
+from store import acquaint, pattern, sha256, until
 
 
 def test_all_of_it(pg, make_server):
@@ -94,6 +95,12 @@ def test_two_servers(pg, make_server):
     one = a.put(b"of a")["file_id"]
     assert pg.sql("SELECT sum(files) FROM feed", "artstore") == [["1"]]
     b = make_server(DATABASE_URL=url, start=False)
+    # The folder of an Admin without keys was not mounted: new ones would end
+    # every token.
+    b.own_key = True
+    refused(b, "keys", "is DATA_DIR mounted", "keys/peers.key")
+    assert os.listdir(b.data) == []
+    acquaint(a, b)
     # Its folder has no elements, and only a first start makes them.
     refused(b, "storage init")
     assert a.ids() == [one]

@@ -173,6 +173,11 @@ element_rebuild(struct disk *disk, struct index *index, const char *id,
                 const struct hash_kernels *hash, bool check_only, bool deep,
                 struct element_report *report, struct fault *f);
 
+/* Which installation the element belongs to: nil, none. Blocks. */
+enum err
+element_installation(struct disk *disk, const struct hash_kernels *hash,
+                     struct uuid *out, struct fault *f);
+
 /* Writes ID, which must be one, into the superblock as the element's name. The
  * element must not be open. Blocks. */
 enum err element_rename(struct disk *disk, const char *id,

@@ -85,6 +85,21 @@ identity_note_mode(struct superblock *sb, enum blob_mode mode)
 }
 
 enum err
+element_installation(struct disk *disk, const struct hash_kernels *hash,
+                     struct uuid *out, struct fault *f)
+{
+    struct superblock *sb = calloc(1, sizeof(*sb));
+    enum err err = ERR_NOMEM;
+
+    if (!sb)
+        return fault_set(f, err, "read", "superblock");
+    err = boot_superblock(sb, disk, hash, f);
+    *out = sb->installation_id;
+    free(sb);
+    return err;
+}
+
+enum err
 element_rename(struct disk *disk, const char *id,
                const struct hash_kernels *hash, struct fault *f)
 {
