@@ -2,6 +2,7 @@
 #include "sec/keydoc.h"
 #include "sec/digest.h"
 #include "wire/json.h"
+#include "wire/json_scan.h"
 #include <stdlib.h>
 
 #define MEMBER "artstore_keys"
@@ -174,6 +175,84 @@ out:
 
 /* ---- reading ---- */
 
+/* A text, taken apart where it lies: anybody may have brought it, and the
+ * library's tree would cost more than all that follows. */
+struct texts {
+    uint64_t version; /* as it says; 0: it does not */
+    bool listed;
+    size_t n;
+    struct slice jws[KEYDOCS_MAX_N];
+    const char *why; /* it is none */
+};
+
+static bool
+entry_read(struct json_scan *s, struct texts *t)
+{
+    struct slice key, v, jws = SLICE_NULL;
+    enum json_token k;
+
+    while ((k = json_scan_next(s, &key)) == JSON_KEY) {
+        k = json_scan_next(s, &v);
+        if (k == JSON_TEXT && slice_eq(key, SLICE("jws")))
+            jws = v; /* base64url and dots: it has no escapes */
+        else if (!json_scan_skip(s, k))
+            return false;
+    }
+    if (k != JSON_CLOSE || !jws.p)
+        return false;
+    if (t->n == KEYDOCS_MAX_N) {
+        t->why = "too many documents";
+        return false;
+    }
+    t->jws[t->n++] = jws;
+    return true;
+}
+
+static bool
+list_read(struct json_scan *s, struct texts *t)
+{
+    enum json_token k;
+    struct slice v;
+
+    t->listed = true;
+    while ((k = json_scan_next(s, &v)) == JSON_OPEN)
+        if (!entry_read(s, t))
+            return false;
+    return k == JSON_LIST_END;
+}
+
+static bool
+texts_read(struct slice text, struct texts *t)
+{
+    struct slice key, v;
+    struct json_scan s;
+    enum json_token k;
+    bool ok = true;
+
+    *t = (struct texts){.why = "not valid JSON, or not of documents"};
+    json_scan_init(&s, text, LIMITS.depth_max);
+    if (json_scan_next(&s, &v) != JSON_OPEN)
+        return false;
+    while (ok && (k = json_scan_next(&s, &key)) == JSON_KEY) {
+        k = json_scan_next(&s, &v);
+        if (k == JSON_NUM && slice_eq(key, SLICE("version")))
+            ok = slice_u64(v, &t->version) && t->version <= INT64_MAX;
+        else if (k == JSON_LIST && slice_eq(key, SLICE("documents")))
+            ok = list_read(&s, t);
+        else
+            ok = json_scan_skip(&s, k);
+    }
+    return ok && k == JSON_CLOSE && json_scan_next(&s, &v) == JSON_DONE;
+}
+
+uint64_t
+keydocs_version(struct slice text)
+{
+    struct texts t;
+
+    return texts_read(text, &t) ? t.version : 0;
+}
+
 static json_t *
 payload_read(struct slice part)
 {
@@ -240,12 +319,11 @@ struct follower {
     struct keyset *at;
     struct wall now;
     struct slice jws; /* that has led there */
-    bool newer;       /* there is one that has not */
-    bool future;      /* and one of the future */
+    bool future;      /* there is one of the future */
 };
 
-/* JWS, if the follower has its signer and it is newer, else NULL. In this
- * order: anybody may have written it. */
+/* JWS, if the follower has its signer and it is newer, else NULL. Nothing in it
+ * is looked at before the signature: anybody may have written it. */
 static struct keyset *
 next_set(struct follower *w, struct slice jws)
 {
@@ -253,46 +331,37 @@ next_set(struct follower *w, struct slice jws)
     struct keyset *ks = NULL;
     struct slice payload;
     uint64_t version;
-    struct jwt p;
     json_t *j;
 
-    if (!jwt_split_long(jws, KEYDOC_MAX, &p))
+    if (token_signed_long(w->at, jws, KEYDOC_MAX, then, &payload) != TOKEN_OK)
         return NULL;
-    j = payload_read(p.payload);
+    j = payload_read(payload);
     version = version_of(keys_of(j));
-    if (version <= w->at->version) {
+    if (version <= w->at->version)
         ; /* none, or known */
-    } else if (keydoc_is_of_future(version, w->now)) {
+    else if (keydoc_is_of_future(version, w->now))
         w->future = true;
-    } else {
-        w->newer = true;
-        if (token_signed_long(w->at, jws, KEYDOC_MAX, then, &payload) ==
-                TOKEN_OK &&
-            (ks = keyset_new(1)) != NULL &&
-            keyset_add_list(ks, keys_of(j), NULL) != ERR_OK)
-            keyset_unref(&ks);
-    }
+    else if ((ks = keyset_new(1)) != NULL &&
+             keyset_add_list(ks, keys_of(j), NULL) != ERR_OK)
+        keyset_unref(&ks);
     json_decref(j);
     return ks;
 }
 
-/* The newest of LIST that the follower may take is where it is then. */
+/* The newest of T that the follower may take is where it is then. */
 static bool
-step(struct follower *w, const json_t *list)
+step(struct follower *w, const struct texts *t)
 {
     struct keyset *best = NULL;
 
-    for (size_t i = 0; i < json_array_size(list) && i < KEYDOCS_MAX_N; i++) {
-        struct json_error e = {0};
-        struct slice s =
-            json_get_str(json_array_get(list, i), "jws", JSON_REQUIRED, &e);
-        struct keyset *ks = e.text[0] ? NULL : next_set(w, s);
+    for (size_t i = 0; i < t->n; i++) {
+        struct keyset *ks = next_set(w, t->jws[i]);
 
         if (ks && (!best || ks->version > best->version)) {
             keyset_unref(&best);
             best = ks;
             ks = NULL;
-            w->jws = s;
+            w->jws = t->jws[i];
         }
         keyset_unref(&ks);
     }
@@ -303,50 +372,43 @@ step(struct follower *w, const json_t *list)
     return true;
 }
 
+/* Of what nobody trusted has signed there is only the text's word of how new it
+ * is. */
 static enum err
-nothing_taken(const struct follower *w, struct fault *f)
+nothing_taken(const struct follower *w, const struct texts *t, struct fault *f)
 {
-    if (w->newer)
+    if (w->future)
         return fault_set(f, ERR_DENIED, "key documents",
-                         "none of them is signed by a key that is trusted "
-                         "here; Admin's jwks.json (AUTH_PUBLIC_KEY_PATH) and "
-                         "SIGHUP help");
-    return w->future ? fault_set(f, ERR_DENIED, "key documents",
-                                 "they are of the future; compare the clock "
-                                 "here with Admin's")
-                     : ERR_EXISTS;
+                         "they are of the future; compare the clock here with "
+                         "Admin's");
+    return t->n && t->version > w->at->version
+               ? fault_set(f, ERR_DENIED, "key documents",
+                           "none of them is signed by a key that is trusted "
+                           "here; Admin's jwks.json (AUTH_PUBLIC_KEY_PATH) and "
+                           "SIGHUP help")
+               : ERR_EXISTS;
 }
 
 enum err
 keydocs_follow(struct keyset *trusted, struct slice text, struct wall now,
-               struct buf *out, struct fault *f)
+               struct buf *out, uint64_t *version, struct fault *f)
 {
-    struct json_error why = {0};
-    json_t *j = json_read_limited(text, &LIMITS, &why);
-    const json_t *list = json_get_list(j, "documents", JSON_REQUIRED, &why);
     struct follower w = {.at = keyset_ref(trusted), .now = now};
+    struct texts t;
     enum err e = ERR_OK;
 
-    if (!list)
-        e = fault_set(f, ERR_INVAL, "key documents", why.text);
-    while (e == ERR_OK && step(&w, list))
+    if (!texts_read(text, &t))
+        e = fault_set(f, ERR_INVAL, "key documents", t.why);
+    else if (!t.listed)
+        e = fault_set(f, ERR_INVAL, "key documents",
+                      "the field 'documents' is missing");
+    *version = e == ERR_OK ? t.version : 0;
+    while (e == ERR_OK && step(&w, &t))
         ; /* each is newer than the one before, so this ends */
     if (e == ERR_OK && !w.jws.p)
-        e = nothing_taken(&w, f);
+        e = nothing_taken(&w, &t, f);
     if (e == ERR_OK && !buf_add_slice(out, w.jws))
         e = fault_set(f, ERR_NOMEM, "key documents", "no memory");
     keyset_unref(&w.at);
-    json_decref(j);
     return e;
-}
-
-uint64_t
-keydocs_version(struct slice text)
-{
-    struct json_error e = {0};
-    json_t *j = json_read_limited(text, &LIMITS, &e);
-    uint64_t v = version_of(j);
-
-    json_decref(j);
-    return v;
 }

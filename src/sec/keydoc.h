@@ -58,13 +58,15 @@ bool keydoc_is_of_future(uint64_t version, struct wall now);
 uint64_t keydocs_version(struct slice text);
 
 /* Follows the documents of TEXT from what TRUSTED trusts, above its version, to
- * the newest that can be reached, and appends that document to OUT. ERR_EXISTS:
- * none is newer, which is no fault. ERR_INVAL: no such text. ERR_DENIED: none
- * of the newer ones is signed by a key that is trusted, or they are of the
- * future. TEXT may be anybody's: no key of it is made before its signature was
- * looked at. */
-enum err keydocs_follow(struct keyset *trusted, struct slice text,
-                        struct wall now, struct buf *out, struct fault *f);
+ * the newest that can be reached, and appends that document to OUT; *VERSION is
+ * what TEXT says of itself. ERR_EXISTS: none is newer, which is no fault.
+ * ERR_INVAL: no such text. ERR_DENIED: it says that it is newer, and nothing
+ * newer in it is signed by a key that is trusted; or they are of the future.
+ * TEXT may be anybody's: nothing in a document is looked at before its
+ * signature. */
+enum err
+keydocs_follow(struct keyset *trusted, struct slice text, struct wall now,
+               struct buf *out, uint64_t *version, struct fault *f);
 
 /* The keys and the version of a document that was checked before, to KS. */
 enum err keydoc_add(struct keyset *ks, struct slice jws, struct fault *f);

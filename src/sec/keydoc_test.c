@@ -20,9 +20,11 @@ static void
 hand(struct keys *to, const struct buf *text, enum err want)
 {
     struct fault f = {0};
+    uint64_t version;
 
-    assert_int_equal(keys_hand(to, buf_slice(text), (struct wall){9000}, &f),
-                     want);
+    assert_int_equal(
+        keys_hand(to, buf_slice(text), (struct wall){9000}, &version, &f),
+        want);
     if (want != ERR_OK && want != ERR_EXISTS)
         assert_string_not_equal(f.what, "");
 }
@@ -424,6 +426,7 @@ test_too_many(void **state)
     struct keyset *oldest;
     struct keydocs_made made;
     struct buf few, full, got;
+    uint64_t version;
     size_t i;
 
     (void)state;
@@ -445,7 +448,7 @@ test_too_many(void **state)
     assert_int_equal(
         keyset_add(oldest, forge_key(0), signers->key[i].kid, 0, NULL), ERR_OK);
     assert_int_equal(keydocs_follow(oldest, buf_slice(&full),
-                                    (struct wall){2000}, &got, NULL),
+                                    (struct wall){2000}, &got, &version, NULL),
                      ERR_OK);
     keyset_unref(&oldest);
     oldest = keyset_new(1);
@@ -469,6 +472,7 @@ follow(int64_t at, int64_t until, uint64_t version, int64_t now)
     struct keyset *trusted = forge_set(0, "k", 0);
     struct keydocs_made made;
     struct buf b, got;
+    uint64_t said;
     enum err e;
 
     buf_init(&b, KEYDOCS_MAX);
@@ -479,7 +483,10 @@ follow(int64_t at, int64_t until, uint64_t version, int64_t now)
                                   &b, &made, NULL),
                      ERR_OK);
     assert_int_equal(made.version, at);
-    e = keydocs_follow(trusted, buf_slice(&b), (struct wall){now}, &got, NULL);
+    e = keydocs_follow(trusted, buf_slice(&b), (struct wall){now}, &got, &said,
+                       NULL);
+    if (e != ERR_INVAL)
+        assert_int_equal(said, at);
     assert_int_equal(got.n > 0, e == ERR_OK);
     keyset_unref(&signer);
     keyset_unref(&trusted);
@@ -520,6 +527,68 @@ test_times(void **state)
         if (e != row[i].want)
             fail_msg("%s: %s", row[i].why, err_name(e));
     }
+}
+
+/* What anybody may bring, to somebody who has version 5. N times ENTRY between
+ * BEFORE and AFTER. */
+static void
+test_texts(void **state)
+{
+#define LIST "{\"version\": 6, \"documents\": ["
+    static const struct {
+        const char *before;
+        size_t n;
+        const char *entry, *after;
+        enum err want;
+        const char *why;
+    } row[] = {
+        {LIST, 0, "", "]}", ERR_EXISTS, "no document is no news"},
+        {LIST, KEYDOCS_MAX_N, "{\"jws\": \"a.b.c\"}", "]}", ERR_DENIED,
+         "as many as there may be"},
+        {LIST, KEYDOCS_MAX_N + 1, "{\"jws\": \"a.b.c\"}", "]}", ERR_INVAL,
+         "more"},
+        {"{\"version\": 5, \"documents\": [", 1, "{\"jws\": \"a.b.c\"}", "]}",
+         ERR_EXISTS, "it does not even say that it is newer"},
+        {LIST, 2, "{\"kid\": [{}], \"jws\": \"a\", \"x\": {\"y\": 1}}",
+         "], \"set\": [[1]]}", ERR_DENIED, "members that we do not know"},
+        {LIST, 1, "{\"kid\": \"k\"}", "]}", ERR_INVAL, "not of documents"},
+        {LIST, 1, "{\"jws\": 1}", "]}", ERR_INVAL, "nor this"},
+        {LIST, 1, "\"a.b.c\"", "]}", ERR_INVAL, "nor this"},
+        {LIST, 0, "", "]", ERR_INVAL, "its end is missing"},
+        {LIST, 0, "", "]} 1", ERR_INVAL, "more than one value"},
+        {"[", 0, "", "]", ERR_INVAL, "a list"},
+        {"", 0, "", "", ERR_INVAL, "nothing"},
+        {"{\"version\": 6}", 0, "", "", ERR_INVAL, "without documents"},
+        {"{\"version\": -6, \"documents\": [", 0, "", "]}", ERR_INVAL,
+         "no version"},
+        {"{\"version\": 9223372036854775808, \"documents\": [", 0, "", "]}",
+         ERR_INVAL, "nor this"},
+    };
+#undef LIST
+    struct keyset *trusted = forge_set(0, "k", 0);
+
+    (void)state;
+    trusted->version = 5;
+    for (size_t i = 0; i < countof(row); i++) {
+        struct buf text, got;
+        uint64_t version;
+        enum err e;
+
+        buf_init(&text, KEYDOCS_MAX);
+        buf_init(&got, KEYDOC_MAX);
+        buf_add_str(&text, row[i].before);
+        for (size_t n = 0; n < row[i].n; n++)
+            buf_printf(&text, "%s%s", n ? ", " : "", row[i].entry);
+        buf_add_str(&text, row[i].after);
+        e = keydocs_follow(trusted, buf_slice(&text), (struct wall){9000}, &got,
+                           &version, NULL);
+        if (e != row[i].want || (e == ERR_INVAL) != (version == 0))
+            fail_msg("%s: %s, version %llu", row[i].why, err_name(e),
+                     (unsigned long long)version);
+        buf_release(&text);
+        buf_release(&got);
+    }
+    keyset_unref(&trusted);
 }
 
 /* What is old is not taken by whoever has but Admin's public_key.pem. And a
@@ -574,6 +643,7 @@ main(void)
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

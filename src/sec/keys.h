@@ -88,10 +88,11 @@ bool keys_documents_owed(struct keys *k);
 /* Their version, or that of what we were handed; 0: none. Any thread. */
 uint64_t keys_version(struct keys *k);
 /* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it
- * is kept in HAND_DIR (hand_dir/trusted-keys.json) and holds. Else as
- * keydocs_follow(), or ERR_UNSUPPORTED. Blocks as keys_reload(). */
-enum err
-keys_hand(struct keys *k, struct slice text, struct wall now, struct fault *f);
+ * is kept in HAND_DIR (hand_dir/trusted-keys.json) and holds. Else, and
+ * *VERSION, as keydocs_follow(), or ERR_UNSUPPORTED. Blocks as keys_reload().
+ */
+enum err keys_hand(struct keys *k, struct slice text, struct wall now,
+                   uint64_t *version, struct fault *f);
 
 /* It is NOW: another key may sign from now on, and files of those that are
  * over, and have been for KEYS_GRACE by MONO, are removed; at once if nothing

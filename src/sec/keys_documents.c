@@ -320,20 +320,22 @@ handed_hold(struct keys *k, const struct keyset *trusted, struct slice jws,
 }
 
 enum err
-keys_hand(struct keys *k, struct slice text, struct wall now, struct fault *f)
+keys_hand(struct keys *k, struct slice text, struct wall now, uint64_t *version,
+          struct fault *f)
 {
     struct keyset *trusted;
     bool again = true;
     struct buf jws;
     enum err e;
 
+    *version = 0;
     if (!k->hand_dir[0])
         return fault_set(f, ERR_UNSUPPORTED, "take", "key documents");
     do {
         trusted = keys_get(k);
         buf_init(&jws, KEYDOC_MAX);
         /* Long, and of anybody's making: others go on meanwhile. */
-        e = keydocs_follow(trusted, text, now, &jws, f);
+        e = keydocs_follow(trusted, text, now, &jws, version, f);
         if (e == ERR_OK)
             e = handed_hold(k, trusted, buf_slice(&jws), &again, f);
         keyset_unref(&trusted);

@@ -83,8 +83,8 @@ hand_work(struct work *w)
     struct handing *h = container_of(w, struct handing, work);
     struct trust_api *a = h->body.call->role;
 
-    h->version = keydocs_version(buf_slice(&h->body.buf));
-    h->err = keys_hand(a->keys, buf_slice(&h->body.buf), h->now, &h->fault);
+    h->err = keys_hand(a->keys, buf_slice(&h->body.buf), h->now, &h->version,
+                       &h->fault);
 }
 
 static void
