@@ -141,6 +141,27 @@ class Put(Case):
         self.assertEqual(paths, ["d/two.txt", "d/x/one.txt"])
         self.assertIn("d/x/one.txt", out)
 
+    def test_name_that_the_server_changes(self):
+        self.write("one/AC\\DC.mp3", b"x")
+        self.server.plan = [{"match": "upload", "read": True,
+                             "wrong": {"original_filename": "DC.mp3"}}]
+        out = self.run_cli("put", "one/AC\\DC.mp3")
+        self.assertRegex(out, r" DC\.mp3\n$")
+        self.assertIn("DC.mp3: stored under the name DC.mp3", self.err)
+
+    def test_path_that_is_not_utf8(self):
+        name = os.fsdecode(b"bad\xff.txt")
+        self.write("d/" + name, b"x")
+        o = json.loads(self.run_cli("put", "--json", "d", "-m", "k=v"))
+        self.assertEqual(o["path"], "d/bad\\xff.txt")
+        self.assertEqual(self.stored()[0]["attr"]["metadata"], {"k": "v"})
+        self.assertIn("d/bad\\xff.txt: the path is not UTF-8", self.err)
+        # Who says a path has one.
+        self.run_cli("put", "d", "-m", "path=mine")
+        self.assertEqual(self.stored()[1]["attr"]["metadata"],
+                         {"path": "mine"})
+        self.assertNotIn("metadata", self.err)
+
     def test_many_at_once(self):
         for i in range(40):
             self.write("many/f%02d" % i, RNG.randbytes(i * 997))

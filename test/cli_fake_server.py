@@ -187,7 +187,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                       q.get("retention_policy", "TEMPORARY"),
                       json.loads(q.get("metadata", "null")))
         names = ("file_id", "storage_element_id", "storage_filename",
-                 "size_bytes", "md5_hash", "sha256_hash", "uploaded_at")
+                 "size_bytes", "md5_hash", "sha256_hash", "uploaded_at",
+                 "original_filename")
         self.send(201, dict({k: entry["attr"][k] for k in names},
                             **self.fault.get("wrong", {})))
 

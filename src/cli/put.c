@@ -133,9 +133,9 @@ static void
 report(struct put *p, const struct put_job *j, json_t *stored,
        const struct failure *f)
 {
-    const char *path = j->file->path;
+    const char *path = j->file->path, *name;
     char doing[512], size[TEXT_SIZE];
-    struct buf name;
+    struct buf b;
     json_t *o;
 
     progress_hide();
@@ -145,7 +145,11 @@ report(struct put *p, const struct put_job *j, json_t *stored,
     }
     if (p->args.c.json) {
         o = stored ? json_incref(stored) : json_object();
-        json_object_set_new(o, "path", json_string(path));
+        buf_init(&b, 64 * KIB);
+        text_safe(&b, slice_str(path)); /* for a path that is not UTF-8 */
+        if (json_object_set_new(o, "path", json_string(path)) != 0)
+            json_object_set_new(o, "path", json_string(buf_str(&b)));
+        buf_release(&b);
         if (f) {
             json_object_set_new(o, "error", json_string(f->code));
             json_object_set_new(o, "message", json_string(f->message));
@@ -158,16 +162,17 @@ report(struct put *p, const struct put_job *j, json_t *stored,
     } else if (!f) {
         const json_t *element = json_object_get(stored, "storage_element_id");
 
-        buf_init(&name, 64 * KIB);
-        text_safe(&name, slice_str(json_string_value(
-                             json_object_get(stored, "file_id"))));
-        buf_add_str(&name, "  ");
-        text_safe(&name, slice_str(json_string_value(element)));
-        buf_printf(&name, "  %10s  ", text_size(j->sum.bytes, size));
-        text_safe(&name,
-                  slice_str(j->file->relative ? j->file->relative : j->name));
-        puts(buf_str(&name));
-        buf_release(&name);
+        name = json_string_value(json_object_get(stored, "original_filename"));
+        name = j->file->relative ? j->file->relative : name ? name : j->name;
+        buf_init(&b, 64 * KIB);
+        text_safe(&b, slice_str(json_string_value(
+                          json_object_get(stored, "file_id"))));
+        buf_add_str(&b, "  ");
+        text_safe(&b, slice_str(json_string_value(element)));
+        buf_printf(&b, "  %10s  ", text_size(j->sum.bytes, size));
+        text_safe(&b, slice_str(name));
+        puts(buf_str(&b));
+        buf_release(&b);
     }
     fflush(stdout);
 }

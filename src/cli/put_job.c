@@ -93,8 +93,9 @@ add_metadata(struct put_job *j)
 
         if (!o)
             o = json_object();
-        if (path && !json_object_get(o, "path"))
-            json_object_set(o, "path", path);
+        if (!json_object_get(o, "path") && json_object_set(o, "path", path))
+            say("%s: the path is not UTF-8: it is not kept in the metadata",
+                j->file->path);
         json_decref(path);
     }
     if (o && json_object_size(o)) {
@@ -234,6 +235,17 @@ warn_if_changed(const struct put_job *j)
             j->file->path);
 }
 
+/* The server makes names harmless. */
+static void
+warn_if_renamed(const struct put_job *j, const json_t *stored)
+{
+    const char *name =
+        json_string_value(json_object_get(stored, "original_filename"));
+
+    if (name && strcmp(name, j->name) != 0)
+        say("%s: stored under the name %s", j->file->path, name);
+}
+
 /* Why the exchange failed, in the words of this side where it was this side. */
 static enum cli_exit
 judge(struct put_job *j, struct failure *f)
@@ -268,6 +280,7 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
         *stored = json_loadb(buf_str(&j->req.reply), j->req.reply.n, 0, NULL);
         e = verify(j, *stored, f);
         warn_if_changed(j);
+        warn_if_renamed(j, *stored);
         return e;
     }
     later = http_header(&j->req, "Retry-After");
