@@ -86,22 +86,28 @@ static const struct db_script scripts[] = {
 #define ACCOUNT_ADD \
     "INSERT INTO account (" ACCOUNT ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)"
 
+#define ELEMENT                                                   \
+    "uuid, element_id, name, endpoint, mode, priority, location," \
+    " created_at, updated_at, remote, seen_at"
+#define ELEMENT_ADD                     \
+    "INSERT INTO element (" ELEMENT ")" \
+    " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
+
 static const char *const text[A_N] = {
-    [A_ELEMENT_PUT] =
-        "INSERT INTO element (uuid, element_id, name, endpoint, mode,"
-        " priority, location, created_at, updated_at, remote, seen_at)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)"
-        " ON CONFLICT (uuid) DO UPDATE SET"
-        " element_id = excluded.element_id, name = excluded.name,"
-        " endpoint = excluded.endpoint, mode = excluded.mode,"
-        " priority = excluded.priority, location = excluded.location,"
-        " updated_at = excluded.updated_at, remote = excluded.remote,"
-        " seen_at = excluded.seen_at",
+    [A_ELEMENT_ADD] = ELEMENT_ADD,
+    [A_ELEMENT_FIND] = "SELECT " ELEMENT " FROM element WHERE uuid = $1"
+                       " OR element_id = $2 OR (remote <> 0 AND endpoint = $3)"
+                       " ORDER BY uuid = $1 DESC, element_id = $2 DESC LIMIT 1",
+    [A_ELEMENT_PUT] = ELEMENT_ADD
+    " ON CONFLICT (uuid) DO UPDATE SET"
+    " element_id = excluded.element_id, name = excluded.name,"
+    " endpoint = excluded.endpoint, mode = excluded.mode,"
+    " priority = excluded.priority, location = excluded.location,"
+    " updated_at = excluded.updated_at, remote = excluded.remote,"
+    " seen_at = excluded.seen_at",
     [A_ELEMENT_DEL] = "DELETE FROM element WHERE uuid = $1",
     [A_ELEMENT_LIST] =
-        "SELECT uuid, element_id, name, endpoint, mode, priority, location,"
-        " created_at, updated_at, remote, seen_at FROM element ORDER BY "
-        "element_id LIMIT $1",
+        "SELECT " ELEMENT " FROM element ORDER BY element_id LIMIT $1",
     [A_ACCOUNT_GET] = "SELECT " ACCOUNT " FROM account WHERE client_id = $1",
     [A_ACCOUNT_LOCK] =
         "SELECT " ACCOUNT " FROM account WHERE client_id = $1{lock}",
@@ -157,10 +163,12 @@ const struct db_schema admin_schema = {
 
 /* --- elements ------------------------------------------------------------- */
 
+/* STMT: A_ELEMENT_PUT or A_ELEMENT_ADD. */
 static enum err
-element_put(struct db_tx *t, const struct meta_element *el, struct fault *f)
+element_put(struct db_tx *t, unsigned stmt, const struct meta_element *el,
+            struct fault *f)
 {
-    enum err e = db_use(t, A_ELEMENT_PUT, f);
+    enum err e = db_use(t, stmt, f);
 
     if (e)
         return e;
@@ -193,7 +201,7 @@ element_swap_fn(struct db_tx *t, void *arg, struct fault *f)
         db_bind_uuid(t, 1, s->gone);
         e = db_exec(t, NULL, f);
     }
-    return e || !s->el ? e : element_put(t, s->el, f);
+    return e || !s->el ? e : element_put(t, A_ELEMENT_PUT, s->el, f);
 }
 
 enum err
@@ -229,6 +237,46 @@ element_read(struct db_tx *t, struct meta_element *el)
     return db_uuid(t, 0, &el->uuid) && TEXT(t, 1, el->element_id) &&
            TEXT(t, 2, el->name) && TEXT(t, 3, el->endpoint) &&
            TEXT(t, 6, el->location);
+}
+
+struct element_add {
+    const struct meta_element *el;
+    struct meta_element *holder;
+};
+
+static enum err
+element_add_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    const struct element_add *a = arg;
+    enum err e = db_use(t, A_ELEMENT_FIND, f);
+
+    if (e)
+        return e;
+    db_bind_uuid(t, 1, &a->el->uuid);
+    db_bind_text(t, 2, a->el->element_id);
+    db_bind_text(t, 3, a->el->remote ? a->el->endpoint : NULL);
+    if ((e = db_step(t, f)) == ERR_OK)
+        return element_read(t, a->holder) ? ERR_EXISTS
+                                          : db_corrupt(t, "row of element", f);
+    return e == ERR_END ? element_put(t, A_ELEMENT_ADD, a->el, f) : e;
+}
+
+enum err
+meta_admin_element_add(struct meta *m, const struct meta_element *el,
+                       struct meta_element *holder, struct fault *f)
+{
+    struct element_add a = {el, holder};
+    enum err e;
+
+    if (uuid_is_nil(&el->uuid) || !el->element_id[0])
+        return fault_set(f, ERR_INVAL, "element add", "no uuid or id");
+    e = db_write(meta_self(m)->admin, element_add_fn, &a, f);
+    /* Another came between looking and adding: now it is there to be seen. */
+    if (e == ERR_CONFLICT)
+        e = db_write(meta_self(m)->admin, element_add_fn, &a, f);
+    return e == ERR_EXISTS
+               ? fault_set(f, ERR_EXISTS, "element add", holder->element_id)
+               : e;
 }
 
 struct element_list {

@@ -26,6 +26,7 @@ static const struct meta_ops ops = {
     .file_list = catalogue_list,
     .file_count = catalogue_count,
     .element_put = meta_admin_element_put,
+    .element_add = meta_admin_element_add,
     .element_swap = meta_admin_element_swap,
     .element_list = meta_admin_element_list,
     .account_get = meta_account_get,

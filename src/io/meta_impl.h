@@ -101,6 +101,8 @@ enum catalogue_stmt {
 /* meta_admin.c has the statements of meta_account.c and meta_audit.c too. */
 enum admin_stmt {
     A_ELEMENT_PUT,
+    A_ELEMENT_ADD,
+    A_ELEMENT_FIND,
     A_ELEMENT_DEL,
     A_ELEMENT_LIST,
     A_ACCOUNT_GET,
@@ -131,6 +133,8 @@ enum admin_stmt {
 extern const struct db_schema admin_schema;
 enum err meta_admin_element_put(struct meta *m, const struct meta_element *el,
                                 struct fault *f);
+enum err meta_admin_element_add(struct meta *m, const struct meta_element *el,
+                                struct meta_element *holder, struct fault *f);
 enum err
 meta_admin_element_swap(struct meta *m, const struct uuid *gone,
                         const struct meta_element *el, struct fault *f);

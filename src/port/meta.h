@@ -166,6 +166,11 @@ struct meta_ops {
     /* By element_id. ERR_CONFLICT: the element_id is another element's. */
     enum err (*element_put)(struct meta *m, const struct meta_element *e,
                             struct fault *f);
+    /* As element_put(), of an element that is new: ERR_EXISTS, when another
+     * row has its uuid, its element_id, or (both elsewhere) its endpoint;
+     * *HOLDER is that. */
+    enum err (*element_add)(struct meta *m, const struct meta_element *e,
+                            struct meta_element *holder, struct fault *f);
     /* In one transaction: the element GONE (nil: none) is forgotten, and E (may
      * be NULL) put. ERR_CONFLICT as above. */
     enum err (*element_swap)(struct meta *m, const struct uuid *gone,

@@ -774,6 +774,53 @@ test_elements(void **state)
     assert_int_equal(at - got, 0);
     b.uuid = (struct uuid){0};
     assert_int_equal(m->ops->element_put(m, &b, &f), ERR_INVAL);
+    assert_int_equal(m->ops->element_add(m, &b, &a, &f), ERR_INVAL);
+    m->ops->close(m);
+}
+
+static void
+test_element_add(void **state)
+{
+    static const struct {
+        const char *id, *endpoint, *holder;
+        uint8_t uuid;
+        bool remote;
+        const char *why;
+    } row[] = {
+        {"se-01", "http://a", NULL, 1, true, "new"},
+        {"se-01", "http://b", "se-01", 2, true, "an id"},
+        {"se-02", "http://b", "se-01", 1, true, "a uuid"},
+        {"se-02", "http://a", "se-01", 2, true, "an address"},
+        {"se-01", "http://a", "se-01", 1, true, "all of it: itself"},
+        {"se-02", "http://a", NULL, 2, false, "in that process"},
+        {"se-03", "http://b", NULL, 3, false, "in another"},
+        {"se-04", "http://b", NULL, 4, true, "where those of a process are"},
+        {"se-01", "http://b", "se-04", 4, true, "of several by uuid"},
+        {"se-03", "http://b", "se-03", 5, true, "then by id"},
+        {"se-04", "http://c", "se-04", 5, false, "elsewhere by that name"},
+    };
+    struct meta_element got[8], *at = got;
+    struct meta *m = fresh();
+    struct fault f = {0};
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct meta_element e = {
+            .uuid = {{row[i].uuid}}, .mode = (int)i, .remote = row[i].remote};
+        struct meta_element holder = {.mode = 0};
+        enum err err;
+
+        (void)snprintf(e.element_id, sizeof(e.element_id), "%s", row[i].id);
+        (void)snprintf(e.endpoint, sizeof(e.endpoint), "%s", row[i].endpoint);
+        err = m->ops->element_add(m, &e, &holder, &f);
+        if (err != (row[i].holder ? ERR_EXISTS : ERR_OK) ||
+            (row[i].holder && strcmp(holder.element_id, row[i].holder) != 0))
+            fail_msg("%s: %s: %s %s", contract->name, row[i].why, err_name(err),
+                     holder.element_id);
+    }
+    ok(m->ops->element_list(m, see_element, &at, &f), &f);
+    assert_int_equal(at - got, 4);
+    assert_int_equal(got[0].mode, 0); /* as it was added */
     m->ops->close(m);
 }
 
@@ -852,6 +899,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_list_copies),
         cmocka_unit_test(test_list_renamed),
         cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_element_add),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_setting_list),
     };

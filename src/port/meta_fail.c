@@ -78,6 +78,16 @@ f_element_put(struct meta *m, const struct meta_element *e, struct fault *f)
 }
 
 static enum err
+f_element_add(struct meta *m, const struct meta_element *e,
+              struct meta_element *holder, struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_CHANGE(&w->fail, "element add", f,
+                w->inner->ops->element_add(w->inner, e, holder, f));
+}
+
+static enum err
 f_element_swap(struct meta *m, const struct uuid *gone,
                const struct meta_element *e, struct fault *f)
 {
@@ -253,6 +263,7 @@ meta_fail_init(struct meta_fail *w, struct meta *inner)
         .file_list = f_file_list,
         .file_count = f_file_count,
         .element_put = f_element_put,
+        .element_add = f_element_add,
         .element_swap = f_element_swap,
         .element_list = f_element_list,
         .account_get = f_account_get,

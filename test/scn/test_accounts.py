@@ -141,6 +141,17 @@ def test_two_admins(pg, make_server):
     account(b, "create", "ci", "--scope", "read", code=1)
     account(b, "rm", "ci")
     assert a.http("GET", "/api/v1/accounts/ci").status_code == 404
+    # An element is registered once, whoever is asked.
+    at = {"uuid": "7c7c0000-0000-4000-8000-000000000009", "force": True}
+    answers = [s.http("POST", "/api/v1/storage-elements", json=dict(
+        at, element_id=ident, api_url="http://127.0.0.1:9/" + ident,
+        mode=mode)) for s, ident, mode in ((a, "se-09", "ar"),
+                                           (b, "se-11", "edit"))]
+    assert [r.status_code for r in answers] == [201, 409], answers[1].text
+    assert "se-09 (7c7c0000-" in answers[1].json()["message"]
+    for s in two:
+        assert s.http("GET", "/api/v1/storage-elements/se-09").json()[
+            "mode"] == "ar"
     for s in two:
         s.stop()
 

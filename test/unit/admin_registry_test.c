@@ -661,6 +661,64 @@ test_elements(void **state)
     world_release(&w);
 }
 
+static enum err
+add(struct admin *a, const char *id, uint8_t uuid, const char *url, int mode,
+    struct fault *f)
+{
+    struct meta_element e = {.uuid = {{uuid}},
+                             .mode = mode,
+                             .priority = 100,
+                             .created_at = {1000},
+                             .updated_at = {1000},
+                             .seen_at = {1000}};
+
+    (void)snprintf(e.element_id, sizeof(e.element_id), "%s", id);
+    (void)snprintf(e.name, sizeof(e.name), "%s", id);
+    (void)snprintf(e.endpoint, sizeof(e.endpoint), "%s", url);
+    *f = (struct fault){0};
+    return admin_element_add(a, &e, f);
+}
+
+/* Two Admins over one database: what one has registered the other neither
+ * overwrites nor registers again, and knows from then on. */
+static void
+test_two_admins(void **state)
+{
+    struct admin *b;
+    struct meta_element e;
+    struct fault f = {0};
+    char text[UUID_TEXT];
+    struct world w;
+    (void)state;
+
+    world_init(&w);
+    ok(attach(&w, &f), &f);
+    ok(admin_open(&b, &w.meta.meta, &f), &f);
+    ok(add(w.admin, "se-09", 9, "http://a", BLOB_AR, &f), &f);
+    ok(add(w.admin, "se-10", 10, "http://b", BLOB_EDIT, &f), &f);
+    assert_int_equal(add(b, "se-11", 9, "http://c", BLOB_EDIT, &f), ERR_EXISTS);
+    assert_string_equal(f.op, "uuid");
+    assert_non_null(strstr(f.what, "se-09 (09000000-"));
+    ok(admin_element_get(b, "se-09", &e), &f);
+    assert_int_equal(e.mode, BLOB_AR);
+    ok(admin_element_get(b, "se-10", &e), &f);
+    assert_int_equal(admin_element_get(b, "se-11", &e), ERR_NOENT);
+    ok(add(b, "se-11", 11, "http://c", BLOB_EDIT, &f), &f);
+    assert_int_equal(add(w.admin, "se-12", 12, "http://c", BLOB_EDIT, &f),
+                     ERR_EXISTS);
+    assert_string_equal(f.op, "api_url");
+    assert_non_null(strstr(f.what, "se-11"));
+    assert_null(f.hint);
+    /* One that no process serves any more, or another one. */
+    assert_int_equal(add(b, "se-01", 13, "http://d", BLOB_EDIT, &f),
+                     ERR_EXISTS);
+    assert_string_equal(f.op, "element_id");
+    assert_non_null(strstr(f.what, uuid_text(&se1, text)));
+    assert_non_null(strstr(f.hint, "STORAGE_ELEMENTS"));
+    admin_close(&b);
+    world_release(&w);
+}
+
 static void
 test_attach_refused(void **state)
 {
@@ -837,6 +895,7 @@ main(void)
         cmocka_unit_test(test_attach_fails),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_two_admins),
         cmocka_unit_test(test_attach_refused),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_audit_strangers),

@@ -82,8 +82,9 @@ reply_reg(struct reg *r)
         reply_error(c, 404, "element_not_found", "%s is gone", id_of(r));
         break;
     case ERR_EXISTS:
-        reply_error(c, 409, "element_exists", "%s has this %s already",
-                    r->fault.what, r->fault.op);
+        reply_error(c, 409, "element_exists", "%s has this %s already%s%s",
+                    r->fault.what, r->fault.op, r->fault.hint ? "; " : "",
+                    r->fault.hint ? r->fault.hint : "");
         break;
     case ERR_CONFLICT:
         reply_error(c, 409, "mode_goes_forward",

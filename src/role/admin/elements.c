@@ -71,34 +71,44 @@ tell(struct admin *a)
         announce_changed(a->announce);
 }
 
+/* What E wants and H, another element, has; NULL: nothing. Two names of one
+ * element would count its room twice. Those of a process share its address. */
+static const char *
+taken(const struct meta_element *h, const struct meta_element *e)
+{
+    if (strcmp(h->element_id, e->element_id) == 0)
+        return "element_id";
+    if (uuid_eq(&h->uuid, &e->uuid))
+        return "uuid";
+    return h->remote && strcmp(h->endpoint, e->endpoint) == 0 ? "api_url"
+                                                              : NULL;
+}
+
+static enum err
+taken_by(const struct meta_element *h, const char *field, struct fault *f)
+{
+    char text[sizeof(f->what)], uuid[UUID_TEXT];
+
+    snprintf(text, sizeof(text), "%s (%s)", h->element_id,
+             uuid_text(&h->uuid, uuid));
+    return fault_set(f, ERR_EXISTS, field, text);
+}
+
 /* ERR_EXISTS, with field and holder in *F: another element than SELF (NULL:
- * any) has E's id, uuid or address. Two names of one element would count its
- * room twice. Those of this process share their address. */
+ * any) has E's id, uuid or address. */
 static enum err
 check_taken(struct admin *a, const struct admin_slot *self,
             const struct meta_element *e, struct fault *f)
 {
-    char text[sizeof(f->what)], uuid[UUID_TEXT];
+    struct meta_element holder;
     const char *field = NULL;
 
     (void)pthread_mutex_lock(&a->lock);
-    for (unsigned i = 0; i < a->n && !field; i++) {
-        const struct admin_slot *s = a->slot[i];
-
-        if (s == self)
-            continue;
-        if (strcmp(s->element_id, e->element_id) == 0)
-            field = "element_id";
-        else if (uuid_eq(&s->uuid, &e->uuid))
-            field = "uuid";
-        else if (!s->blob && strcmp(s->record.endpoint, e->endpoint) == 0)
-            field = "api_url";
-        if (field)
-            snprintf(text, sizeof(text), "%s (%s)", s->element_id,
-                     uuid_text(&s->uuid, uuid));
-    }
+    for (unsigned i = 0; i < a->n && !field; i++)
+        if (a->slot[i] != self && (field = taken(&a->slot[i]->record, e)))
+            holder = a->slot[i]->record;
     (void)pthread_mutex_unlock(&a->lock);
-    return field ? fault_set(f, ERR_EXISTS, field, text) : ERR_OK;
+    return field ? taken_by(&holder, field, f) : ERR_OK;
 }
 
 /* *R with what C says. False: a text that does not fit; *FIELD says which. */
@@ -362,10 +372,28 @@ admin_element_taken(struct admin *a, const struct meta_element *e,
     return check_taken(a, NULL, e, f);
 }
 
+/* The other Admin was faster, or has not been read since (D37), so that those
+ * of others are read now; or it is of this or another process that has them in
+ * its list, or had. */
+static enum err
+refuse_taken(struct admin *a, const struct meta_element *e,
+             const struct meta_element *holder, struct fault *f)
+{
+    enum err err = taken_by(holder, taken(holder, e), f);
+
+    if (holder->remote)
+        (void)admin_load(a, NULL);
+    else
+        (void)fault_hint(f, "it is, or was, in the STORAGE_ELEMENTS of a "
+                            "server: serve it there, or take another name");
+    return err;
+}
+
 enum err
 admin_element_add(struct admin *a, const struct meta_element *e,
                   struct fault *f)
 {
+    struct meta_element holder;
     const char *field = admin_element_invalid(e);
     struct meta_element record = *e;
     struct admin_slot *s = NULL;
@@ -386,11 +414,9 @@ admin_element_add(struct admin *a, const struct meta_element *e,
         err = fault_set(f, ERR_TOOBIG, "element", "number of elements");
     if (!err && !(s = admin_slot_new(&record)))
         err = fault_set(f, ERR_NOMEM, "element", e->element_id);
-    if (!err)
-        err = a->meta->ops->element_put(a->meta, &record, f);
-    /* The other Admin was faster, or has not been read since (D37). */
-    if (err == ERR_CONFLICT)
-        err = fault_set(f, ERR_EXISTS, "element_id", "another element");
+    if (!err && (err = a->meta->ops->element_add(a->meta, &record, &holder,
+                                                 f)) == ERR_EXISTS)
+        err = refuse_taken(a, &record, &holder, f);
     if (!err)
         admin_slot_insert(a, s);
     else
