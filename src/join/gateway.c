@@ -61,29 +61,51 @@ tell(struct gateway *g, enum check c, enum health_status s, const char *text)
                g->loop->now);
 }
 
-static void
-put_item(struct json_writer *w, struct blob *b)
-{
-    struct blob_capacity c;
+/* Elements that are not well. */
+struct sick {
+    unsigned n;
+    char first[160];
+};
 
-    b->ops->capacity(b, &c);
+static bool
+is_well(const struct blob_capacity *c, struct mono now)
+{
+    return slice_starts(slice_str(capacity_health(c, now)), SLICE("healthy"));
+}
+
+static void
+put_item(struct json_writer *w, const char *id, const struct blob_capacity *c,
+         struct mono now)
+{
     json_put_object(w, NULL);
-    json_put_text(w, "element_id", b->element_id);
-    json_put_text(w, "mode", c.total ? capacity_mode(c.mode) : "unknown");
-    json_put_text(w, "endpoint", c.endpoint);
-    json_put_text(w, "status",
-                  slice_starts(slice_str(c.health), SLICE("healthy")) ? "ok"
-                                                                      : "fail");
-    json_put_text(w, "health", c.health[0] ? c.health : "unknown");
-    json_put_text(w, "capacity_status", capacity_status(c.status));
+    json_put_text(w, "element_id", id);
+    json_put_text(w, "mode", c->total ? capacity_mode(c->mode) : "unknown");
+    json_put_text(w, "endpoint", c->endpoint);
+    json_put_text(w, "status", is_well(c, now) ? "ok" : "fail");
+    json_put_text(w, "health", capacity_health(c, now));
+    json_put_text(w, "capacity_status", capacity_status(c->status));
     json_end_object(w);
+}
+
+/* The first is named with what it has; who was not heard of yet is none. */
+static void
+sick_add(struct sick *s, const char *id, const struct blob_capacity *c,
+         struct mono now)
+{
+    if (c->health[0] == '\0' || is_well(c, now))
+        return;
+    if (s->n++ == 0)
+        (void)snprintf(s->first, sizeof(s->first), "; %.64s is %.80s", id,
+                       capacity_health(c, now));
 }
 
 /* The ids of those that are known (ING-094), as many as there is room for. */
 static void
-detail_elements(struct gateway *g)
+detail_elements(struct gateway *g, struct sick *sick)
 {
+    const struct mono now = g->loop->now;
     struct registry_element *e = calloc(ITEMS_MAX, sizeof(*e));
+    struct blob_capacity c;
     struct json_writer w;
     struct buf b;
     unsigned n;
@@ -97,8 +119,10 @@ detail_elements(struct gateway *g)
     json_put_u64(&w, "total", n);
     json_put_list(&w, "items");
     for (unsigned i = 0; i < n && i < ITEMS_MAX; i++) {
+        e[i].blob->ops->capacity(e[i].blob, &c);
+        sick_add(sick, e[i].blob->element_id, &c, now);
         if (b.n < HEALTH_DETAIL_MAX - 1024)
-            put_item(&w, e[i].blob);
+            put_item(&w, e[i].blob->element_id, &c, now);
         blob_drop(&e[i].blob);
     }
     json_end_list(&w);
@@ -110,11 +134,15 @@ detail_elements(struct gateway *g)
 }
 
 /* What an upload would find, so that a gateway whose uploads are good by
- * Admin's numbers is not taken away (D11). */
+ * Admin's numbers is not taken away (D11); degraded also while some element is
+ * (ING-096). */
 static void
 tell_elements(struct gateway *g, const struct monitor_status *s)
 {
-    char text[200];
+    struct sick sick = {0};
+    char text[400];
+
+    detail_elements(g, &sick);
 
     if (s->store_empty && s->elements && s->edit + s->rw == 0)
         (void)snprintf(text, sizeof(text),
@@ -124,20 +152,21 @@ tell_elements(struct gateway *g, const struct monitor_status *s)
     else
         (void)snprintf(
             text, sizeof(text),
-            "%u listed; %u of mode edit and %u of mode rw take uploads%s",
+            "%u listed; %u of mode edit and %u of mode rw take uploads%s%s",
             s->elements, s->edit, s->rw,
             s->stands_in ? ", by Admin's numbers: there are none that were "
                            "polled"
-                         : "");
+                         : "",
+            sick.first);
     if (!s->store_ok && !s->admin_ok)
         tell(g, CHECK_ELEMENTS, HEALTH_UNHEALTHY,
              "neither the coordination store nor Admin says how full they "
              "are");
     else
         tell(g, CHECK_ELEMENTS,
-             s->edit + s->rw == 0           ? HEALTH_UNHEALTHY
-             : s->edit == 0 || s->stands_in ? HEALTH_DEGRADED
-                                            : HEALTH_HEALTHY,
+             s->edit + s->rw == 0                     ? HEALTH_UNHEALTHY
+             : s->edit == 0 || s->stands_in || sick.n ? HEALTH_DEGRADED
+                                                      : HEALTH_HEALTHY,
              text);
 }
 
@@ -218,7 +247,6 @@ tell_all(struct gateway *g)
         tell(g, CHECK_REDIS, HEALTH_HEALTHY, "none is configured");
     tell_admin(g);
     tell_elements(g, &s);
-    detail_elements(g);
     tell_monitor(g, &s);
 }
 

@@ -71,7 +71,10 @@ struct blob_capacity {
     enum blob_status status;
     char health[96]; /* "healthy", "degraded: ...", "unhealthy: ..." */
     bool writable;   /* mode and health allow an upload */
-    uint64_t boot;   /* D25 */
+    /* This gateway gives it no uploads until then, since it failed too often of
+     * late; {0}: it does. */
+    struct mono alone_until;
+    uint64_t boot; /* D25 */
     uint64_t seq;
     struct wall last_update;
 };

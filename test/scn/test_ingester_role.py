@@ -337,6 +337,26 @@ def test_full_element(cluster):
     c.stop()
 
 
+def test_element_left_alone(cluster):
+    """ING-096: an element that has failed uploads is told of at once, not
+    when polls have failed, too."""
+    c = cluster
+    start(c, gateways=0)
+    g = c.start_gateway(**{**QUICK, "CAPACITY_MONITOR_BASE_INTERVAL": 60,
+                           "CIRCUIT_BREAKER_FAILURE_THRESHOLD": 1})
+    c.await_known(g, "se-01", "se-02")
+    assert g.http("GET", "/health/ready").json()["checks"][
+        "storage_elements"]["status"] == "ok"
+    c.elements["se-01"].stop()
+    assert g.put(b"x", "elsewhere")["storage_element_id"] == "se-02"
+    status = store.run(store.BIN, "status", "--url", g.url, env={
+        "ARTSTORE_TOKEN": g.token()}).stdout
+    assert "! se-01: degraded: failed too often of late\n" in status, status
+    wait_for("readiness tells of it", lambda: "se-01 is degraded: failed too" in
+             requests.get(g.url + "/health/ready", timeout=60).text)
+    c.stop()
+
+
 def test_elements_come_and_go(cluster):
     """REL-065: the operator's word, over HTTP and by signal. A mode set at
     Admin counts from the answer on, whatever the element says of itself."""

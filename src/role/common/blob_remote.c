@@ -390,6 +390,7 @@ op_capacity(struct blob *b, struct blob_capacity *out)
 
     pthread_mutex_lock(&m->mu);
     *out = m->capacity;
+    out->alone_until = m->alone_until;
     pthread_mutex_unlock(&m->mu);
 }
 
@@ -412,6 +413,16 @@ blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c)
     if (moved) /* something may have been deleted, by whomever */
         atomic_fetch_add(&m->generation, 1);
     blob_remote_settle(b);
+}
+
+void
+blob_remote_leave_alone(struct blob *b, struct mono until)
+{
+    struct remote *m = remote_of(b);
+
+    pthread_mutex_lock(&m->mu);
+    m->alone_until = until;
+    pthread_mutex_unlock(&m->mu);
 }
 
 /* ---- life ---- */

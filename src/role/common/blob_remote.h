@@ -51,6 +51,8 @@ void blob_remote_close(struct blob **b);
 
 /* From any thread. The element was reached, so this does what the next does. */
 void blob_remote_set_capacity(struct blob *b, const struct blob_capacity *c);
+/* From any thread: alone_until of its numbers from now on. It only tells. */
+void blob_remote_leave_alone(struct blob *b, struct mono until);
 /* From any thread, while the loops of B's callers run: the element may answer
  * by now, and takes back what it may have of attempts in doubt. */
 void blob_remote_settle(struct blob *b);

@@ -26,7 +26,8 @@ struct remote {
     _Atomic(unsigned) refs; /* the owner, and what goes on in the background */
     _Atomic(uint64_t) generation;
     pthread_mutex_t mu;
-    struct blob_capacity capacity;
+    struct blob_capacity capacity; /* its alone_until counts for nothing */
+    struct mono alone_until;
     struct list owed; /* attempts in doubt */
     unsigned n_owed;
     bool paying; /* one of them is out */

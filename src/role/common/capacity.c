@@ -26,6 +26,14 @@ capacity_status(enum blob_status s)
     return (unsigned)s < countof(name) ? name[s] : "unknown";
 }
 
+const char *
+capacity_health(const struct blob_capacity *c, struct mono now)
+{
+    if (strcmp(c->health, "healthy") == 0 && mono_before(now, c->alone_until))
+        return "degraded: failed too often of late";
+    return c->health[0] ? c->health : "unknown";
+}
+
 void
 capacity_put_numbers(struct json_writer *w, const struct blob_capacity *c)
 {

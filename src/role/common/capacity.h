@@ -19,6 +19,9 @@ void capacity_put(struct json_writer *w, const struct blob_capacity *c,
 /* The numbers alone: total, used, available, percent_used ... */
 void capacity_put_numbers(struct json_writer *w, const struct blob_capacity *c);
 
+/* What is to be told of C's health at NOW: its own word of it, or, where that
+ * is good, that it is left alone here. */
+const char *capacity_health(const struct blob_capacity *c, struct mono now);
 const char *capacity_mode(enum blob_mode m);     /* "edit" ... */
 const char *capacity_status(enum blob_status s); /* "ok" ... */
 

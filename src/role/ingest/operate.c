@@ -81,9 +81,9 @@ config_reload(struct call *c)
 #define ELEMENT_TEXT ((size_t)2 * KIB)
 
 static const char *
-health_word(const struct blob_capacity *c)
+health_word(const char *health)
 {
-    struct slice h = slice_str(c->health);
+    struct slice h = slice_str(health);
 
     return slice_starts(h, SLICE("healthy"))    ? "healthy"
            : slice_starts(h, SLICE("degraded")) ? "degraded"
@@ -91,12 +91,15 @@ health_word(const struct blob_capacity *c)
 }
 
 static void
-put_element(struct json_writer *w, const struct registry_element *e)
+put_element(struct json_writer *w, const struct registry_element *e,
+            struct mono now)
 {
     struct blob_capacity c;
     char uuid[UUID_TEXT];
+    const char *health;
 
     e->blob->ops->capacity(e->blob, &c);
+    health = capacity_health(&c, now);
     json_put_object(w, NULL);
     json_put_text(w, "element_id", e->blob->element_id);
     if (uuid_is_nil(&c.element_uuid))
@@ -124,8 +127,8 @@ put_element(struct json_writer *w, const struct registry_element *e)
     json_put_u64(w, "files", c.files);
     json_put_u64(w, "bytes", c.bytes);
     json_put_bool(w, "writable", c.writable);
-    json_put_text(w, "health_status", health_word(&c));
-    json_put_text(w, "health", c.health[0] ? c.health : "unknown");
+    json_put_text(w, "health_status", health_word(health));
+    json_put_text(w, "health", health);
     json_put_time(w, "last_updated", c.last_update);
     json_end_object(w);
 }
@@ -149,7 +152,7 @@ elements_list(struct call *c)
     json_put_object(&w, NULL);
     json_put_list(&w, "storage_elements");
     for (unsigned i = 0; i < n && i < got; i++) {
-        put_element(&w, &e[i]);
+        put_element(&w, &e[i], c->x->loop->now);
         blob_drop(&e[i].blob);
     }
     json_end_list(&w);

@@ -9,6 +9,7 @@
 #include "role/ingest/impl.h"
 #include "wire/json.h"
 #include "wire/query.h"
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(BLOB_SIZE_UNKNOWN == SELECT_SIZE_UNKNOWN,
@@ -79,13 +80,27 @@ place_request(struct ingest *g, const struct place *p, struct select_request *q)
     };
 }
 
+/* Why, and where the element is out of order, in what way: its own word, or
+ * that of who polls it. */
+static void
+reason(struct buf *b, const struct blob_capacity *c,
+       const struct select_verdict *v)
+{
+    char why[200], text[sizeof(why) + sizeof(c->health) + 2];
+    const char *colon = strstr(c->health, ": ");
+
+    (void)select_explain(v, why, sizeof(why));
+    (void)snprintf(text, sizeof(text), "%s%s", why,
+                   v->reason == SELECT_UNHEALTHY && colon ? colon : "");
+    json_out_str(b, slice_str(text));
+}
+
 void
 place_verdict(struct buf *b, const struct select_element *e,
               const struct blob_capacity *c, const struct select_verdict *v)
 {
     static const char *const status[] = {"ok", "warning", "critical", "full"};
     static const char *const mode[] = {"edit", "rw", "ro", "ar"};
-    char text[200];
 
     buf_add_str(b, "{\"element_id\":");
     json_out_str(b, slice_str(e->element_id));
@@ -108,7 +123,7 @@ place_verdict(struct buf *b, const struct select_element *e,
                (unsigned long long)e->inodes_available,
                select_reason_name(v->reason), v->rank,
                (unsigned long long)v->need, (unsigned long long)v->have);
-    json_out_str(b, slice_str(select_explain(v, text, sizeof(text))));
+    reason(b, c, v);
     buf_add_char(b, '}');
 }
 

@@ -9,6 +9,7 @@
  * Each loop has its own breakers, beside the part of the view that it used
  * last; another part takes them over by id and address (ING-151).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/blob_remote.h"
 #include "role/ingest/impl.h"
 #include "role/ingest/monitor.h"
 #include "wire/json.h"
@@ -47,9 +48,16 @@ place_forget(struct ingest_loop *il)
     il->live = NULL;
 }
 
+/* In the log and metric, and in what is told of B, its element. */
 static void
-tell_breaker(struct ingest *g, const char *element_id, enum breaker_state s)
+tell_breaker(struct ingest *g, const char *element_id, struct blob *b,
+             const struct breaker *k)
 {
+    const enum breaker_state s = k->state;
+
+    if (b)
+        blob_remote_leave_alone(b, s == BREAKER_OPEN ? breaker_deadline(k)
+                                                     : (struct mono){0});
     metric_set(g->conf.metrics,
                metric_series(g->conf.metrics, M_BREAKER_STATE, element_id), s);
     log_warning(g->conf.log, "circuit breaker changed",
@@ -70,7 +78,7 @@ place_report(struct ingest *g, struct ingest_loop *il, struct place *p,
         return;
     if (breaker_report(&il->live[at].breaker, &g->conf.breakers, il->loop->now,
                        p->period, o))
-        tell_breaker(g, element_id, il->live[at].breaker.state);
+        tell_breaker(g, element_id, il->part->blob[at], &il->live[at].breaker);
 }
 
 /* ---- choosing ---- */

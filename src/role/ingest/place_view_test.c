@@ -1,6 +1,7 @@
 /* place_view_test.c - choosing from the monitor's view, and leaving alone who
  * fails: one gateway, its monitor, elements that are made up, virtual time.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/capacity.h"
 #include "role/ingest/impl.h"
 #include "role/ingest/monitor_world.h"
 #include <setjmp.h>
@@ -136,6 +137,18 @@ fails(unsigned times)
     }
 }
 
+/* What is told of ID's health. */
+static const char *
+health(const char *id)
+{
+    long at = snapshot_find(il.part->snap, id);
+    static struct blob_capacity c;
+    struct blob *b = il.part->blob[at];
+
+    b->ops->capacity(b, &c);
+    return capacity_health(&c, il.loop->now);
+}
+
 static void
 test_breaker(void **state)
 {
@@ -144,12 +157,15 @@ test_breaker(void **state)
     assert_string_equal(choose(), "se-000"); /* a good one in between */
     place_report(&g, &il, &p, "se-000", BREAKER_SUCCESS);
     fails(2);
+    assert_string_equal(health("se-000"), "degraded: failed too often of late");
+    assert_string_equal(health("se-002"), "healthy");
     assert_string_equal(choose(), "se-002"); /* it is left alone */
     assert_int_equal(
         metric_value(g.conf.metrics,
                      metric_series(g.conf.metrics, M_BREAKER_STATE, "se-000")),
         BREAKER_OPEN);
     world_run(&w, dur_s(11));
+    assert_string_equal(health("se-000"), "healthy");
     assert_string_equal(choose(), "se-000"); /* one trial */
     {
         struct place other = p;
@@ -251,6 +267,19 @@ test_explain(void **state)
     buf_release(&b);
 }
 
+/* Who polls knows why an element takes nothing, and so does who is refused. */
+static void
+test_reason(void **state)
+{
+    (void)state;
+    w.e[0].way = w.e[2].way = w.e[4].way = FAKE_REFUSES;
+    world_run(&w, dur_s(200));
+    assert_string_equal(choose(), "");
+    assert_int_equal(why.status, 503);
+    assert_non_null(strstr(buf_str(&details), "cannot be written to at "
+                                              "present: connection_error"));
+}
+
 int
 main(void)
 {
@@ -259,7 +288,7 @@ main(void)
         T(test_choice),  T(test_excluded),
         T(test_breaker), T(test_breaker_outlives_views),
         T(test_sources), T(test_bad_address),
-        T(test_explain),
+        T(test_explain), T(test_reason),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
