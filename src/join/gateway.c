@@ -210,24 +210,26 @@ keyless(const struct gateway *g)
 static void
 tell_admin(struct gateway *g)
 {
-    const bool none = keyless(g);
+    bool out = keyless(g);
     /* Who verifies tokens has peers that want one. */
     const bool nobody = g->conf.keys && g->conf.client_id[0] == '\0';
     struct admin_link_status l;
     bool good;
 
     admin_link_status(g->link, &l);
+    /* Then it has nothing to show to any element. */
+    out |= g->conf.keys && l.refused;
     good = l.has_token && l.has_keys && !nobody &&
            registry_remote_state(g->registry) != BREAKER_OPEN;
-    health_critical(g->conf.health, g->check[CHECK_ADMIN], none);
+    health_critical(g->conf.health, g->check[CHECK_ADMIN], out);
     tell(g, CHECK_ADMIN,
-         none   ? HEALTH_UNHEALTHY
+         out    ? HEALTH_UNHEALTHY
          : good ? HEALTH_HEALTHY
                 : HEALTH_DEGRADED,
-         good && !none ? NULL
-         : l.why[0]    ? l.why
-         : nobody ? "SERVICE_ACCOUNT_CLIENT_ID is empty: no token is sent, "
-                    "and elements and Admin that want one refuse"
+         good && !out ? NULL
+         : l.why[0]   ? l.why
+         : nobody     ? "SERVICE_ACCOUNT_CLIENT_ID is empty: no token is sent, "
+                        "and elements and Admin that want one refuse"
          : l.has_token ? "it does not answer"
                        : "it has not answered yet");
 }

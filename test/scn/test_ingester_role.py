@@ -186,6 +186,8 @@ def test_keys_come_late(cluster):
     g = c.start_gateway(ready=False, SERVICE_ACCOUNT_CLIENT_SECRET="wrong")
     wait_for("the account is wrong", lambda: "SERVICE_ACCOUNT_CLIENT_SECRET" in
              admin_check(g, message=True))
+    # It has keys, but nothing to show to elements: neither way works.
+    assert admin_check(g) == (503, "fail")
     g = c.start_gateway(ready=False, SERVICE_ACCOUNT_CLIENT_ID="",
                         SERVICE_ACCOUNT_CLIENT_SECRET="")
     wait_for("there is no account", lambda: "SERVICE_ACCOUNT_CLIENT_ID is empty"

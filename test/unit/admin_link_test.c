@@ -25,15 +25,21 @@ static struct keys *keys;
 static unsigned ready, ended;
 
 static void
-account(unsigned scopes)
+account_with(unsigned scopes, const char *secret)
 {
     struct meta_account a;
     struct fault f = {0};
 
-    admin_world_ok(account_make(&a, "gate", "", scopes, SLICE(SECRET),
+    admin_world_ok(account_make(&a, "gate", "", scopes, slice_str(secret),
                                 w.loop.loop.wall, &f),
                    &f);
     admin_world_ok(admin_account_put(w.admin, &a, &f), &f);
+}
+
+static void
+account(unsigned scopes)
+{
+    account_with(scopes, SECRET);
 }
 
 static void
@@ -182,11 +188,32 @@ test_wrong_secret(void **state)
     assert_string_equal(token(), ""); /* none is sent */
     assert_int_equal(ready, 0);
     admin_link_status(k, &s);
-    assert_false(s.has_token);
+    assert_true(!s.has_token && s.refused);
     assert_true(s.has_keys);
     asked = w.asked;
     loop_mem_advance(&w.loop, dur_s(100));
     assert_in_range(w.asked - asked, 4, 9); /* 1, 2, 4 ... 30 s apart */
+}
+
+/* Its token is good to its end, and then it has none. */
+static void
+test_secret_rotated(void **state)
+{
+    struct admin_link_status s;
+    (void)state;
+
+    link_open(SECRET);
+    account_with(SCOPE_READ, "artsec_another-secret-of-43-characters-in-all-.");
+    loop_mem_advance(&w.loop, dur_s(12 * 60));
+    admin_link_status(k, &s);
+    assert_true(s.has_token && !s.refused && s.why[0]);
+    loop_mem_advance(&w.loop, dur_s(4 * 60));
+    admin_link_status(k, &s);
+    assert_true(!s.has_token && s.refused);
+    account(SCOPE_READ);
+    loop_mem_advance(&w.loop, dur_s(60));
+    admin_link_status(k, &s);
+    assert_true(s.has_token && !s.refused && !s.why[0]);
 }
 
 static void
@@ -629,10 +656,10 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_token),       T(test_refused),    T(test_wrong_secret),
-        T(test_away),        T(test_list),       T(test_rotation),
-        T(test_inform),      T(test_audit),      T(test_audit_hangs),
-        T(test_key_unknown), T(test_two_admins),
+        T(test_token),          T(test_refused),     T(test_wrong_secret),
+        T(test_secret_rotated), T(test_away),        T(test_list),
+        T(test_rotation),       T(test_inform),      T(test_audit),
+        T(test_audit_hangs),    T(test_key_unknown), T(test_two_admins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

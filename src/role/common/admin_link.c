@@ -67,6 +67,8 @@ struct admin_link {
     bool woken[LINES];
     bool have[LINES];
     struct mono keys_at; /* when the last question for keys was over */
+    struct mono token_until;
+    bool refused; /* the account, when it asked for a token last */
     char why[LINES][320];
 };
 
@@ -127,6 +129,10 @@ line_failed(struct line_state *n, struct fault *f)
 
     (void)fault_hint(f, hint_of(token, f));
     (void)pthread_mutex_lock(&k->lock);
+    if (token) {
+        k->refused = f->code == ERR_DENIED;
+        k->have[LINE_TOKEN] &= mono_before(k->loop->now, k->token_until);
+    }
     (void)snprintf(k->why[n - k->line], sizeof(k->why[0]), "%.*s",
                    (int)sizeof(k->why[0]) - 1,
                    fault_text(f, text, sizeof(text)));
@@ -202,9 +208,10 @@ ask_new(struct line_state *n, enum http_method method, const char *target,
 /* ---- the token ---- */
 
 static void
-token_keep(struct admin_link *k, struct slice token)
+token_keep(struct admin_link *k, struct slice token, struct dur life)
 {
     (void)pthread_mutex_lock(&k->lock);
+    k->token_until = mono_add(k->loop->now, life);
     if (k->token.p)
         explicit_bzero(k->token.p, k->token.n);
     buf_clear(&k->token);
@@ -236,7 +243,7 @@ token_answered(struct ask *a)
         a->err = fault_set(&f, ERR_IO, "token of Admin",
                            e.text[0] ? e.text : "malformed");
     if (a->err == ERR_OK)
-        token_keep(n->link, token);
+        token_keep(n->link, token, dur_s(life));
     json_decref(o);
     if (a->answer.p)
         explicit_bzero(a->answer.p, a->answer.n);
@@ -510,6 +517,7 @@ admin_link_status(struct admin_link *k, struct admin_link_status *out)
 {
     (void)pthread_mutex_lock(&k->lock);
     out->has_token = k->have[LINE_TOKEN] || !k->line[LINE_TOKEN].wanted;
+    out->refused = k->refused && !out->has_token;
     out->has_keys = k->have[LINE_KEYS] || !k->line[LINE_KEYS].wanted;
     memcpy(out->why, k->why[k->why[LINE_TOKEN][0] ? LINE_TOKEN : LINE_KEYS],
            sizeof(out->why));

@@ -75,6 +75,7 @@ uint64_t admin_link_documents(void *k, struct buf *out);
 struct admin_link_status {
     bool has_token; /* or none is wanted */
     bool has_keys;  /* the same */
+    bool refused;   /* no token is valid, since Admin refuses the account */
     char why[320];  /* the last thing that failed, or "" */
 };
 /* From any thread. */
