@@ -755,6 +755,19 @@ test_attach_refused(void **state)
     ok(admin_element_get(w.admin, "se-01", &e), &f);
     assert_true(uuid_eq(&e.uuid, &se1));
     assert_int_equal(e.mode, BLOB_EDIT);
+    /* Registered elsewhere: whether it was heard decides what helps. */
+    for (int heard = 0; heard < 2; heard++) {
+        struct meta_element far = {.uuid = {{9}}, .remote = true};
+
+        far.seen_at.ms = heard;
+        (void)snprintf(far.element_id, sizeof(far.element_id), "se-09");
+        ok(w.meta.meta.ops->element_put(&w.meta.meta, &far, &f), &f);
+        admin_close(&w.admin);
+        ok(admin_open(&w.admin, &w.meta.meta, &f), &f);
+        (void)snprintf(w.like.element_id, sizeof(w.like.element_id), "se-09");
+        assert_int_equal(attach(&w, &f), ERR_CONFLICT);
+        assert_non_null(strstr(f.hint, heard ? "storage rename" : "DELETE"));
+    }
     world_release(&w);
 }
 

@@ -213,8 +213,9 @@ out:
 
 struct find {
     const struct meta_element *like;
-    struct meta_element *out; /* the record of LIKE's uuid */
-    struct uuid holder;       /* who else has LIKE's name; nil: nobody */
+    struct meta_element *out;   /* the record of LIKE's uuid */
+    struct meta_element holder; /* who else has LIKE's name; its uuid is nil:
+                                   nobody */
     bool found;
 };
 
@@ -227,23 +228,29 @@ find_record(void *arg, const struct meta_element *e)
         *find->out = *e;
         find->found = true;
     } else if (strcmp(e->element_id, find->like->element_id) == 0) {
-        find->holder = e->uuid;
+        find->holder = *e;
     }
     return true;
 }
 
 /* An element that was renamed, or made anew, under a name that another has or
- * had: files of that one are still known by it. */
+ * had: files of that one are still known by it. But what was registered with
+ * force and has never said who it is has no files, and may be this very one. */
 static enum err
-refuse_name(const struct meta_element *like, const struct uuid *holder,
+refuse_name(const struct meta_element *like, const struct meta_element *holder,
             struct fault *f)
 {
     char text[sizeof(f->what)], mine[UUID_TEXT], other[UUID_TEXT];
 
     snprintf(text, sizeof(text), "%.64s with uuid %s (to Admin it is %s)",
              like->element_id, uuid_text(&like->uuid, mine),
-             uuid_text(holder, other));
+             uuid_text(&holder->uuid, other));
     (void)fault_set(f, ERR_CONFLICT, "serve element", text);
+    if (!holder->seen_at.ms)
+        return fault_hint(f, "that one was registered over HTTP and has never "
+                             "answered: start without this element, remove it "
+                             "with DELETE /api/v1/storage-elements/NAME, then "
+                             "start with this one");
     return fault_hint(f, "no two elements may have one name: give it one that "
                          "none has had with `artstore storage rename`, and "
                          "change STORAGE_ELEMENTS");
@@ -263,7 +270,7 @@ record_of(struct admin *a, const struct meta_element *like,
     e = a->meta->ops->element_list(a->meta, find_record, &find, f);
     if (e)
         return e;
-    if (!uuid_is_nil(&find.holder))
+    if (!uuid_is_nil(&find.holder.uuid))
         return refuse_name(like, &find.holder, f);
     if (!find.found)
         *out = *like;
