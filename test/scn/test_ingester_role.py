@@ -407,7 +407,7 @@ def test_mode_of_admin_without_redis(cluster):
     r = requests.patch(c.admin.url + "/api/v1/storage-elements/se-01",
                        json={"mode": "ro"}, headers=c.head(), timeout=60)
     assert r.status_code == 200, r.text
-    assert g.http("POST", "/api/v1/config/reload").json()["updated"] == 1
+    assert g.http("POST", "/api/v1/config/reload").status_code == 200
     r = g.http("DELETE", "/api/files/" + up["file_id"])
     assert r.status_code == 400 and store.error_code(r) == \
         "file_in_readonly_storage", r.text
