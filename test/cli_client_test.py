@@ -219,8 +219,22 @@ class Put(Case):
     def test_stream_is_not_sent_twice(self):
         self.server.plan = [{"match": "upload", "status": 503,
                              "retry_after": 0, "read": True}]
-        self.run_cli("put", "-", "-n", "x", stdin=b"abc", expect=8)
+        self.run_cli("put", "-", "-n", "x", stdin=bytes(3 << 20), expect=8)
         self.assertEqual(len(self.uploads()), 1)
+
+    def test_short_stream_is_a_file(self):
+        """It has a length, and is sent again."""
+        self.server.plan = [{"match": "upload", "status": 503,
+                             "retry_after": 0, "read": True}]
+        for i, data in enumerate([b"abc", b"", bytes((1 << 20) - 1)]):
+            self.run_cli("put", "-", "-n", "x", stdin=data)
+            self.assertEqual(self.stored()[i]["data"], data)
+            head = self.server.requests[-1][1]
+            self.assertEqual(head["Content-Length"], str(len(data)))
+            self.assertNotIn("Transfer-Encoding", head)
+        self.assertEqual(len(self.uploads()), 4)
+        self.run_cli("put", "-", "-n", "x", stdin=bytes(1 << 20))
+        self.assertIn("Transfer-Encoding", self.server.requests[-1][1])
 
     def test_lost_after_all_was_sent(self):
         """The server may have stored it, so it must not be sent again."""

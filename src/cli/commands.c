@@ -102,7 +102,8 @@ const struct cli_command client_commands[] = {
         .opts = se_why_opts,
         .connects = true,
         .about = "SIZE is in bytes, or like 10M, 1.5GiB. Exit code 5 when no "
-                 "element would take it.",
+                 "element would take it. An upload of unknown length, such as "
+                 "a pipe of more than 1 MiB, needs 64M.",
         .example = "artstore se why 10M --retention permanent",
     },
     {

@@ -212,7 +212,7 @@ step(struct put *p, struct put_job *j)
     if (j->state == PUT_WAITING) {
         if (p->give_up)
             put_job_release(j);
-        else if (mono_reached(mono_now(), j->not_before) &&
+        else if (mono_reached(mono_now(), j->not_before) && put_job_ready(j) &&
                  put_job_send(j, &f) != CLI_OK)
             finish(p, j, NULL, &f);
     } else if (j->req.done) {
@@ -251,6 +251,8 @@ stalled_fd(struct put *p)
         struct put_job *j = &p->job[i];
         struct pollfd ready = {.fd = j->fd, .events = POLLIN};
 
+        if (j->state == PUT_WAITING && !j->head_read && j->file->stream)
+            fd = j->fd; /* the next step() reads it */
         if (j->state != PUT_SENDING || !j->stalled)
             continue;
         if (poll(&ready, 1, 0) != 0) {

@@ -6,19 +6,67 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define WAIT_MAX_S 60
+#define HEAD_MAX   ((size_t)MIB)
+
+/* Its end is not known. */
+static bool
+is_endless(const struct put_job *j)
+{
+    return j->file->stream && j->size == HTTP_UNKNOWN;
+}
+
+static bool
+has_bytes(const struct put_job *j)
+{
+    struct pollfd ready = {.fd = j->fd, .events = POLLIN};
+
+    return poll(&ready, 1, 0) != 0;
+}
+
+bool
+put_job_ready(struct put_job *j)
+{
+    while (j->file->stream && !j->head_read) {
+        ssize_t got;
+
+        if (!has_bytes(j))
+            return false;
+        got = read(j->fd, j->head + j->head_n, HEAD_MAX - j->head_n);
+        if (got == 0) /* that is all */
+            j->source.size = j->size = j->head_n;
+        else if (got > 0)
+            j->head_n += (size_t)got;
+        /* An error is met again by job_read(). */
+        j->head_read = got <= 0 || j->head_n == HEAD_MAX;
+    }
+    return true;
+}
+
+static size_t
+head_take(struct put_job *j, void *p, size_t n)
+{
+    n = size_min(n, j->head_n - j->head_at);
+    memcpy(p, j->head + j->head_at, n);
+    j->head_at += n;
+    sum_add(&j->sum, p, n);
+    return n;
+}
 
 static size_t
 job_read(void *owner, void *p, size_t n)
 {
     struct put_job *j = owner;
-    struct pollfd ready = {.fd = j->fd, .events = POLLIN};
     ssize_t got;
 
-    if (j->file->stream && poll(&ready, 1, 0) == 0) {
+    if (j->head_at < j->head_n)
+        return head_take(j, p, n);
+    if (is_endless(j) && !has_bytes(j)) {
         j->stalled = true;
         return HTTP_NOT_NOW;
     }
@@ -42,8 +90,9 @@ job_rewind(void *owner)
 {
     struct put_job *j = owner;
 
-    if (j->file->stream || lseek(j->fd, 0, SEEK_SET) != 0)
+    if (is_endless(j) || (!j->file->stream && lseek(j->fd, 0, SEEK_SET) != 0))
         return false;
+    j->head_at = 0;
     sum_restart(&j->sum);
     return true;
 }
@@ -61,6 +110,8 @@ open_file(struct put_job *j, struct failure *f)
     struct stat st;
 
     j->size = HTTP_UNKNOWN;
+    if (j->file->stream && !(j->head = malloc(HEAD_MAX)))
+        return failure_set(f, CLI_FAILED, "client", "no memory");
     if (strcmp(path, "-") == 0) {
         j->fd = STDIN_FILENO;
         return CLI_OK;
@@ -158,7 +209,7 @@ put_job_send(struct put_job *j, struct failure *f)
         .content_type =
             j->plan->content_type ? j->plan->content_type : walk_type(j->name),
         .source = &j->source,
-        .patient = j->file->stream,
+        .patient = is_endless(j),
     };
     j->stalled = false;
     j->tries++;
@@ -228,7 +279,7 @@ warn_if_changed(const struct put_job *j)
 {
     struct stat st;
 
-    if (j->size == HTTP_UNKNOWN || fstat(j->fd, &st) == -1)
+    if (j->file->stream || fstat(j->fd, &st) == -1)
         return;
     if ((uint64_t)st.st_size != j->size || mtime_ns(&st) != j->mtime_ns)
         say("%s: changed while it was sent; stored as it was read",
@@ -289,11 +340,10 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
         failure_remedy(f, "`artstore se ls` shows the modes that there are; "
                           "`artstore storage init` makes another element");
     }
-    wait = put_again_after(f, !j->file->stream, j->req.sent_all,
+    wait = put_again_after(f, !is_endless(j), j->req.sent_all,
                            h->answers > 0 || j->req.sent > 0, j->tries,
                            j->plan->retries, later);
-    if (f->status == 401 && h->token_fetched && !j->renewed &&
-        !j->file->stream) {
+    if (f->status == 401 && h->token_fetched && !j->renewed && !is_endless(j)) {
         j->renewed = true;
         h->token_until = (struct mono){0};
         wait = 0;
@@ -315,5 +365,7 @@ put_job_release(struct put_job *j)
     j->fd = -1;
     sum_close(&j->sum);
     buf_release(&j->path);
+    free(j->head);
+    j->head = NULL;
     j->state = PUT_IDLE;
 }

@@ -7,7 +7,10 @@
  *
  * Sending again is right only when the server cannot have stored the file: it
  * said so (503, 429), or the connection broke before the whole body had been
- * handed over. A stream (standard input) cannot be sent again at all.
+ * handed over. A stream (standard input) cannot be sent again at all, unless it
+ * is short: its first MiB is read before the request begins, and when that is
+ * all of it, it is sent like a file, with its length. Without one the server
+ * asks elements for 64 MiB of room.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_PUT_JOB_H
 #define CLI_PUT_JOB_H
@@ -35,7 +38,10 @@ struct put_job {
     const struct walk_file *file;
     const char *name; /* as the server is told */
     int fd;
-    uint64_t size; /* HTTP_UNKNOWN for a stream */
+    uint64_t size; /* HTTP_UNKNOWN for a stream that is not short */
+    uint8_t *head; /* of a stream */
+    size_t head_n, head_at;
+    bool head_read; /* all of it, or as much as there is room for */
     int64_t mtime_ns;
     struct sum sum;
     struct buf path;
@@ -51,6 +57,9 @@ struct put_job {
 /* Opens FILE and makes ready; the job is WAITING for its first try. */
 enum cli_exit put_job_begin(struct put_job *j, const struct put_plan *plan,
                             const struct walk_file *file, struct failure *f);
+/* WAITING: whether there is enough of it to begin. Does not block; a stream is
+ * read on. */
+bool put_job_ready(struct put_job *j);
 /* WAITING -> SENDING. */
 enum cli_exit put_job_send(struct put_job *j, struct failure *f);
 /* The request is done. CLI_OK: *STORED is the server's answer, the caller's.

@@ -166,7 +166,7 @@ def test_interrupted(server, tmp_path):
                          stdin=subprocess.PIPE, stderr=subprocess.PIPE,
                          stdout=subprocess.PIPE,
                          env={**os.environ, "DATA_DIR": server.data})
-    p.stdin.write(bytes(100000))
+    p.stdin.write(bytes(3 * MIB))
     p.stdin.flush()
     time.sleep(0.5)
     p.send_signal(signal.SIGINT)
