@@ -2,6 +2,7 @@
 #include "cli/catalogue.h"
 #include "io/meta_pg.h"
 #include "io/meta_sqlite.h"
+#include "io/migrate.h"
 #include "join/join.h"
 #include <limits.h>
 #include <stdio.h>
@@ -70,7 +71,7 @@ check_moved(struct meta *m, const struct conf *c, bool first, struct fault *f)
                              "DATA_DIR");
     }
     if (catalogue_is_shared(c))
-        return ERR_OK;
+        return migrate_check(c->database_url, f);
     buf_init(&b, 160);
     e = m->ops->setting_get(m, CATALOGUE_MOVED, &b, f);
     if (!e) {

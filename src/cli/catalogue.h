@@ -13,8 +13,8 @@ struct metrics;
 bool catalogue_is_shared(const struct conf *c);
 
 /* Opens it, and counts its statements in M (may be NULL). *FIRST: it belongs to
- * no installation yet. A catalogue that has moved to the other driver is
- * refused with ERR_CONFLICT and a hint. */
+ * no installation yet. A catalogue that has moved to the other driver, or is
+ * still on its way, is refused with ERR_CONFLICT and a hint. */
 enum err catalogue_open(struct meta **out, const struct conf *c,
                         struct metrics *m, bool *first, struct fault *f);
 

@@ -279,6 +279,33 @@ migrate_counts(struct migrate *m, struct migrate_count out[MIGRATE_TABLES],
     return e;
 }
 
+enum err
+migrate_check(const char *url, struct fault *f)
+{
+    const struct migrate_conf c = {.url = url, .statement_timeout = dur_s(5)};
+    struct migrate *m = NULL;
+    struct noting n = {.i = 0};
+    unsigned begun = 0, finished = 0;
+    enum err e = migrate_open(&m, &c, f);
+
+    buf_init(&n.note.last, MIB);
+    for (; n.i < MIGRATE_TABLES && !e; n.i++) {
+        e = db_read(m->target, noting_fn, &n, f);
+        begun += n.note.begun;
+        finished += n.note.finished;
+    }
+    if (!e && begun && finished < MIGRATE_TABLES) {
+        e = fault_set(f, ERR_CONFLICT, "start over", pg_name(m->pg));
+        (void)fault_hint(f, "a copy of SQLite files into it has not ended: run "
+                            "`artstore migrate data` again with the DATA_DIR "
+                            "that it was begun with (`migrate status` says how "
+                            "far it is), or use another database");
+    }
+    buf_release(&n.note.last);
+    migrate_close(&m);
+    return e;
+}
+
 /* --- copying -------------------------------------------------------------- */
 
 struct copy {
@@ -389,15 +416,22 @@ check_target(struct migrate *m, bool *again, struct fault *f)
 {
     struct migrate_count c[MIGRATE_TABLES] = {{0}};
     enum err e = migrate_counts(m, c, f);
+    bool begun = false;
 
+    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++)
+        begun = begun || c[i].begun;
     for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
         *again = *again && c[i].finished;
         if (c[i].begun || c[i].target == 0)
             continue;
         (void)fault_set(f, ERR_CONFLICT, "copy into", pg_name(m->pg));
         (void)fault_in(f, c[i].table);
-        e = fault_hint(f, "it has rows of its own already: use an empty "
-                          "database");
+        e = fault_hint(f, begun ? "it has rows that are not of the copy which "
+                                  "is under way there: has a server started "
+                                  "over it? `migrate data --restart` removes "
+                                  "both and begins anew"
+                                : "it has rows of its own already: use an "
+                                  "empty database");
     }
     return e;
 }
@@ -407,7 +441,7 @@ check_target(struct migrate *m, bool *again, struct fault *f)
 struct setting {
     const char *key;
     const char *value; /* NULL: reads */
-    char out[INSTALLATION];
+    char out[PG_NAME_MAX];
 };
 
 static enum err
@@ -444,8 +478,37 @@ installation(struct migrate *m, char out[INSTALLATION], struct fault *f)
         return fault_hint(f, "no server has used these files: there is "
                              "nothing to copy");
     }
-    memcpy(out, s.out, INSTALLATION);
+    if (!e && !slice_copy(slice_str(s.out), out, INSTALLATION))
+        e = fault_set(f, ERR_CORRUPT, "read", s.key);
     return e;
+}
+
+/* A source that has moved is old: where it is copied again, what was written
+ * since would be missing. */
+static enum err
+refuse_moved(const char *to, struct fault *f)
+{
+    char where[PG_NAME_MAX + 40];
+
+    (void)snprintf(where, sizeof(where), "SQLite files that have moved to %s",
+                   to);
+    (void)fault_set(f, ERR_CONFLICT, "copy", where);
+    return fault_hint(f, "what servers wrote there since is not in the files; "
+                         "if it is to be lost, `artstore migrate data --undo` "
+                         "first");
+}
+
+/* THERE: it has, to this very target. */
+static enum err
+check_moved(struct migrate *m, bool *there, struct fault *f)
+{
+    struct setting s = {.key = "moved_to"};
+    enum err e = db_read(m->source[META_ADMIN], setting_fn, &s, f);
+
+    *there = !e && strcmp(s.out, pg_name(m->pg)) == 0;
+    if (e || *there)
+        return e == ERR_END ? ERR_OK : e;
+    return refuse_moved(s.out, f);
 }
 
 static enum err
@@ -489,14 +552,17 @@ migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg, bool *again,
 {
     char source[INSTALLATION];
     struct copy c = {.m = m, .source = source};
+    bool moved = false;
     enum err e;
 
     *again = true;
     buf_init(&c.note.last, MIB);
     buf_init(&c.row, 4 * MIB);
-    if (!(e = installation(m, source, f)) &&
+    if (!(e = check_moved(m, &moved, f)) && !(e = installation(m, source, f)) &&
         !(e = pg_schema_lock(m->pg, dur_s(0), f)))
         e = check_target(m, again, f);
+    if (!e && moved && !*again)
+        e = refuse_moved(pg_name(m->pg), f);
     for (; c.i < MIGRATE_TABLES && !e; c.i++)
         e = copy_table(&c, fn, arg, f);
     if (!e)
@@ -526,11 +592,12 @@ enum err
 migrate_restart(struct migrate *m, struct fault *f)
 {
     struct migrate_count c[MIGRATE_TABLES] = {{0}};
-    enum err e = pg_schema_lock(m->pg, dur_s(0), f);
+    bool moved;
+    enum err e = check_moved(m, &moved, f);
     unsigned begun = 0, finished = 0;
     uint64_t rows = 0;
 
-    if (!e)
+    if (!e && !(e = pg_schema_lock(m->pg, dur_s(0), f)))
         e = migrate_counts(m, c, f);
     for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
         begun += c[i].begun;

@@ -349,6 +349,18 @@ def acquaint(first, second):
     shutil.copy(os.path.join(first.data, "keys", "peers.key"), keys)
 
 
+def refused(server, *words):
+    """It must not start, and says all WORDS; the whole text."""
+    server.start(expect_ready=False)
+    code = server.wait(20)
+    assert code not in (0, None)
+    said = server.tail()
+    for word in words:
+        assert word in said, said
+    assert "secret-of-artstore" not in said
+    return said
+
+
 def error_code(r):
     """The code of an error answer, whose shape is checked (D16)."""
     body = r.json()

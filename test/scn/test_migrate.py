@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from store import BIN, pattern, run
+from store import BIN, pattern, refused, run
 
 TABLES = ["feed", "file", "copy", "element", "account", "audit", "setting",
           "audit_aside"]
@@ -136,6 +136,13 @@ def test_move(pg, migrate, source):
     # Once more: nothing comes twice.
     assert "before" in migrate("data", data=source.data).stdout
     assert counts(pg)["file"] == 3005
+    # Elsewhere what is written there from now on would be missing.
+    other = {"data": source.data, "DATABASE_URL": pg.database("other")}
+    migrate("schema", **other)
+    for words in ((), ("--restart",)):
+        said = migrate("data", *words, code=1, **other).stderr
+        assert "moved to artstore at" in said and "--undo" in said, said
+    assert pg.sql("SELECT count(*) FROM file", "other") == [["0"]]
 
     # The files are not taken any more, the PostgreSQL is: with all that was
     # there, the same installation, and new numbers behind the old ones.
@@ -250,7 +257,7 @@ def test_refusals(pg, migrate, source, make_server, tmp_path):
     assert "another database" in p.stderr
 
 
-def test_restart_of_a_copy(pg, migrate, source):
+def test_restart_of_a_copy(pg, migrate, source, make_server):
     """A source that went on after the copy had begun is copied anew."""
     fill(source.data, 1000)
     migrate("schema")
@@ -265,6 +272,15 @@ def test_restart_of_a_copy(pg, migrate, source):
     p.kill()
     p.wait()
     slow(pg, 0)
+    # A server would make of the half of it an installation of its own, even
+    # where only the last of the tables is missing.
+    s = make_server(start=False, DATABASE_URL=migrate.url)
+    refused(s, "has not ended", "artstore migrate data")
+    pg.sql("UPDATE data_migrations SET finished = 1", "artstore")
+    refused(s, "has not ended")
+    pg.sql("INSERT INTO setting VALUES ('installation_id', 'x')", "artstore")
+    p = migrate("data", data=source.data, code=1)
+    assert "--restart" in p.stderr, p.stderr
     source.start()
     assert source.http("DELETE", "/api/files/" + source.files[0]
                        ).status_code in (204, 403, 409)

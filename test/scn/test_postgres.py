@@ -8,7 +8,7 @@ import re
 
 import requests
 
-from store import acquaint, pattern, sha256, until
+from store import acquaint, pattern, refused, sha256, until
 
 
 def test_all_of_it(pg, make_server):
@@ -36,18 +36,6 @@ def test_all_of_it(pg, make_server):
     assert sha256(s.get(kept["file_id"]).content) == sha256(pattern(70000))
     with open(s.log, encoding="utf-8") as f:
         assert "secret-of-artstore" not in f.read()
-
-
-def refused(server, *words):
-    """It must not start, and says all WORDS; the whole text."""
-    server.start(expect_ready=False)
-    code = server.wait(20)
-    assert code not in (0, None)
-    said = server.tail()
-    for word in words:
-        assert word in said, said
-    assert "secret-of-artstore" not in said
-    return said
 
 
 def test_refusals(pg, make_server, tmp_path):
