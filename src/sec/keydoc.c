@@ -9,31 +9,98 @@
 
 static const struct json_limits LIMITS = {KEYDOCS_MAX, 8, 4096, false};
 
+/* ---- our own text ---- */
+
+/* It is cut and not parsed: a parser that runs out of memory says that the text
+ * is damaged, or reads another one. */
+struct own {
+    uint64_t version;
+    struct slice set;
+    unsigned n;
+    struct slice kid[KEYDOCS_MAX_N], jws[KEYDOCS_MAX_N];
+};
+
+static void
+cut(struct slice *text, struct slice part[8])
+{
+    for (size_t i = 0; i < 8; i++) {
+        part[i] = SLICE_NULL;
+        (void)slice_cut(text, '"', &part[i]);
+    }
+}
+
+static bool
+own_cut(struct slice text, struct own *out)
+{
+    struct slice p[8], number;
+
+    *out = (struct own){0};
+    cut(&text, p);
+    number = slice_skip(p[2], strlen(": "));
+    if (!slice_eq(p[1], SLICE("version")) ||
+        !slice_u64(slice_head(number, slice_find(number, ',')),
+                   &out->version) ||
+        !slice_eq(p[3], SLICE("set")) || !slice_eq(p[7], SLICE("documents")))
+        return false;
+    out->set = p[5];
+    while (out->n < KEYDOCS_MAX_N && slice_find(text, '"') < text.n) {
+        cut(&text, p);
+        if (!slice_eq(p[1], SLICE("kid")) || !slice_eq(p[5], SLICE("jws")))
+            return false;
+        out->kid[out->n] = p[3];
+        out->jws[out->n++] = p[7];
+    }
+    return slice_ends(text, SLICE("]}\n")) && slice_find(text, '"') == text.n &&
+           out->version > 0 && out->version < INT64_MAX;
+}
+
+uint64_t
+keydocs_own_version(struct slice text)
+{
+    struct own o;
+
+    return own_cut(text, &o) ? o.version : 0;
+}
+
 /* ---- making ---- */
+
+static json_t *
+set_jwk(const struct keyset *set, size_t i)
+{
+    const struct key *k = &set->key[i];
+    struct json_error e = {0};
+    char *again = NULL;
+    json_t *o = NULL;
+    struct buf b;
+
+    buf_init(&b, 8 * KIB);
+    if (keyset_jwk(set, i, &b))
+        o = json_read(buf_slice(&b), &e);
+    /* The library may lose a byte where it has no memory. */
+    if (o)
+        again = json_dumps(o, 0);
+    if (!again || !slice_eq(slice_str(again), buf_slice(&b)) ||
+        (k->until.ms &&
+         json_object_set_new(o, "until", json_integer(k->until.ms)) != 0)) {
+        json_decref(o);
+        o = NULL;
+    }
+    free(again);
+    buf_release(&b);
+    return o;
+}
 
 static json_t *
 set_list(const struct keyset *set)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < set->n; i++) {
-        const struct key *k = &set->key[i];
-        struct json_error e = {0};
-        struct buf b;
-        json_t *o;
-
-        if (!k->is_ours)
-            continue;
-        buf_init(&b, 8 * KIB);
-        o = keyset_jwk(set, i, &b) ? json_read(buf_slice(&b), &e) : NULL;
-        if (k->until.ms)
-            (void)json_object_set_new(o, "until", json_integer(k->until.ms));
-        buf_release(&b);
-        if (json_array_append_new(list, o) != 0) {
+    for (size_t i = 0; i < set->n; i++)
+        if (set->key[i].is_ours &&
+            json_array_append_new(list, set_jwk(set, i)) != 0) {
             json_decref(list);
             return NULL;
         }
-    }
     return list;
 }
 
@@ -41,10 +108,12 @@ set_list(const struct keyset *set)
 static bool
 list_digest(const json_t *list, char hex[65])
 {
-    char *text = json_dumps(list, JSON_COMPACT);
-    bool ok = text && sec_sha256_hex(slice_str(text), hex);
+    struct buf text;
+    bool ok;
 
-    free(text);
+    buf_init(&text, KEYDOC_MAX);
+    ok = json_out_value(&text, list) && sec_sha256_hex(buf_slice(&text), hex);
+    buf_release(&text);
     return ok;
 }
 
@@ -114,21 +183,13 @@ has_signed(const struct keyset *signers, size_t last, struct slice kid)
 /* Those of keys that have not signed this time, as they were; as many as
  * fit. */
 static void
-keep_others(const struct keyset *signers, size_t last, const json_t *before,
+keep_others(const struct keyset *signers, size_t last, const struct own *before,
             struct buf *out, unsigned *n)
 {
-    const json_t *list = json_object_get(before, "documents");
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        struct json_error e = {0};
-        const json_t *o = json_array_get(list, i);
-        struct slice kid = json_get_str(o, "kid", JSON_REQUIRED, &e);
-        struct slice jws = json_get_str(o, "jws", JSON_REQUIRED, &e);
-
-        if (!e.text[0] && !has_signed(signers, last, kid) &&
-            has_room(out, *n, jws.n))
-            (void)document_put(out, (*n)++, kid, jws);
-    }
+    for (unsigned i = 0; i < before->n; i++)
+        if (!has_signed(signers, last, before->kid[i]) &&
+            has_room(out, *n, before->jws[i].n))
+            (void)document_put(out, (*n)++, before->kid[i], before->jws[i]);
 }
 
 enum err
@@ -136,40 +197,39 @@ keydocs_make(const struct keyset *set, struct keyset *signers,
              struct slice before, struct wall now, struct buf *out,
              struct keydocs_made *made, struct fault *f)
 {
-    struct json_error ignored = {0};
-    json_t *old =
-        before.n ? json_read_limited(before, &LIMITS, &ignored) : NULL;
-    int64_t version = json_get_int(old, "version", JSON_OPTIONAL, 0,
-                                   INT64_MAX - 1, 0, &ignored);
-    struct slice was = json_get_str(old, "set", JSON_OPTIONAL, &ignored);
     json_t *list = set_list(set);
+    struct own old = {0};
+    int64_t version;
     size_t last = 0;
     unsigned n = 0;
     char hex[65];
     enum err e;
 
     *made = (struct keydocs_made){0};
+    if (before.n && !own_cut(before, &old)) {
+        e = fault_set(f, ERR_CORRUPT, "sign", "key documents of before");
+        goto out;
+    }
     if (!list || !list_digest(list, hex)) {
         e = fault_set(f, ERR_NOMEM, "sign", "key documents");
         goto out;
     }
-    if (slice_eq(was, slice_str(hex))) {
-        made->version = (uint64_t)version;
+    if (slice_eq(old.set, slice_str(hex))) {
+        made->version = old.version;
         e = buf_add_slice(out, before) ? ERR_OK : ERR_NOMEM;
         goto out;
     }
-    version = now.ms > version ? now.ms : version + 1;
+    version = now.ms > (int64_t)old.version ? now.ms : (int64_t)old.version + 1;
     made->version = (uint64_t)version;
     buf_printf(out, "{\"version\": %lld, \"set\": \"%s\", \"documents\": [",
                (long long)version, hex);
     e = sign_all(signers, list, version, now, out, &n, &last, f);
     made->left_out = (unsigned)last;
-    keep_others(signers, last, old, out, &n);
+    keep_others(signers, last, &old, out, &n);
     if (!buf_add_str(out, "]}\n") && e == ERR_OK)
         e = fault_set(f, ERR_NOMEM, "sign", "key documents");
 out:
     json_decref(list);
-    json_decref(old);
     return e;
 }
 

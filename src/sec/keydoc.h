@@ -56,6 +56,9 @@ enum err keydocs_make(const struct keyset *set, struct keyset *signers,
 bool keydoc_is_of_future(uint64_t version, struct wall now);
 /* The version of such a text; 0: it is none. */
 uint64_t keydocs_version(struct slice text);
+/* The same of a text that keydocs_make() has made; 0: it is damaged, and not
+ * only that there was no memory to look. */
+uint64_t keydocs_own_version(struct slice text);
 
 /* Follows the documents of TEXT from what TRUSTED trusts, above its version, to
  * the newest that can be reached, and appends that document to OUT; *VERSION is

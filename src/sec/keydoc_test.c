@@ -5,57 +5,7 @@
 #include "sec/file.h"
 #include "sec/keydoc.h"
 #include "sec/keys_forge.h"
-#include <jansson.h>
 #include <sys/stat.h>
-
-static void
-documents_of(struct keys *k, struct buf *out)
-{
-    buf_init(out, KEYDOCS_MAX);
-    assert_int_equal(keys_documents(k, out), ERR_OK);
-    assert_int_equal(keydocs_version(buf_slice(out)), keys_version(k));
-}
-
-static void
-hand(struct keys *to, const struct buf *text, enum err want)
-{
-    struct fault f = {0};
-    uint64_t version;
-
-    assert_int_equal(
-        keys_hand(to, buf_slice(text), (struct wall){9000}, &version, &f),
-        want);
-    if (want != ERR_OK && want != ERR_EXISTS)
-        assert_string_not_equal(f.what, "");
-}
-
-/* What Admin publishes, as a file of an element. */
-static void
-publish(struct fixture *f, struct keys *k)
-{
-    struct keyset *ks = keys_get(k);
-    struct buf b;
-
-    buf_init(&b, 64 * KIB);
-    assert_true(keyset_jwks(ks, keys_version(k), &b));
-    keyset_unref(&ks);
-    write_text(f->public, buf_str(&b));
-    buf_release(&b);
-}
-
-static void
-rotate_to(struct fixture *f, int64_t now_s, int64_t keep_s, char *kid)
-{
-    const struct keys_rotation r = {{now_s * 1000}, dur_s(0), dur_s(keep_s)};
-    struct keys_rotated done;
-    bool changed;
-
-    assert_int_equal(keys_rotate(f->k, &r, &done, NULL), ERR_OK);
-    memcpy(kid, done.kid, sizeof(done.kid));
-    /* Nothing is kept of the one before: its file goes. */
-    assert_int_equal(keys_turn(f->k, r.now, (struct mono){1}, &changed, NULL),
-                     ERR_OK);
-}
 
 /* An element that was away for two rotations, of which the second left nothing
  * of the first: each key has said who comes after it. */
@@ -323,58 +273,6 @@ test_handed_unreadable(void **state)
     buf_release(&text);
 }
 
-static long fail_at = -1;
-
-/* The one after FAIL_AT others fails. */
-static void *
-failing(size_t n)
-{
-    return fail_at >= 0 && fail_at-- == 0 ? NULL : malloc(n);
-}
-
-/* Memory that ends anywhere in a reload or a start leads back to no key that
- * was sent away, and removes nothing. */
-static void
-test_handed_no_memory(void **state)
-{
-    struct fixture *f = *state;
-    struct keys_conf conf = {
-        .public_path = f->public, .public_required = true, .hand_dir = f->root};
-    char first[CLAIM_TEXT], second[CLAIM_TEXT];
-    struct keys *el, *other;
-    bool changed, reached = true;
-    struct buf text;
-    enum err e;
-
-    admin_open(f, 1000);
-    (void)signer_of(f->k, first);
-    publish(f, f->k);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    rotate_to(f, 2, 0, second);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
-    json_set_alloc_funcs(failing, free);
-    for (long n = 0; reached; n++) {
-        fail_at = n;
-        (void)keys_reload(el, &changed, NULL);
-        reached = fail_at < 0;
-        expect_kid(el, first, false);
-        expect_kid(el, second, true);
-        fail_at = n;
-        e = keys_open(&other, &conf, NULL);
-        reached = reached || fail_at < 0;
-        fail_at = -1;
-        if (e != ERR_OK)
-            continue;
-        assert_int_equal(keys_reload(other, &changed, NULL), ERR_OK);
-        expect_kid(other, first, false);
-        keys_close(&other);
-    }
-    json_set_alloc_funcs(malloc, free);
-    keys_close(&el);
-    buf_release(&text);
-}
-
 /* A list that is taken back whole leaves nothing in the place of a key: an
  * operator's PEM has no end. */
 static void
@@ -639,7 +537,6 @@ main(void)
         T(test_over_damaged),
         T(test_file_wins),
         T(test_handed_unreadable),
-        T(test_handed_no_memory),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),

@@ -118,7 +118,7 @@ documents_read(struct keys *k, struct fault *f)
     snprintf(path, sizeof(path), "%s/%s", k->dir, DOCUMENTS);
     buf_init(&b, KEYDOCS_MAX);
     e = sec_file_read(path, false, &b, f);
-    if (e == ERR_OK && (version = keydocs_version(buf_slice(&b))) == 0)
+    if (e == ERR_OK && (version = keydocs_own_version(buf_slice(&b))) == 0)
         e = fault_set(f, ERR_CORRUPT, "read", path);
     if (e == ERR_OK)
         documents_swap(k, &b, version);

@@ -4,6 +4,7 @@
 #define SEC_KEYS_FORGE_H
 
 #include "sec/forge.h"
+#include "sec/keydoc.h"
 #include "sec/keys.h"
 #include <unistd.h>
 
@@ -118,6 +119,57 @@ peer_jwks(const struct fixture *f, struct buf *out, char kid[CLAIM_TEXT])
     assert_true(keyset_jwks(ks, 0, out));
     keyset_unref(&ks);
     keys_close(&k);
+}
+
+/* ---- documents (keydoc.h) ---- */
+
+static inline void
+documents_of(struct keys *k, struct buf *out)
+{
+    buf_init(out, KEYDOCS_MAX);
+    assert_int_equal(keys_documents(k, out), ERR_OK);
+    assert_int_equal(keydocs_version(buf_slice(out)), keys_version(k));
+}
+
+static inline void
+hand(struct keys *to, const struct buf *text, enum err want)
+{
+    struct fault f = {0};
+    uint64_t version;
+
+    assert_int_equal(
+        keys_hand(to, buf_slice(text), (struct wall){9000}, &version, &f),
+        want);
+    if (want != ERR_OK && want != ERR_EXISTS)
+        assert_string_not_equal(f.what, "");
+}
+
+/* What Admin publishes, as a file of an element. */
+static inline void
+publish(struct fixture *f, struct keys *k)
+{
+    struct keyset *ks = keys_get(k);
+    struct buf b;
+
+    buf_init(&b, 64 * KIB);
+    assert_true(keyset_jwks(ks, keys_version(k), &b));
+    keyset_unref(&ks);
+    write_text(f->public, buf_str(&b));
+    buf_release(&b);
+}
+
+static inline void
+rotate_to(struct fixture *f, int64_t now_s, int64_t keep_s, char *kid)
+{
+    const struct keys_rotation r = {{now_s * 1000}, dur_s(0), dur_s(keep_s)};
+    struct keys_rotated done;
+    bool changed;
+
+    assert_int_equal(keys_rotate(f->k, &r, &done, NULL), ERR_OK);
+    memcpy(kid, done.kid, sizeof(done.kid));
+    /* Nothing is kept of the one before: its file goes. */
+    assert_int_equal(keys_turn(f->k, r.now, (struct mono){1}, &changed, NULL),
+                     ERR_OK);
 }
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/hex.h"
 #include "base/uuid.h"
 #include "sec/random.h"
-#include <jansson.h>
+#include "wire/json.h"
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -161,13 +161,14 @@ encoded_add(struct buf *out, const void *p, size_t n)
 static bool
 part_add(struct buf *out, json_t *j)
 {
-    char *text = json_dumps(j, JSON_COMPACT);
+    struct buf text;
 
-    if (text)
-        encoded_add(out, text, strlen(text));
+    buf_init(&text, out->max);
+    if (json_out_value(&text, j))
+        encoded_add(out, text.p, text.n);
     else
         out->failed = true;
-    free(text);
+    buf_release(&text);
     return !out->failed;
 }
 
@@ -202,10 +203,8 @@ token_sign(const struct keyset *ks, json_t *payload, struct buf *out,
         return fault_set(f, ERR_UNSUPPORTED, "issue a token",
                          "there is no private key here");
     k = &ks->key[ks->signer];
-    header = json_object();
-    text_set(header, "alg", "RS256");
-    text_set(header, "typ", "JWT");
-    text_set(header, "kid", k->kid);
+    header =
+        json_pack("{s:s,s:s,s:s}", "alg", "RS256", "typ", "JWT", "kid", k->kid);
     if (!header || !payload || !part_add(out, header) ||
         !buf_add_char(out, '.') || !part_add(out, payload) ||
         !signature_add(out, k, from)) {
