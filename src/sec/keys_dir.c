@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NUMBER_MAX 9999
@@ -40,10 +41,15 @@ keys_dir_numbers(const struct keys *k, unsigned num[KEYS_OWN_ROOM],
     DIR *d = opendir(k->dir);
     enum err e = ERR_OK;
     const struct dirent *de;
+    struct stat st;
 
     *count = 0;
     if (!d)
         return errno == ENOENT ? ERR_OK : fault_sys(f, errno, "open", k->dir);
+    if (fstat(dirfd(d), &st) == -1)
+        e = fault_sys(f, errno, "stat", k->dir);
+    else if (st.st_mode & 022) /* whose key is the highest number? */
+        e = fault_set(f, ERR_DENIED, "chmod 700 is missing", k->dir);
     while (e == ERR_OK && (de = readdir(d)) != NULL) {
         unsigned n = number_of(de->d_name);
         size_t at = *count;

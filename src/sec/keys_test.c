@@ -65,6 +65,29 @@ test_open_to_others(void **state)
     assert_non_null(strstr(ft.op, "chmod 600"));
 }
 
+/* Where others may write, the highest number is theirs. */
+static void
+test_folder_of_others(void **state)
+{
+    static const mode_t row[] = {0720, 0702, 0777, 01777};
+    struct fixture *f = *state;
+    struct fault ft;
+    bool changed;
+
+    assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
+    for (size_t i = 0; i < countof(row); i++) {
+        struct keys *k;
+
+        assert_int_equal(chmod(f->dir, row[i]), 0);
+        assert_int_equal(keys_reload(f->k, &changed, &ft), ERR_DENIED);
+        assert_int_equal(keys_open(&k, &f->conf, &ft), ERR_DENIED);
+        assert_non_null(strstr(ft.op, "chmod 700"));
+        assert_string_equal(ft.what, f->dir);
+    }
+    assert_int_equal(chmod(f->dir, 0755), 0);
+    assert_int_equal(keys_reload(f->k, &changed, &ft), ERR_OK);
+}
+
 static struct keys *
 open_too(const struct fixture *f)
 {
@@ -593,6 +616,7 @@ main(void)
         T(test_first),
         T(test_no_key),
         T(test_open_to_others),
+        T(test_folder_of_others),
         T(test_race),
         T(test_rotate),
         T(test_rotate_in_time),
