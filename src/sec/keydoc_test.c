@@ -298,6 +298,39 @@ test_taken_back(void **state)
     free(pem);
 }
 
+/* A disk that takes nothing keeps nobody from what is signed and trusted. */
+static void
+test_handed_unwritable(void **state)
+{
+    struct fixture *f = *state;
+    struct keys_conf conf = {.public_path = f->public, .public_required = true};
+    char gone[160], first[CLAIM_TEXT], second[CLAIM_TEXT];
+    struct buf text;
+    struct keys *el;
+    bool changed;
+
+    snprintf(gone, sizeof(gone), "%s/gone", f->root);
+    conf.hand_dir = gone;
+    admin_open(f, 1000);
+    (void)signer_of(f->k, first);
+    publish(f, f->k);
+    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
+    rotate_to(f, 2, 0, second);
+    documents_of(f->k, &text);
+    hand(el, &text, ERR_OK);
+    hand(el, &text, ERR_EXISTS);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    expect_kid(el, first, false);
+    expect_kid(el, second, true);
+    /* The file wins as ever. */
+    publish(f, f->k);
+    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    assert_true(changed);
+    expect_kid(el, second, true);
+    keys_close(&el);
+    buf_release(&text);
+}
+
 /* N names of one key, which is as good as N of them. */
 static struct keyset *
 many(size_t n, char first, unsigned flags)
@@ -537,6 +570,7 @@ main(void)
         T(test_over_damaged),
         T(test_file_wins),
         T(test_handed_unreadable),
+        T(test_handed_unwritable),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),

@@ -88,7 +88,8 @@ bool keys_documents_owed(struct keys *k);
 /* Their version, or that of what we were handed; 0: none. Any thread. */
 uint64_t keys_version(struct keys *k);
 /* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it
- * is kept in HAND_DIR (hand_dir/trusted-keys.json) and holds. Else, and
+ * holds, and is kept in HAND_DIR (hand_dir/trusted-keys.json) unless the disk
+ * takes nothing, which the log tells. Else, and
  * *VERSION, as keydocs_follow(), or ERR_UNSUPPORTED. Blocks as keys_reload().
  */
 enum err keys_hand(struct keys *k, struct slice text, struct wall now,

@@ -275,7 +275,24 @@ handed_text(const struct keys *k, struct slice jws, struct buf *out)
            buf_add_slice(out, jws) && buf_add_str(out, "\"}\n");
 }
 
-/* JWS holds, and is kept for the next start. */
+/* For the next start; a disk that takes nothing now is no reason to refuse what
+ * is signed. */
+static void
+handed_write(struct keys *k)
+{
+    struct fault f = {0};
+    enum err e = sec_file_write(k->hand_dir, HANDED, buf_slice(&k->handed),
+                                0644, true, &f);
+
+    if (e != ERR_OK && !k->hand_told)
+        log_warning(k->log,
+                    "keys that were brought hold, but cannot be written down; "
+                    "after a start they have to be brought again",
+                    F_FAULT(&f));
+    k->hand_told = e != ERR_OK;
+}
+
+/* JWS holds, and is kept. */
 static enum err
 handed_keep(struct keys *k, struct slice jws, struct fault *f)
 {
@@ -285,9 +302,10 @@ handed_keep(struct keys *k, struct slice jws, struct fault *f)
 
     buf_init(&k->handed, HANDED_MAX);
     e = handed_text(k, jws, &k->handed)
-            ? sec_file_write(k->hand_dir, HANDED, buf_slice(&k->handed), 0644,
-                             true, f)
+            ? ERR_OK
             : fault_set(f, ERR_NOMEM, "keep", HANDED);
+    if (e == ERR_OK)
+        handed_write(k);
     if (e == ERR_OK)
         e = keys_renew(k, &changed, f);
     if (e != ERR_OK) {

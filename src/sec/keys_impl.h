@@ -46,6 +46,7 @@ struct keys {
     bool documents_read; /* those of the time before */
     bool documents_owed;
     bool documents_told; /* that they fail */
+    bool hand_told;      /* that what was handed cannot be written down */
     bool peers_known;
     struct log *log;
     char owner[UUID_TEXT];
