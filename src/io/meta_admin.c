@@ -101,7 +101,8 @@ static const char *const text[A_N] = {
     [A_ELEMENT_PUT] = ELEMENT_ADD
     " ON CONFLICT (uuid) DO UPDATE SET"
     " element_id = excluded.element_id, name = excluded.name,"
-    " endpoint = excluded.endpoint, mode = excluded.mode,"
+    " endpoint = excluded.endpoint, mode = CASE WHEN excluded.mode <"
+    " element.mode THEN element.mode ELSE excluded.mode END,"
     " priority = excluded.priority, location = excluded.location,"
     " updated_at = excluded.updated_at, remote = excluded.remote,"
     " seen_at = excluded.seen_at",

@@ -163,7 +163,9 @@ struct meta_ops {
                           struct fault *f);
     enum err (*file_count)(struct meta *m, uint64_t *files, uint64_t *bytes,
                            struct fault *f);
-    /* By element_id. ERR_CONFLICT: the element_id is another element's. */
+    /* By element_id; a mode that is there already does not go back, whatever
+     * another Admin still has. ERR_CONFLICT: the element_id is another
+     * element's. */
     enum err (*element_put)(struct meta *m, const struct meta_element *e,
                             struct fault *f);
     /* As element_put(), of an element that is new: ERR_EXISTS, when another

@@ -738,6 +738,8 @@ test_elements(void **state)
     a.created_at.ms = 5000; /* stays */
     a.updated_at.ms = 6000;
     ok(m->ops->element_put(m, &a, &f), &f);
+    a.mode = 0; /* never back (AMB-026) */
+    ok(m->ops->element_put(m, &a, &f), &f);
     ok(m->ops->element_list(m, see_element, &at, &f), &f);
     assert_int_equal(at - got, 2);
     assert_string_equal(got[0].element_id, "se-01");
