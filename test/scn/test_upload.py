@@ -112,6 +112,9 @@ def test_name_in_path(server, method, path):
         assert server.get(r.json()["file_id"]).content == b"named"
     r = server.http(method, path + "x?retention_policy=PERMANENT", data=b"p")
     assert r.json()["storage_element_id"] == "se-02", r.text
+    # The slash of a name that is in the query after all.
+    r = server.http(method, "/api/files/upload/?filename=q.bin", data=b"q")
+    assert r.json()["original_filename"] == "q.bin", r.text
     # A form, too: the name of the path goes before that of the part.
     r = multipart(server, b"form", path=path + "named.bin")
     assert r.json()["original_filename"] == "named.bin", r.text
@@ -127,16 +130,17 @@ def test_name_in_path_with_curl(server, tmp_path):
     assert j["sha256_hash"] == sha256(f.read_bytes())
 
 
-@pytest.mark.parametrize("path,status", [
-    ("/api/files/upload/", 404), ("/api/files/upload/a/b", 404),
-    ("/api/files/upload/a%zz", 400), ("/api/files/upload/" + 5000 * "a", 400)])
-def test_name_in_path_refused(server, path, status):
+@pytest.mark.parametrize("path,status,error", [
+    ("/api/files/upload/", 400, "missing_filename"),
+    ("/api/files/upload/a/b", 404, "not_found"),
+    ("/api/files/upload/a%zz", 400, "invalid_filename"),
+    ("/api/files/upload/" + 5000 * "a", 400, "invalid_filename")])
+def test_name_in_path_refused(server, path, status, error):
     with server.wire() as w:  # which sends a path as it is
         w.request("PUT", path, server.auth(), body=b"x")
         r = w.answer()
     assert r.status == status, r
-    assert r.json()["error"] == ("not_found" if status == 404 else
-                                 "invalid_filename")
+    assert r.json()["error"] == error
 
 
 def test_no_scope_no_named_upload(server):
