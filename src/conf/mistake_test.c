@@ -93,6 +93,8 @@ test_errors(void **state)
          "syntax"},
         {CONF_INGESTER, NULL, "REDIS_SENTINELS=a,b:26380", NULL,
          "REDIS_SENTINEL_MASTER|REDIS_SENTINELS", "whom to ask for"},
+        {CONF_INGESTER, NULL, "REDIS_SENTINEL_MASTER=m", NULL,
+         "REDIS_SENTINELS|REDIS_SENTINEL_MASTER", "nobody to ask"},
         {CONF_INGESTER, NULL, "REDIS_SENTINELS=a:0", NULL,
          "REDIS_SENTINELS=a:0|HOST:PORT", "not a port"},
         {CONF_INGESTER, NULL, "REDIS_USERNAME=a", NULL,

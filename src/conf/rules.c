@@ -236,6 +236,7 @@ check_others(const struct conf *c, struct conf_report *rep)
     check_pair(c, rep, CONF_CLIENT_SECRET, CONF_CLIENT_ID);
     check_service_account(c, rep);
     check_pair(c, rep, CONF_REDIS_SENTINELS, CONF_REDIS_SENTINEL_MASTER);
+    check_pair(c, rep, CONF_REDIS_SENTINEL_MASTER, CONF_REDIS_SENTINELS);
     check_pair(c, rep, CONF_REDIS_USERNAME, CONF_REDIS_PASSWORD);
     check_pair(c, rep, CONF_REDIS_TLS_CERT_FILE, CONF_REDIS_TLS_KEY_FILE);
     check_pair(c, rep, CONF_REDIS_TLS_KEY_FILE, CONF_REDIS_TLS_CERT_FILE);
