@@ -176,6 +176,9 @@ cmd_check_config(int argc, char **argv)
         argc--;
         argv++;
     }
+    if (argc > 1 && argv[1][0] != '-')
+        return cli_usage("check-config",
+                         "ROLE is server, ingester, storage or admin");
     in = input_of(role, argc, argv);
     in.look = check_files;
     buf_init(&b, 1024 * KIB);

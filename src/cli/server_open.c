@@ -313,9 +313,12 @@ static enum err
 open_data(struct server *s, struct fault *f)
 {
     enum err e = make_folder(s->conf.data_dir, 0750, f);
+    struct stat st;
 
+    if (e == ERR_OK && stat(s->conf.data_dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        e = fault_set(f, ERR_INVAL, "open", s->conf.data_dir);
     if (e != ERR_OK)
-        return e;
+        return f->hint ? e : fault_hint(f, "DATA_DIR must be a folder");
     if (s->roles == JOIN_INGEST)
         return ERR_OK;
     if (!(s->roles & JOIN_ADMIN))

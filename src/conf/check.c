@@ -13,7 +13,7 @@ conf_check_name(enum conf_check check)
         [CONF_C_WORDS] = "names",
         [CONF_C_HOST] = "a host name or address",
         [CONF_C_PATH] = "a path",
-        [CONF_C_URL] = "a URL",
+        [CONF_C_URL] = "a URL (scheme://host:port)",
         [CONF_C_MIME] = "a list of media types",
         [CONF_C_LISTEN] = "a list of ADDRESS:PORT",
         [CONF_C_PEERS] = "a list of HOST or HOST:PORT",

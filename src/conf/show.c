@@ -184,9 +184,10 @@ conf_check(const struct conf_input *in, bool all, struct buf *out)
         in->look(&c, &rep);
     good = rep.errors == 0;
     conf_report_print(&rep, CONF_NOTICE, out);
-    buf_printf(out, "%s: %s, %zu errors, %zu warnings\n",
+    buf_printf(out, "%s: %s, %zu error%s, %zu warning%s\n",
                conf_role_name(in->role), good ? "good" : "not usable",
-               rep.errors, rep.warnings);
+               rep.errors, rep.errors == 1 ? "" : "s", rep.warnings,
+               rep.warnings == 1 ? "" : "s");
     if (good || all)
         conf_print(&c, all, out);
     conf_report_release(&rep);

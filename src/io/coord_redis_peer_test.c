@@ -416,6 +416,7 @@ test_name(void **state)
     assert_int_equal(coord_redis_open(&other, &c, v.loop, &f), ERR_OK);
     assert_int_equal(redis_world_do(&v, other, &r), ERR_IO);
     assert_string_equal(r.fault.op, "look up");
+    assert_non_null(strstr(r.fault.hint, "no address: see REDIS_HOST"));
     redis_world_drop(&v, other);
     workers_close(&workers);
     ioloop_close(&v.loop);

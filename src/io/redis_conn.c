@@ -458,7 +458,7 @@ static void
 looked_up(struct redis_conn *c)
 {
     if (c->lookup_res || !c->found) {
-        fault_here(c, ERR_IO, 0, "look up");
+        fault_here(c, ERR_IO, 0, REDIS_LOOK_UP);
         shut(c);
         return;
     }

@@ -8,6 +8,9 @@
 #include "base/slice.h"
 #include <hiredis/hiredis.h>
 
+/* The operation of a fault of a name that could not be resolved. */
+#define REDIS_LOOK_UP "look up"
+
 /* How far a connection was when it failed. */
 struct redis_moment {
     bool sentinel;  /* it is one to a Sentinel */

@@ -50,8 +50,14 @@ redis_reply_fault(const char *address, const struct redisReply *r,
 }
 
 static const char *
-hint_of_nobody(const struct redis_moment *m)
+hint_of_nobody(const struct redis_moment *m, const struct fault *f)
 {
+    if (strcmp(f->op, REDIS_LOOK_UP) == 0)
+        return m->sentinel ? "that name has no address: see REDIS_SENTINELS"
+               : m->told   ? "the Sentinels call the master by a name that "
+                             "has no address here"
+                           : "that name has no address: see REDIS_HOST, or "
+                             "REDIS_URL";
     if (m->sentinel)
         return "does a Sentinel listen there? See REDIS_SENTINELS";
     return m->told ? "the Sentinels say that the master is there"
@@ -73,7 +79,7 @@ redis_fault_hint(struct fault *f, const struct redis_moment *m)
         f->hint = "see REDIS_DB, or the number in REDIS_URL: has Redis so many "
                   "databases?";
     else if (!m->connected)
-        f->hint = hint_of_nobody(m);
+        f->hint = hint_of_nobody(m, f);
     else if (f->code == ERR_CORRUPT)
         f->hint = "is it a Redis, and does it speak TLS? See REDIS_TLS";
     else if (!m->spoke && m->tls)

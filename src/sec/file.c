@@ -28,7 +28,8 @@ sec_file_read(const char *path, bool secret, struct buf *out, struct fault *f)
         goto out;
     }
     if (secret && (st.st_mode & 077)) {
-        e = fault_set(f, ERR_DENIED, "chmod 600 is missing", path);
+        (void)fault_set(f, ERR_DENIED, "trust", path);
+        e = fault_hint(f, "others may read it: chmod 600");
         goto out;
     }
     do {

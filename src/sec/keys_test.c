@@ -62,7 +62,7 @@ test_open_to_others(void **state)
     keys_close(&f->k);
     assert_int_equal(chmod(path_in(f, "key-0001.pem"), 0640), 0);
     assert_int_equal(keys_open(&f->k, &f->conf, &ft), ERR_DENIED);
-    assert_non_null(strstr(ft.op, "chmod 600"));
+    assert_non_null(strstr(ft.hint, "chmod 600"));
 }
 
 /* Where others may write, the highest number is theirs. */

@@ -214,6 +214,11 @@ def test_check_config(tmp_path):
     text = p.stdout + p.stderr
     assert "APP_PORT" in text and "99999" in text and "65535" in text
     assert "NONSENSE" in text
+    p = run(BIN, "check-config", "gateway", code=2)
+    assert "server, ingester, storage or admin" in p.stderr
+    good.write_text("")  # no folder
+    p = run(BIN, "server", "--data-dir", good, code=None)
+    assert p.returncode != 0 and "DATA_DIR must be a folder" in p.stderr
 
 
 @pytest.mark.parametrize("role,option,more", [
