@@ -86,6 +86,55 @@ test_documents(void **state)
     buf_release(&text);
 }
 
+static uint64_t
+public_version(struct fixture *f)
+{
+    struct keyset *ks = keyset_new(1);
+    struct buf b;
+    uint64_t v;
+
+    buf_init(&b, 64 * KIB);
+    assert_int_equal(
+        sec_file_read(path_in(f, "public_key.pem"), false, &b, NULL), ERR_OK);
+    assert_int_equal(keyset_add_pem(ks, buf_slice(&b), NULL), ERR_OK);
+    v = ks->version;
+    keyset_unref(&ks);
+    buf_release(&b);
+    return v;
+}
+
+/* A public_key.pem that cannot be written stops nothing, and is written when it
+ * can be. */
+static void
+test_public_unwritable(void **state)
+{
+    const struct keys_rotation next = {{2000}, dur_s(10), dur_s(3600)};
+    struct fixture *f = *state;
+    char kid[2][CLAIM_TEXT];
+    struct keys_rotated done;
+    bool changed;
+
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+    assert_int_equal(mkdir(path_in(f, "public_key.pem"), 0700), 0);
+    admin_open(f, 1000);
+    assert_int_equal(keys_version(f->k), 1000);
+    (void)signer_of(f->k, kid[0]);
+    assert_int_equal(keys_rotate(f->k, &next, &done, NULL), ERR_OK);
+    assert_int_equal(
+        keys_turn(f->k, (struct wall){20000}, (struct mono){1}, &changed, NULL),
+        ERR_OK);
+    assert_true(changed);
+    (void)signer_of(f->k, kid[1]);
+    assert_string_equal(kid[1], done.kid);
+    assert_false(keys_documents_owed(f->k));
+    assert_int_equal(rmdir(path_in(f, "public_key.pem")), 0);
+    assert_int_equal(
+        keys_turn(f->k, (struct wall){20000}, (struct mono){1}, &changed, NULL),
+        ERR_OK);
+    assert_false(changed);
+    assert_int_equal(public_version(f), keys_version(f->k));
+}
+
 /* Two Admins: after a start ours does not say that the other has no key before
  * it has asked, or its tokens would be refused. */
 static void
@@ -105,11 +154,14 @@ test_start_with_peers(void **state)
         if (!f->k) {
             f->conf.now.ms = 1000 * start;
             assert_int_equal(keys_open(&f->k, &f->conf, NULL), ERR_OK);
-            assert_int_equal(keys_version(f->k), 1000);
+            /* Who is given what we have now is to take the documents. */
+            assert_int_equal(keys_version(f->k), 999);
+            assert_int_equal(public_version(f), 999);
         }
         assert_int_equal(keys_peers(f->k, buf_slice(&jwks), &changed, NULL),
                          ERR_OK);
         assert_int_equal(keys_version(f->k), 1000);
+        assert_int_equal(public_version(f), 1000);
         keys_close(&f->k);
     }
     /* It is over for good: that is a word, too. */
@@ -567,6 +619,7 @@ main(void)
         T(test_documents),
         T(test_start_with_peers),
         T(test_documents_unreadable),
+        T(test_public_unwritable),
         T(test_over_damaged),
         T(test_file_wins),
         T(test_handed_unreadable),

@@ -185,6 +185,8 @@ keys_renew(struct keys *k, bool *changed, struct fault *f)
     if (k->dir[0] && k->creates) {
         k->documents_owed = true;
         keys_documents_settle(k);
+        if (k->documents_owed)
+            keys_dir_publish(k);
     }
     return ERR_OK;
 }
@@ -271,7 +273,6 @@ enum err
 keys_turn(struct keys *k, struct wall now, struct mono mono, bool *changed,
           struct fault *f)
 {
-    bool removed = false;
     enum err e;
 
     pthread_mutex_lock(&k->writer);
@@ -281,9 +282,9 @@ keys_turn(struct keys *k, struct wall now, struct mono mono, bool *changed,
         keys_documents_settle(k);
     /* Not before it has said who comes after it. */
     if (e == ERR_OK && k->dir[0] && k->creates && !k->documents_owed)
-        e = keys_dir_sweep(k, mono, &removed, f);
-    if (e == ERR_OK && k->dir[0] && k->creates && (removed || *changed))
-        e = keys_dir_publish(k, f);
+        e = keys_dir_sweep(k, mono, f);
+    if (k->unpublished)
+        keys_dir_publish(k);
     pthread_mutex_unlock(&k->writer);
     return e;
 }
@@ -328,8 +329,6 @@ keys_open(struct keys **out, const struct keys_conf *conf, struct fault *f)
     if (k->dir[0] && conf->create)
         keys_documents_open(k);
     if ((e = keys_renew(k, &changed, f)) != ERR_OK)
-        goto out;
-    if (k->dir[0] && conf->create && (e = keys_dir_publish(k, f)) != ERR_OK)
         goto out;
     *out = k;
     k = NULL;

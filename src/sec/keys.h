@@ -82,10 +82,11 @@ keys_adopt(struct keys *k, struct slice text, bool *changed, struct fault *f);
  * or none yet. */
 enum err keys_documents(struct keys *k, struct buf *out);
 /* The keys are others than they say: they could not be signed or written yet,
- * which the log tells, or keys_peers() was not said yet. Waits for who writes
- * the keys just now. */
+ * which the log tells, or keys_peers() was not said yet. Any thread. */
 bool keys_documents_owed(struct keys *k);
-/* Their version, or that of what we were handed; 0: none. Any thread. */
+/* Their version, or that of what we were handed; 0: none. One less while they
+ * are owed: who is given the keys of now takes what is signed all the same, and
+ * these may not be all that it names. Any thread. */
 uint64_t keys_version(struct keys *k);
 /* TEXT, the documents of our issuer, is what somebody has brought. ERR_OK: it
  * holds, and is kept in HAND_DIR (hand_dir/trusted-keys.json) unless the disk

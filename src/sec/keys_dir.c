@@ -4,6 +4,7 @@
  * and a crash at any moment, come to the same.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/uuid.h"
+#include "obs/log.h"
 #include "sec/file.h"
 #include "sec/keyplan.h"
 #include "sec/keys_impl.h"
@@ -168,21 +169,25 @@ out:
     return e;
 }
 
-enum err
-keys_dir_publish(struct keys *k, struct fault *f)
+void
+keys_dir_publish(struct keys *k)
 {
     struct keyset *ks = keys_get(k);
+    struct fault f = {0};
     struct buf b;
     enum err e;
 
     buf_init(&b, KEYS_FILE_MAX);
-    e = keyset_pem(ks, k->documents_version, &b)
+    e = keyset_pem(ks, keys_version(k), &b)
             ? sec_file_write(k->dir, "public_key.pem", buf_slice(&b), 0644,
-                             true, f)
-            : fault_set(f, ERR_NOMEM, "write", "public_key.pem");
+                             true, &f)
+            : fault_set(&f, ERR_NOMEM, "write", "public_key.pem");
+    if (e != ERR_OK && !k->unpublished)
+        log_warning(k->log, "public_key.pem is not written; tried again",
+                    F_FAULT(&f));
+    k->unpublished = e != ERR_OK;
     buf_release(&b);
     keyset_unref(&ks);
-    return e;
 }
 
 static enum err
@@ -278,9 +283,7 @@ rotate(struct keys *k, struct key_plan *plan, struct keys_rotated *out,
         e = fault_set(f, ERR_BUSY, "someone else rotates", k->dir);
     if (e == ERR_OK && gone)
         e = file_remove(k, gone, f);
-    if (e == ERR_OK)
-        e = keys_renew(k, &changed, f);
-    return e == ERR_OK ? keys_dir_publish(k, f) : e;
+    return e == ERR_OK ? keys_renew(k, &changed, f) : e;
 }
 
 enum err
@@ -331,14 +334,13 @@ over_since(const struct keys *k, unsigned number, struct mono now,
 }
 
 enum err
-keys_dir_sweep(struct keys *k, struct mono now, bool *removed, struct fault *f)
+keys_dir_sweep(struct keys *k, struct mono now, struct fault *f)
 {
     struct key_plan plan[KEYS_OWN_ROOM];
     struct over next[KEYS_OWN_ROOM];
     size_t n = 0, n_next = 0;
     enum err e = plans_read(k, plan, &n, f);
 
-    *removed = false;
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
@@ -351,7 +353,6 @@ keys_dir_sweep(struct keys *k, struct mono now, bool *removed, struct fault *f)
             !mono_reached(now, mono_add(since, KEYS_GRACE)))
             continue;
         e = file_remove(k, plan[i].number, f);
-        *removed = true;
     }
     memcpy(k->over, next, n_next * sizeof(*next));
     k->n_over = n_next;

@@ -207,10 +207,8 @@ documents_renew(struct keys *k, struct fault *f)
                     "there are too many keys for a document by each; elements "
                     "that trust only the oldest will want a new file",
                     F_U64("keys", set->n), F_U64("left_out", made.left_out));
-    if (e == ERR_OK) {
+    if (e == ERR_OK)
         documents_swap(k, &b, made.version);
-        e = keys_dir_publish(k, f);
-    }
     buf_release(&b);
     keyset_unref(&signers);
     keyset_unref(&set);
@@ -231,17 +229,14 @@ keys_documents_settle(struct keys *k)
                   "hear of a rotation; tried again",
                   F_FAULT(&f));
     k->documents_told = k->documents_owed;
+    if (!k->documents_owed)
+        keys_dir_publish(k);
 }
 
 bool
 keys_documents_owed(struct keys *k)
 {
-    bool owed;
-
-    pthread_mutex_lock(&k->writer);
-    owed = k->documents_owed;
-    pthread_mutex_unlock(&k->writer);
-    return owed;
+    return k->documents_owed;
 }
 
 enum err
@@ -263,7 +258,8 @@ keys_version(struct keys *k)
     uint64_t v;
 
     pthread_mutex_lock(&k->lock);
-    v = k->documents.n ? k->documents_version : k->set->version;
+    v = k->documents.n ? k->documents_version - k->documents_owed
+                       : k->set->version;
     pthread_mutex_unlock(&k->lock);
     return v;
 }

@@ -43,11 +43,12 @@ struct keys {
     struct buf documents; /* of ours; under `lock` */
     uint64_t documents_version;
     /* under `writer`: */
-    bool documents_read; /* those of the time before */
-    bool documents_owed;
-    bool documents_told; /* that they fail */
-    bool hand_told;      /* that what was handed cannot be written down */
+    bool documents_read;         /* those of the time before */
+    _Atomic bool documents_owed; /* anybody reads it */
+    bool documents_told;         /* that they fail */
+    bool hand_told; /* that what was handed cannot be written down */
     bool peers_known;
+    bool unpublished; /* public_key.pem could not be written */
     struct log *log;
     char owner[UUID_TEXT];
     unsigned bits;
@@ -85,11 +86,10 @@ enum err keys_dir_read(struct keys *k, struct keyset *ks, EVP_MD_CTX *md,
 /* Removes the files of those that have been over for KEYS_GRACE. After a
  * keys_renew() that has left them out: a crash in between leaves a file that
  * nobody uses, to be removed the next time. */
-enum err
-keys_dir_sweep(struct keys *k, struct mono now, bool *removed, struct fault *f);
+enum err keys_dir_sweep(struct keys *k, struct mono now, struct fault *f);
 /* public_key.pem: for the convenience of others; ours are read from the private
- * files. */
-enum err keys_dir_publish(struct keys *k, struct fault *f);
+ * files. So what fails is told, and tried again by keys_turn(). */
+void keys_dir_publish(struct keys *k);
 
 /* ---- keys_documents.c ---- */
 
