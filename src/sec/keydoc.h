@@ -25,7 +25,8 @@
  * trusts that key: a file made by hand wins over every document (keys.h). What
  * a reader can do by itself: it believes no version of the future, after which
  * none would be newer; and no key that was over KEYDOC_SIGNER ago, though who
- * was away for so long has to be given a file.
+ * was away for so long has to be given a file. (Only documents say when a key
+ * is over: one of a file has no end for who reads it.)
  *
  * Any thread. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SEC_KEYDOC_H
