@@ -246,6 +246,20 @@ failure_elsewhere(struct failure *f, const char *path)
     }
 }
 
+void
+failure_there(struct failure *f, const char *url)
+{
+    static const char said[] = "`artstore status`";
+    const char *at = strstr(f->remedy, said);
+    char before[sizeof(f->remedy)];
+
+    if (!at)
+        return;
+    cut_copy(before, sizeof(before), f->remedy);
+    failure_remedy(f, "%.*s`artstore status --url %s`%s", (int)(at - f->remedy),
+                   before, url, before + (at - f->remedy) + strlen(said));
+}
+
 /* TEXT may come from the server or from a file name, so controls are shown as
  * escapes: nobody rewrites a terminal through an error message. */
 static void

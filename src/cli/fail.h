@@ -61,6 +61,10 @@ enum cli_exit failure_from_reply(struct failure *f, long status,
  * it, the remedy says who. */
 void failure_elsewhere(struct failure *f, const char *path);
 
+/* After an answer of URL, which --url gave: the commands that the remedy names
+ * ask there, too. */
+void failure_there(struct failure *f, const char *url);
+
 /* On OUT: "artstore: put a.txt: ...", and the other parts indented below. */
 void failure_print(FILE *out, const char *doing, const struct failure *f);
 

@@ -120,6 +120,13 @@ test_elsewhere(void **state)
                        NULL);
     failure_elsewhere(&f, "/api/v1/files/0/verify");
     assert_non_null(strstr(f.remedy, "artstore ls"));
+    failure_there(&f, "http://a:1");
+    assert_null(strstr(f.remedy, "--url"));
+    /* Who has said --url is to ask there, too. */
+    failure_from_reply(&f, 503, SLICE("{\"error\":\"unavailable\"}"), NULL);
+    failure_there(&f, "http://a:1");
+    assert_string_equal(f.remedy, "try again later; `artstore status --url "
+                                  "http://a:1` says what is wrong");
 }
 
 static void

@@ -380,6 +380,8 @@ http_judge(struct http_req *r, struct failure *f)
                              http_header(r, "X-Request-ID"));
     if (r->path)
         failure_elsewhere(f, r->path);
+    if (strcmp(r->http->place->url_from, "--url") == 0)
+        failure_there(f, r->http->place->url);
     return f->exit;
 }
 

@@ -87,12 +87,14 @@ put_item(struct json_writer *w, const char *id, const struct blob_capacity *c,
     json_end_object(w);
 }
 
-/* The first is named with what it has; who was not heard of yet is none. */
+/* The first is named with what it has. Who was not heard of yet is none, nor is
+ * one that serves but calls itself degraded. */
 static void
 sick_add(struct sick *s, const char *id, const struct blob_capacity *c,
          struct mono now)
 {
-    if (c->health[0] == '\0' || is_well(c, now))
+    if (c->health[0] == '\0' || is_well(c, now) ||
+        slice_starts(slice_str(c->health), SLICE("degraded")))
         return;
     if (s->n++ == 0)
         (void)snprintf(s->first, sizeof(s->first), "; %.64s is %.80s", id,
@@ -214,13 +216,16 @@ tell_admin(struct gateway *g)
     /* Who verifies tokens has peers that want one. */
     const bool nobody = g->conf.keys && g->conf.client_id[0] == '\0';
     struct admin_link_status l;
+    enum breaker_state asked;
+    char text[FAULT_TEXT];
+    struct fault f;
     bool good;
 
     admin_link_status(g->link, &l);
     /* Then it has nothing to show to any element. */
     out |= g->conf.keys && l.refused;
-    good = l.has_token && l.has_keys && !nobody &&
-           registry_remote_state(g->registry) != BREAKER_OPEN;
+    asked = registry_remote_state(g->registry, &f);
+    good = l.has_token && l.has_keys && !nobody && asked != BREAKER_OPEN;
     health_critical(g->conf.health, g->check[CHECK_ADMIN], out);
     tell(g, CHECK_ADMIN,
          out    ? HEALTH_UNHEALTHY
@@ -230,8 +235,8 @@ tell_admin(struct gateway *g)
          : l.why[0]   ? l.why
          : nobody     ? "SERVICE_ACCOUNT_CLIENT_ID is empty: no token is sent, "
                         "and elements and Admin that want one refuse"
-         : l.has_token ? "it does not answer"
-                       : "it has not answered yet");
+         : asked == BREAKER_OPEN ? fault_text(&f, text, sizeof(text))
+                                 : "it has not answered yet");
 }
 
 static void

@@ -41,6 +41,7 @@ struct watch {
     bool working;
     struct dur took;
     enum err err;
+    struct fault fault;
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -195,29 +196,24 @@ query_work(struct work *work)
 {
     struct watch *w = container_of(work, struct watch, work);
     struct mono began = now_of(w);
-    struct fault f = {0};
     struct buf b;
 
+    w->fault = (struct fault){0};
     buf_init(&b, 256);
-    w->err =
-        w->conf.meta->ops->setting_get(w->conf.meta, "installation_id", &b, &f);
+    w->err = w->conf.meta->ops->setting_get(w->conf.meta, "installation_id", &b,
+                                            &w->fault);
     buf_release(&b);
     w->took = mono_sub(now_of(w), began);
 }
 
+/* Which database, and what it or the way to it has said. */
 static const char *
-query_text(enum err e)
+query_text(const struct watch *w, char out[FAULT_TEXT])
 {
-    switch (e) {
-    case ERR_OK:
+    if (w->err == ERR_OK)
         return "ok";
-    case ERR_AGAIN:
-    case ERR_BUSY:
-    case ERR_TIMEOUT:
-        return "it does not answer";
-    default:
-        return err_text(e);
-    }
+    return w->fault.code ? fault_text(&w->fault, out, FAULT_TEXT)
+                         : err_text(w->err);
 }
 
 static void
@@ -225,7 +221,8 @@ query_done(struct loop *l, struct work *work)
 {
     struct watch *w = container_of(work, struct watch, work);
     enum health_status s = HEALTH_HEALTHY;
-    const char *text = query_text(w->err);
+    char why[FAULT_TEXT];
+    const char *text = query_text(w, why);
 
     w->working = false;
     if (w->stopped) {
@@ -379,10 +376,12 @@ watch_stop(struct watch *w, void (*done)(void *arg), void *arg)
 static void
 first_query(struct watch *w)
 {
+    char why[FAULT_TEXT];
+
     query_work(&w->work);
     health_set(w->conf.health, w->database_check,
                w->err == ERR_OK ? HEALTH_HEALTHY : HEALTH_UNHEALTHY,
-               query_text(w->err), w->took, now_of(w));
+               query_text(w, why), w->took, now_of(w));
 }
 
 struct watch *

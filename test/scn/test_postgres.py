@@ -68,8 +68,14 @@ def test_database_restarts(pg, make_server):
     assert r.status_code == 503 and r.json()["error"] == "unavailable", r.text
     assert "The database does not answer" in r.text
     assert "secret" not in r.text
-    until(lambda: requests.get(s.url + "/health/ready",
-                               timeout=60).status_code == 503)
+
+    def ready():
+        r = requests.get(s.url + "/health/ready", timeout=60)
+        assert "secret" not in r.text
+        return r.status_code, next(x["message"] for x in r.json()["components"]
+                                   if x["name"] == "database")
+    until(lambda: ready()[0] == 503)
+    until(lambda: "127.0.0.1:%d" % pg.port in ready()[1])
     pg.start()
     until(lambda: s.http("GET", "/api/files?limit=1").status_code == 200)
     ids += [s.put(pattern(1000, 20 + i))["file_id"] for i in range(5)]

@@ -287,20 +287,22 @@ test_foreign_404(void **state)
     assert_int_equal(lookup_err(1), ERR_IO);
     w.status = 403;
     assert_int_equal(lookup_err(1), ERR_DENIED);
-    assert_int_equal(registry_remote_state(g), BREAKER_CLOSED);
+    assert_int_equal(registry_remote_state(g, NULL), BREAKER_CLOSED);
 }
 
 static void
 test_breaker(void **state)
 {
     unsigned before;
+    struct fault f;
     (void)state;
 
     (void)push_at(&se9, "se-09", 0, "p1");
     w.status = 500;
     for (int i = 0; i < 3; i++)
         assert_int_equal(lookup_err(1), ERR_IO);
-    assert_int_equal(registry_remote_state(g), BREAKER_OPEN);
+    assert_int_equal(registry_remote_state(g, &f), BREAKER_OPEN);
+    assert_non_null(strstr(f.what, ": 500 ")); /* it does answer */
     before = w.fetch.begun;
     assert_int_equal(lookup_err(1), ERR_AGAIN);
     assert_int_equal(push_at(&se9, "se-09", 1, "p2").err, ERR_AGAIN);
@@ -308,7 +310,8 @@ test_breaker(void **state)
     w.status = 0;
     loop_mem_advance(&w.loop, dur_s(11));
     assert_int_equal(lookup_err(1), ERR_OK);
-    assert_int_equal(registry_remote_state(g), BREAKER_CLOSED);
+    assert_int_equal(registry_remote_state(g, &f), BREAKER_CLOSED);
+    assert_int_equal(f.code, ERR_OK);
     assert_int_equal(push_at(&se9, "se-09", 1, "p2").err, ERR_OK);
 }
 

@@ -16,6 +16,7 @@ struct remote {
     struct registry_remote_conf conf;
     pthread_mutex_t lock; /* for all that follows */
     struct breaker breaker;
+    struct fault why;                        /* the last failure that counted */
     struct registry_remote_element *element; /* by id */
     unsigned n;
     unsigned pending;
@@ -84,11 +85,14 @@ static void
 asked_free(struct asked *k)
 {
     struct remote *m = k->remote;
+    const enum breaker_outcome o = outcome(&k->ask);
 
     (void)pthread_mutex_lock(&m->lock);
     m->pending--;
+    if (o == BREAKER_FAILURE)
+        m->why = k->ask.fault;
     (void)breaker_report(&m->breaker, &m->conf.breaker, k->ask.loop->now,
-                         k->period, outcome(&k->ask));
+                         k->period, o);
     (void)pthread_mutex_unlock(&m->lock);
     ask_release(&k->ask);
     buf_release(&k->body);
@@ -519,13 +523,15 @@ r_stats(struct registry *g, struct registry_stats *out)
 }
 
 enum breaker_state
-registry_remote_state(struct registry *g)
+registry_remote_state(struct registry *g, struct fault *why)
 {
     struct remote *m = self(g);
     enum breaker_state s;
 
     (void)pthread_mutex_lock(&m->lock);
     s = m->breaker.state;
+    if (why)
+        *why = s == BREAKER_CLOSED ? (struct fault){0} : m->why;
     (void)pthread_mutex_unlock(&m->lock);
     return s;
 }

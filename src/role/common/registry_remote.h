@@ -44,7 +44,8 @@ struct registry_remote_element {
 enum err
 registry_remote_set(struct registry *g, const struct registry_remote_element *e,
                     unsigned n, struct fault *f);
-/* For metrics and health. From any thread. */
-enum breaker_state registry_remote_state(struct registry *g);
+/* For metrics and health. From any thread. WHY, which may be NULL: the last
+ * failure, when the breaker is not closed. */
+enum breaker_state registry_remote_state(struct registry *g, struct fault *why);
 
 #endif
