@@ -187,7 +187,7 @@ def test_keys_come_late(cluster):
     wait_for("the account is wrong", lambda: "SERVICE_ACCOUNT_CLIENT_SECRET" in
              admin_check(g, message=True))
     # It has keys, but nothing to show to elements: neither way works.
-    assert admin_check(g) == (503, "fail")
+    wait_for("it is not ready", lambda: admin_check(g) == (503, "fail"))
     g = c.start_gateway(ready=False, SERVICE_ACCOUNT_CLIENT_ID="",
                         SERVICE_ACCOUNT_CLIENT_SECRET="")
     wait_for("there is no account", lambda: "SERVICE_ACCOUNT_CLIENT_ID is empty"
@@ -347,8 +347,8 @@ def test_element_left_alone(cluster):
     g = c.start_gateway(**{**QUICK, "CAPACITY_MONITOR_BASE_INTERVAL": 60,
                            "CIRCUIT_BREAKER_FAILURE_THRESHOLD": 1})
     c.await_known(g, "se-01", "se-02")
-    assert g.http("GET", "/health/ready").json()["checks"][
-        "storage_elements"]["status"] == "ok"
+    wait_for("all is well", lambda: g.http("GET", "/health/ready").json()[
+        "checks"]["storage_elements"]["status"] == "ok")
     c.elements["se-01"].stop()
     assert g.put(b"x", "elsewhere")["storage_element_id"] == "se-02"
     status = store.run(store.BIN, "status", "--url", g.url, env={
