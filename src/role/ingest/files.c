@@ -145,7 +145,8 @@ listing_done(struct registry_list *r)
 
     if (r->err != ERR_OK) {
         if (g->conf.pull)
-            reply_away(c, &r->fault, "Admin, which has the list,");
+            reply_away(c, &r->fault,
+                       "Admin, which has the list, or its database");
         else
             reply_fault(c, &r->fault, "The database");
         free(q);
