@@ -383,6 +383,27 @@ test_handed_unwritable(void **state)
     buf_release(&text);
 }
 
+/* As many keys as there may be, of as many bits, are a text that is read. */
+static void
+test_large_jwks(void **state)
+{
+    struct keyset *from = forge_set(0, "k", KEY_OURS), *ks = keyset_new(1);
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, KEYSET_TEXT + 1);
+    assert_true(keyset_jwks(from, 0, &b));
+    while (b.n < KEYSET_TEXT)
+        assert_true(buf_add_char(&b, ' '));
+    assert_int_equal(keyset_add_jwks(ks, buf_slice(&b), NULL), ERR_OK);
+    assert_int_equal(keyset_add_peers(ks, buf_slice(&b), NULL), ERR_OK);
+    assert_true(buf_add_char(&b, ' '));
+    assert_int_equal(keyset_add_jwks(ks, buf_slice(&b), NULL), ERR_INVAL);
+    keyset_unref(&from);
+    keyset_unref(&ks);
+    buf_release(&b);
+}
+
 /* N names of one key, which is as good as N of them. */
 static struct keyset *
 many(size_t n, char first, unsigned flags)
@@ -625,6 +646,7 @@ main(void)
         T(test_handed_unreadable),
         T(test_handed_unwritable),
         cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_large_jwks),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_texts),

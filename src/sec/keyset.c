@@ -14,6 +14,8 @@
 #define N_BYTES_MAX (KEY_BITS_MAX / 8)
 #define PEM_VERSION "artstore-keys-version:"
 
+static const struct json_limits LIMITS = {KEYSET_TEXT, 16, 4096, false};
+
 struct keyset *
 keyset_new(uint64_t generation)
 {
@@ -353,7 +355,7 @@ enum err
 keyset_add_jwks(struct keyset *ks, struct slice text, struct fault *f)
 {
     struct json_error ignored = {0};
-    json_t *j = json_read(text, &ignored);
+    json_t *j = json_read_limited(text, &LIMITS, &ignored);
     enum err e = keyset_add_list(ks, j, f);
 
     json_decref(j);
@@ -398,7 +400,7 @@ enum err
 keyset_add_peers(struct keyset *ks, struct slice text, struct fault *f)
 {
     struct json_error ignored = {0};
-    json_t *j = json_read(text, &ignored);
+    json_t *j = json_read_limited(text, &LIMITS, &ignored);
     const json_t *list = json_object_get(j, "keys");
     size_t own = ks->n, found = 0;
 

@@ -17,6 +17,8 @@
 #define KEYSET_MAX     192
 #define KEYSET_FOREIGN 64 /* in one PEM or JWKS */
 #define KEYSET_PEERS   40 /* of all other Admins */
+/* Bytes of a JWKS: room for KEYSET_FOREIGN keys of KEY_BITS_MAX. */
+#define KEYSET_TEXT    ((size_t)128 * 1024)
 #define KEY_THUMBPRINT 44 /* base64url of a SHA-256, and the zero */
 /* Below 2048 bits RS256 is not allowed (RFC 7518 section 3.3); above 8192 a
  * check would cost whoever can make us read such a key very little. */

@@ -23,7 +23,7 @@ api_jwks(struct call *c)
         reply_error(c, 404, "not_found", "There are no keys here");
         return;
     }
-    buf_init(&b, 128 * KIB);
+    buf_init(&b, KEYSET_TEXT);
     /* In this order: rather newer keys than a newer version. */
     version = keys_version(api->conf.keys);
     ks = keys_get(api->conf.keys);

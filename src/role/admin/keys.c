@@ -246,7 +246,7 @@ share(struct admin *a, struct wall now)
         s->now = now;
         s->ks = ks;
         s->owner = keys_owner(a->keys);
-        buf_init(&s->jwks, 128 * KIB);
+        buf_init(&s->jwks, KEYSET_TEXT);
         buf_add_str(&s->jwks, "{\"keys\": [");
     }
     if (s && a->meta->ops->setting_list(a->meta, "jwk:", ROWS_MAX, see_row, s,

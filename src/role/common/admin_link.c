@@ -412,7 +412,7 @@ line_ask(struct line_state *n)
     if (n == &k->line[LINE_TOKEN])
         token_ask(n);
     else if (n == &k->line[LINE_KEYS])
-        ask_send(ask_new(n, HTTP_GET, "/.well-known/jwks.json", ANSWER_MAX,
+        ask_send(ask_new(n, HTTP_GET, "/.well-known/jwks.json", KEYSET_TEXT,
                          keys_answered));
     else
         ask_send(ask_new(n, HTTP_GET, "/.well-known/key-documents", KEYDOCS_MAX,
