@@ -447,6 +447,20 @@ test_errors(void **state)
     assert_in_range(w.e[7].answered, 6, 8);
 }
 
+/* Series of what has gone are not (ING-303), or alerts would tell of it. */
+static bool
+is_shown(unsigned node, const char *text)
+{
+    struct buf b;
+    bool shown;
+
+    buf_init(&b, MIB);
+    assert_true(metrics_expose(w.node[node].metrics, &b));
+    shown = strstr(buf_str(&b), text) != NULL;
+    buf_release(&b);
+    return shown;
+}
+
 /* ---- which elements ---- */
 
 static void
@@ -468,6 +482,10 @@ test_added_and_removed(void **state)
     assert_string_equal(world_hash(&w, "capacity:se-003", "mode"), "");
     assert_string_equal(world_text(&w, "health:se-003"), "");
     assert_string_equal(world_set(&w, "capacity:rw:available"), "se-001:11");
+    for (unsigned i = 0; i < w.n; i++) {
+        assert_false(is_shown(i, "storage_id=\"se-003\""));
+        assert_true(is_shown(i, "storage_id=\"se-000\""));
+    }
     assert_int_equal(
         world_count(&w, 0, metric_plain(w.node[0].metrics, M_SE_ENDPOINTS)), 3);
     for (unsigned i = 0; i < w.n; i++) {
