@@ -156,7 +156,7 @@ enum err
 fault_hint(struct fault *f, const char *hint)
 {
     if (!f)
-        return ERR_OK;
+        return ERR_INVAL;
     f->hint = hint;
     return f->code;
 }
@@ -167,7 +167,7 @@ fault_in(struct fault *f, const char *where)
     char what[sizeof(f->what) * 2 + 8];
 
     if (!f)
-        return ERR_OK;
+        return ERR_INVAL;
     snprintf(what, sizeof(what), "%s%sin %.*s", f->what, f->what[0] ? " " : "",
              (int)sizeof(f->what), where);
     copy_cut(f->what, sizeof(f->what), what);

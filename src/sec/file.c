@@ -28,8 +28,8 @@ sec_file_read(const char *path, bool secret, struct buf *out, struct fault *f)
         goto out;
     }
     if (secret && (st.st_mode & 077)) {
-        (void)fault_set(f, ERR_DENIED, "trust", path);
-        e = fault_hint(f, "others may read it: chmod 600");
+        e = fault_set(f, ERR_DENIED, "trust", path);
+        (void)fault_hint(f, "others may read it: chmod 600");
         goto out;
     }
     do {

@@ -47,10 +47,12 @@ keys_dir_numbers(const struct keys *k, unsigned num[KEYS_OWN_ROOM],
     *count = 0;
     if (!d)
         return errno == ENOENT ? ERR_OK : fault_sys(f, errno, "open", k->dir);
-    if (fstat(dirfd(d), &st) == -1)
+    if (fstat(dirfd(d), &st) == -1) {
         e = fault_sys(f, errno, "stat", k->dir);
-    else if (st.st_mode & 022) /* whose key is the highest number? */
-        e = fault_set(f, ERR_DENIED, "chmod 700 is missing", k->dir);
+    } else if (st.st_mode & 022) { /* whose key is the highest number? */
+        e = fault_set(f, ERR_DENIED, "trust", k->dir);
+        (void)fault_hint(f, "others may write there: chmod 700");
+    }
     while (e == ERR_OK && (de = readdir(d)) != NULL) {
         unsigned n = number_of(de->d_name);
         size_t at = *count;

@@ -81,7 +81,7 @@ test_folder_of_others(void **state)
         assert_int_equal(chmod(f->dir, row[i]), 0);
         assert_int_equal(keys_reload(f->k, &changed, &ft), ERR_DENIED);
         assert_int_equal(keys_open(&k, &f->conf, &ft), ERR_DENIED);
-        assert_non_null(strstr(ft.op, "chmod 700"));
+        assert_non_null(strstr(ft.hint, "chmod 700"));
         assert_string_equal(ft.what, f->dir);
     }
     assert_int_equal(chmod(f->dir, 0755), 0);

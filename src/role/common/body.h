@@ -9,8 +9,8 @@
  *
  * MAX is the ceiling, in bytes: a longer body is 413, unread where its length
  * is known. A body without bytes is done with none. One that the client breaks
- * off or sends too slowly is answered as exchange_fail() does. Where no token is
- * asked, all of it has to be there in 10 s.
+ * off or sends too slowly is answered as exchange_fail() does. Where no token
+ * is asked, all of it has to be there in 10 s.
  *
  * The struct is the caller's, part of what he keeps for the request. The memory
  * behind it is there from the first read to small_body_release(), which wipes
