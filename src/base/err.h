@@ -67,7 +67,7 @@ enum err
 fault_set(struct fault *f, enum err code, const char *op, const char *what);
 enum err fault_sys(struct fault *f, int sys, const char *op, const char *what);
 
-/* Adds to a fault that has been set, and returns its code. When F is NULL nobody
+/* Adds to a fault that has been set and returns its code. When F is NULL nobody
  * knows that, and it is ERR_INVAL: a failure never becomes a success. Return
  * your own code where callers may leave F out. fault_in() says where WHAT is:
  * "superblock in elements/se-01". Setting the fault again forgets both. */
