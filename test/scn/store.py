@@ -88,7 +88,7 @@ def keep_key(data, number):
 
 class Server:
     own_key = False  # of those that several tests share
-    program = BIN
+    program = None  # BIN
     user = None  # another than we
 
     def __init__(self, folder, loop="auto", options=(), **env):
@@ -116,8 +116,9 @@ class Server:
             made = lend_key(self.data)
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
-            [self.program, self.role, "--data-dir", self.data, "--listen",
-             "127.0.0.1:%d" % (port or free_port()), *self.options],
+            [self.program or BIN, self.role, "--data-dir", self.data,
+             "--listen", "127.0.0.1:%d" % (port or free_port()),
+             *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             env={**environ, **self.env}, user=self.user, group=self.user,
             extra_groups=self.user and [])

@@ -97,7 +97,7 @@ def test_refusals_name_the_folder_and_the_remedy(make_server, tmp_path):
     run(*rename, "se-02")
     said = refusal("--data-dir", s.data, "--storage-elements",
                    "se-02:ar:elements/se-01")
-    assert "se-02 with uuid " in said and " (to Admin it is " in said, said
+    assert "se-02 (to Admin it is " in said, said
     assert "elements/se-01:" in said and "storage rename" in said, said
     run(*rename, "se-01")
     with open(os.path.join(s.data, "elements/se-02/index.db"), "wb") as f:

@@ -240,10 +240,9 @@ static enum err
 refuse_name(const struct meta_element *like, const struct meta_element *holder,
             struct fault *f)
 {
-    char text[sizeof(f->what)], mine[UUID_TEXT], other[UUID_TEXT];
+    char text[sizeof(f->what)], other[UUID_TEXT];
 
-    snprintf(text, sizeof(text), "%.64s with uuid %s (to Admin it is %s)",
-             like->element_id, uuid_text(&like->uuid, mine),
+    snprintf(text, sizeof(text), "%.64s (to Admin it is %s)", like->element_id,
              uuid_text(&holder->uuid, other));
     (void)fault_set(f, ERR_CONFLICT, "serve element", text);
     if (!holder->seen_at.ms)
