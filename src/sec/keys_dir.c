@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define NUMBER_MAX 9999
@@ -34,6 +35,16 @@ number_of(const char *name)
     return (unsigned)n;
 }
 
+/* Of a secret that is mounted: its modes are what they are, and nobody writes
+ * there. */
+static bool
+is_read_only(int fd)
+{
+    struct statvfs v;
+
+    return fstatvfs(fd, &v) == 0 && v.f_flag & ST_RDONLY;
+}
+
 /* The numbers of the files in the folder, rising; the highest KEYS_OWN_ROOM. */
 enum err
 keys_dir_numbers(const struct keys *k, unsigned num[KEYS_OWN_ROOM],
@@ -49,7 +60,8 @@ keys_dir_numbers(const struct keys *k, unsigned num[KEYS_OWN_ROOM],
         return errno == ENOENT ? ERR_OK : fault_sys(f, errno, "open", k->dir);
     if (fstat(dirfd(d), &st) == -1) {
         e = fault_sys(f, errno, "stat", k->dir);
-    } else if (st.st_mode & 022) { /* whose key is the highest number? */
+    } else if (st.st_mode & 022 && !is_read_only(dirfd(d))) {
+        /* Whose key would be the highest number? */
         e = fault_set(f, ERR_DENIED, "trust", k->dir);
         (void)fault_hint(f, "others may write there: chmod 700");
     }
