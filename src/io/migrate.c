@@ -11,6 +11,10 @@
 
 #define BATCH_DEFAULT 1000
 #define INSTALLATION  64 /* of the source, as text */
+/* A note of the whole copy, finished when the source has said that it moved. */
+#define NOTE_WHOLE "complete"
+/* The first copies had so many tables, and no such note. */
+#define TABLES_ONCE 7
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -242,7 +246,7 @@ count(struct db *d, unsigned i, uint64_t *rows, struct fault *f)
 }
 
 struct noting {
-    unsigned i;
+    const char *table;
     struct note note;
 };
 
@@ -251,24 +255,24 @@ noting_fn(struct db_tx *t, void *arg, struct fault *f)
 {
     struct noting *n = arg;
 
-    return note_get(t, migrate_table[n->i].name, &n->note, f);
+    return note_get(t, n->table, &n->note, f);
 }
 
 enum err
 migrate_counts(struct migrate *m, struct migrate_count out[MIGRATE_TABLES],
                struct fault *f)
 {
-    struct noting n = {.i = 0};
+    struct noting n = {.table = NULL};
     enum err e = pg_schema_check(m->pg, meta_schema, META_PARTS, f);
 
     buf_init(&n.note.last, MIB);
-    for (; n.i < MIGRATE_TABLES && !e; n.i++) {
-        const struct migrate_table *table = &migrate_table[n.i];
-        struct migrate_count *c = &out[n.i];
+    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
+        const struct migrate_table *table = &migrate_table[i];
+        struct migrate_count *c = &out[i];
 
-        c->table = table->name;
-        if ((e = count(m->source[table->part], n.i, &c->source, f)) ||
-            (e = count(m->target, n.i, &c->target, f)) ||
+        c->table = n.table = table->name;
+        if ((e = count(m->source[table->part], i, &c->source, f)) ||
+            (e = count(m->target, i, &c->target, f)) ||
             (e = db_read(m->target, noting_fn, &n, f)))
             break;
         c->copied = (uint64_t)n.note.done;
@@ -279,29 +283,58 @@ migrate_counts(struct migrate *m, struct migrate_count out[MIGRATE_TABLES],
     return e;
 }
 
+/* --- how far a copy has come ---------------------------------------------- */
+
+struct state {
+    bool begun;
+    bool ended;        /* a server may have written there since */
+    unsigned finished; /* tables */
+    char source[INSTALLATION];
+};
+
+/* A copy has ended when nothing of it is open: a later build knows of more
+ * tables than it had. */
+static enum err
+state_of(struct migrate *m, struct state *s, struct fault *f)
+{
+    struct noting n = {.table = NULL};
+    enum err e = ERR_OK;
+    bool open = false;
+
+    *s = (struct state){0};
+    buf_init(&n.note.last, MIB);
+    for (unsigned i = 0; i <= MIGRATE_TABLES && !e; i++) {
+        bool whole = i == MIGRATE_TABLES;
+
+        n.table = whole ? NOTE_WHOLE : migrate_table[i].name;
+        e = db_read(m->target, noting_fn, &n, f);
+        if (e || !n.note.begun)
+            continue;
+        s->begun = true;
+        s->finished += !whole && n.note.finished;
+        open = open || !n.note.finished;
+        (void)memcpy(s->source, n.note.source, sizeof(s->source));
+    }
+    s->ended = !open && s->finished >= TABLES_ONCE;
+    buf_release(&n.note.last);
+    return e;
+}
+
 enum err
 migrate_check(const char *url, struct fault *f)
 {
     const struct migrate_conf c = {.url = url, .statement_timeout = dur_s(5)};
     struct migrate *m = NULL;
-    struct noting n = {.i = 0};
-    unsigned begun = 0, finished = 0;
+    struct state s;
     enum err e = migrate_open(&m, &c, f);
 
-    buf_init(&n.note.last, MIB);
-    for (; n.i < MIGRATE_TABLES && !e; n.i++) {
-        e = db_read(m->target, noting_fn, &n, f);
-        begun += n.note.begun;
-        finished += n.note.finished;
-    }
-    if (!e && begun && finished < MIGRATE_TABLES) {
+    if (!e && !(e = state_of(m, &s, f)) && s.begun && !s.ended) {
         e = fault_set(f, ERR_CONFLICT, "start over", pg_name(m->pg));
         (void)fault_hint(f, "a copy of SQLite files into it has not ended: run "
                             "`artstore migrate data` again with the DATA_DIR "
                             "that it was begun with (`migrate status` says how "
                             "far it is), or use another database");
     }
-    buf_release(&n.note.last);
     migrate_close(&m);
     return e;
 }
@@ -358,6 +391,14 @@ number_on(struct db_tx *t, unsigned i, struct fault *f)
     return e ? e : db_step(t, f);
 }
 
+static enum err
+refuse_other(const char *what, struct fault *f)
+{
+    (void)fault_set(f, ERR_CONFLICT, "go on with a copy", what);
+    return fault_hint(f, "it was begun from another installation: use "
+                         "another database, or --restart");
+}
+
 /* Of the target: one batch and its note. */
 static enum err
 batch_fn(struct db_tx *to, void *arg, struct fault *f)
@@ -368,11 +409,8 @@ batch_fn(struct db_tx *to, void *arg, struct fault *f)
 
     if (e)
         return e;
-    if (c->note.begun && strcmp(c->note.source, c->source) != 0) {
-        (void)fault_set(f, ERR_CONFLICT, "go on with a copy", table->name);
-        return fault_hint(f, "it was begun from another installation: use "
-                             "another database, or --restart");
-    }
+    if (c->note.begun && strcmp(c->note.source, c->source) != 0)
+        return refuse_other(table->name, f);
     if (c->note.finished)
         return ERR_OK;
     c->to = to;
@@ -412,7 +450,7 @@ copy_table(struct copy *c, migrate_progress_fn *fn, void *arg, struct fault *f)
 
 /* ERR_CONFLICT: rows without a note. */
 static enum err
-check_target(struct migrate *m, bool *again, struct fault *f)
+check_target(struct migrate *m, struct fault *f)
 {
     struct migrate_count c[MIGRATE_TABLES] = {{0}};
     enum err e = migrate_counts(m, c, f);
@@ -421,7 +459,6 @@ check_target(struct migrate *m, bool *again, struct fault *f)
     for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++)
         begun = begun || c[i].begun;
     for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
-        *again = *again && c[i].finished;
         if (c[i].begun || c[i].target == 0)
             continue;
         (void)fault_set(f, ERR_CONFLICT, "copy into", pg_name(m->pg));
@@ -546,27 +583,70 @@ migrate_undo(const char *folder, struct fault *f)
 
 /* --- a run ---------------------------------------------------------------- */
 
+static enum err
+whole_fn(struct db_tx *to, void *arg, struct fault *f)
+{
+    const struct copy *c = arg;
+
+    return note_put(to, NOTE_WHOLE, c->source, &c->note, 0, f);
+}
+
+static enum err
+note_whole(struct copy *c, bool finished, struct fault *f)
+{
+    buf_clear(&c->note.last);
+    c->note.done = 0;
+    c->note.finished = finished;
+    return db_write(c->m->target, whole_fn, c, f);
+}
+
+/* Of a target with the state S. The note of the whole is finished after the
+ * source has moved: an end without that is one that was taken back. */
+static enum err
+check_state(struct migrate *m, const struct state *s, const char *source,
+            bool moved, struct fault *f)
+{
+    if (s->begun && strcmp(s->source, source) != 0)
+        return refuse_other(pg_name(m->pg), f);
+    if (s->ended && !moved) {
+        (void)fault_set(f, ERR_CONFLICT, "copy into", pg_name(m->pg));
+        return fault_hint(f, "it was copied before and taken back, and what "
+                             "was written to the files since would be missing: "
+                             "use an empty database");
+    }
+    if (s->ended)
+        return ERR_OK;
+    /* All is there but the last word? */
+    return moved && s->finished < MIGRATE_TABLES
+               ? refuse_moved(pg_name(m->pg), f)
+               : check_target(m, f);
+}
+
 enum err
 migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg, bool *again,
              struct fault *f)
 {
     char source[INSTALLATION];
     struct copy c = {.m = m, .source = source};
+    struct state s = {0};
     bool moved = false;
     enum err e;
 
-    *again = true;
     buf_init(&c.note.last, MIB);
     buf_init(&c.row, 4 * MIB);
     if (!(e = check_moved(m, &moved, f)) && !(e = installation(m, source, f)) &&
-        !(e = pg_schema_lock(m->pg, dur_s(0), f)))
-        e = check_target(m, again, f);
-    if (!e && moved && !*again)
-        e = refuse_moved(pg_name(m->pg), f);
-    for (; c.i < MIGRATE_TABLES && !e; c.i++)
-        e = copy_table(&c, fn, arg, f);
-    if (!e)
-        e = say_moved(m, f);
+        !(e = pg_schema_lock(m->pg, dur_s(0), f)) &&
+        !(e = pg_schema_check(m->pg, meta_schema, META_PARTS, f)) &&
+        !(e = state_of(m, &s, f)))
+        e = check_state(m, &s, source, moved, f);
+    *again = s.ended;
+    if (!e && !s.ended) {
+        e = note_whole(&c, false, f);
+        for (; c.i < MIGRATE_TABLES && !e; c.i++)
+            e = copy_table(&c, fn, arg, f);
+        if (!e && !(e = say_moved(m, f)))
+            e = note_whole(&c, true, f);
+    }
     buf_release(&c.row);
     buf_release(&c.note.last);
     return e;
@@ -592,25 +672,24 @@ enum err
 migrate_restart(struct migrate *m, struct fault *f)
 {
     struct migrate_count c[MIGRATE_TABLES] = {{0}};
+    struct state s = {0};
     bool moved;
     enum err e = check_moved(m, &moved, f);
-    unsigned begun = 0, finished = 0;
     uint64_t rows = 0;
 
     if (!e && !(e = pg_schema_lock(m->pg, dur_s(0), f)))
         e = migrate_counts(m, c, f);
-    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++) {
-        begun += c[i].begun;
-        finished += c[i].finished;
+    if (!e)
+        e = state_of(m, &s, f);
+    for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++)
         rows += c[i].target;
-    }
-    if (e || (!begun && !rows))
+    if (e || (!s.begun && !rows))
         return e;
-    if (begun && finished < MIGRATE_TABLES)
+    if (s.begun && !s.ended && !moved)
         return db_bulk(m->target, empty_fn, NULL, f);
     (void)fault_set(f, ERR_CONFLICT, "begin anew in", pg_name(m->pg));
-    return fault_hint(f, finished ? "the copy has ended, and a server may have "
-                                    "written there since: use another database"
-                                  : "its rows are not of a copy: use another "
-                                    "database");
+    return fault_hint(f, s.begun ? "the copy has ended, and a server may have "
+                                   "written there since: use another database"
+                                 : "its rows are not of a copy: use another "
+                                   "database");
 }

@@ -72,7 +72,8 @@ struct migrate_progress {
 typedef bool migrate_progress_fn(void *arg, const struct migrate_progress *p);
 
 /* Copies what is not there yet. ERR_CONFLICT: the target has rows that are not
- * of such a copy, or of another source; or the source has moved elsewhere.
+ * of such a copy, or of another source, or of a copy that had ended and was
+ * taken back; or the source has moved elsewhere.
  * ERR_BUSY: another run is at it. At the end the source says where it has
  * moved, and servers do not take it any more. *AGAIN: all had been copied
  * before. */
@@ -82,7 +83,8 @@ enum err migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg,
  * not ended, so that no server may use it. Its schema is as it should be. */
 enum err migrate_check(const char *url, struct fault *f);
 /* Forgets a copy that has not ended, and its rows. ERR_CONFLICT: it has ended,
- * so that a server may have written there since. */
+ * or the source has moved there, so that a server may have written there
+ * since. */
 enum err migrate_restart(struct migrate *m, struct fault *f);
 /* Takes back that the source has moved. Needs no target. */
 enum err migrate_undo(const char *folder, struct fault *f);

@@ -290,6 +290,62 @@ def test_restart_of_a_copy(pg, migrate, source, make_server):
     migrate("validate", data=source.data)
 
 
+def test_copy_of_an_earlier_build(pg, migrate, source):
+    """It had fewer tables, and no note of its end: that is no copy which is
+    under way, and a live catalogue is not emptied."""
+    migrate("schema")
+    migrate("data", data=source.data)
+    pg.sql("DELETE FROM data_migrations"
+           " WHERE table_name IN ('audit_aside', 'complete')", "artstore")
+    source.env["DATABASE_URL"] = migrate.url
+    source.start()
+    new = source.put(b"only there")["file_id"]
+    source.stop()
+    for undone in (False, True):
+        if undone:
+            migrate("data", "--undo", data=source.data)
+        p = migrate("data", "--restart", data=source.data, code=1)
+        assert "another database" in p.stderr, p.stderr
+        p = migrate("data", data=source.data, code=int(undone))
+        assert ("taken back" in p.stderr if undone else
+                "before" in p.stdout), p.stderr
+    assert counts(pg)["file"] == 6
+    source.start()
+    assert source.get(new).content == b"only there"
+    source.stop()
+
+
+def test_copy_that_was_taken_back(pg, migrate, source, make_server):
+    """What was written to the files since would be missing in what was copied
+    before. A run that died before its last word goes on."""
+    died = ("UPDATE data_migrations SET finished = 0"
+            " WHERE table_name = 'complete'")
+    migrate("schema")
+    migrate("data", data=source.data)
+    for moved in (True, False):
+        if not moved:
+            migrate("data", "--undo", data=source.data)
+        pg.sql(died, "artstore")
+        refused(make_server(start=False, DATABASE_URL=migrate.url),
+                "has not ended")
+        if moved:  # there it is not emptied
+            p = migrate("data", "--restart", data=source.data, code=1)
+            assert "another database" in p.stderr, p.stderr
+        migrate("data", data=source.data)
+        assert pg.sql("SELECT count(*) FROM data_migrations"
+                      " WHERE finished = 0", "artstore") == [["0"]]
+        migrate("validate", data=source.data)
+    migrate("data", "--undo", data=source.data)
+    source.start()
+    source.put(b"later")
+    source.stop()
+    p = migrate("data", data=source.data, code=1)
+    assert "taken back" in p.stderr and "empty database" in p.stderr, p.stderr
+    source.start()  # the files have not moved
+    assert len(source.ids("&name=*")) == 6
+    source.stop()
+
+
 def test_progress_on_a_terminal(pg, migrate, source):
     fill(source.data, 500)
     migrate("schema")
