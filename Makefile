@@ -16,8 +16,10 @@ SAN    := -Db_lundef=false --buildtype=debugoptimized -Doptimization=1 \
 ROUNDS ?= 200
 FUZZ_SECONDS ?= 60
 
-all: build/build.ninja ## build build/artstore
+all: build/build.ninja ## build everything, its tests too
 	@ninja -C build
+build/artstore: build/build.ninja ## build the program alone
+	@ninja -C build artstore
 
 build/build.ninja:
 	meson setup build $(WERROR)
@@ -71,7 +73,7 @@ clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
 help:
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z/-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 22
 
 .PHONY: all check lint test asan tsan fuzz soak soak-live bench bench-quick \
-	install format clean help
+	install format clean help build/artstore
