@@ -8,25 +8,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "sec/keydoc.h"
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
+#include "some_keys.h"
 #include <stdlib.h>
 
 #define PAYLOAD_MAX ((size_t)16 * KIB)
 #define HEADER      "eyJhbGciOiJSUzI1NiJ9." /* {"alg":"RS256"} */
-
-static struct keyset *
-some_keys(void)
-{
-    static struct keyset *ks;
-
-    if (!ks) {
-        ks = keyset_new(1);
-        if (!ks || keyset_add(ks, EVP_RSA_gen(2048), "k1", KEY_OURS, NULL))
-            abort();
-    }
-    return ks;
-}
 
 static void
 text_try(struct slice text)

@@ -7,22 +7,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 #include "sec/token.h"
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
+#include "some_keys.h"
 #include <stdlib.h>
-
-static struct keyset *
-some_keys(void)
-{
-    static struct keyset *ks;
-
-    if (!ks) {
-        ks = keyset_new(1);
-        if (!ks || keyset_add(ks, EVP_RSA_gen(2048), "k1", KEY_OURS, NULL))
-            abort();
-    }
-    return ks;
-}
 
 static void
 parts_try(struct slice rest)
