@@ -19,41 +19,32 @@ static void
 test_handed_no_memory(void **state)
 {
     struct fixture *f = *state;
-    struct keys_conf conf = {
-        .public_path = f->public, .public_required = true, .hand_dir = f->root};
-    char first[CLAIM_TEXT], second[CLAIM_TEXT];
-    struct keys *el, *other;
     bool changed, reached = true;
-    struct buf text;
+    struct keys *other;
+    struct element el;
     enum err e;
 
-    admin_open(f, 1000);
-    (void)signer_of(f->k, first);
-    publish(f, f->k);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    rotate_to(f, 2, 0, second);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
+    element_open(&el, f, f->root);
+    element_told(&el, f);
     json_set_alloc_funcs(failing, free);
     for (long n = 0; reached; n++) {
         fail_at = n;
-        (void)keys_reload(el, &changed, NULL);
+        (void)keys_reload(el.k, &changed, NULL);
         reached = fail_at < 0;
-        expect_kid(el, first, false);
-        expect_kid(el, second, true);
+        expect_kid(el.k, el.first, false);
+        expect_kid(el.k, el.second, true);
         fail_at = n;
-        e = keys_open(&other, &conf, NULL);
+        e = keys_open(&other, &el.conf, NULL);
         reached = reached || fail_at < 0;
         fail_at = -1;
         if (e != ERR_OK)
             continue;
         assert_int_equal(keys_reload(other, &changed, NULL), ERR_OK);
-        expect_kid(other, first, false);
+        expect_kid(other, el.first, false);
         keys_close(&other);
     }
     json_set_alloc_funcs(malloc, free);
-    keys_close(&el);
-    buf_release(&text);
+    element_close(&el);
 }
 
 /* Memory that ends anywhere in a start or while documents are signed loses none

@@ -172,4 +172,51 @@ rotate_to(struct fixture *f, int64_t now_s, int64_t keep_s, char *kid)
                      ERR_OK);
 }
 
+/* ---- an element that was handed a document ---- */
+
+struct element {
+    struct keys_conf conf;
+    struct keys *k;
+    char first[CLAIM_TEXT]; /* the key that its file has */
+    char second[CLAIM_TEXT];
+    struct buf text; /* which says that the second is in its place */
+};
+
+/* Admin, and an element that has its file and keeps in HAND_DIR what it will be
+ * handed. */
+static inline void
+element_open(struct element *el, struct fixture *f, const char *hand_dir)
+{
+    *el = (struct element){.conf = {.public_path = f->public,
+                                    .public_required = true,
+                                    .hand_dir = hand_dir}};
+    admin_open(f, 1000);
+    (void)signer_of(f->k, el->first);
+    publish(f, f->k);
+    assert_int_equal(keys_open(&el->k, &el->conf, NULL), ERR_OK);
+}
+
+/* Nothing is left of the first key, and the element is told. */
+static inline void
+element_told(struct element *el, struct fixture *f)
+{
+    rotate_to(f, 2, 0, el->second);
+    documents_of(f->k, &el->text);
+    hand(el->k, &el->text, ERR_OK);
+}
+
+static inline void
+element_restart(struct element *el)
+{
+    keys_close(&el->k);
+    assert_int_equal(keys_open(&el->k, &el->conf, NULL), ERR_OK);
+}
+
+static inline void
+element_close(struct element *el)
+{
+    keys_close(&el->k);
+    buf_release(&el->text);
+}
+
 #endif

@@ -28,44 +28,34 @@ static void
 test_handed_unreadable(void **state)
 {
     struct fixture *f = *state;
-    struct keys_conf conf = {
-        .public_path = f->public, .public_required = true, .hand_dir = f->root};
-    char first[CLAIM_TEXT], second[CLAIM_TEXT], path[160], aside[160];
-    char payload[2048], *jws;
+    char path[160], aside[160], payload[2048], *jws;
+    struct element el;
     struct keyset *ks;
-    struct buf text, jwk;
-    struct keys *el;
+    struct buf jwk;
     bool changed;
 
     snprintf(path, sizeof(path), "%s/trusted-keys.json", f->root);
     snprintf(aside, sizeof(aside), "%s/aside", f->root);
-    admin_open(f, 1000);
-    (void)signer_of(f->k, first);
-    publish(f, f->k);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    rotate_to(f, 2, 0, second);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
-    expect_kid(el, second, true);
+    element_open(&el, f, f->root);
+    element_told(&el, f);
+    expect_kid(el.k, el.second, true);
     /* There is a folder, and then it is well again. */
     assert_int_equal(rename(path, aside), 0);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, first, false);
-    expect_kid(el, second, true);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, first, true);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
+    expect_kid(el.k, el.first, false);
+    expect_kid(el.k, el.second, true);
+    element_restart(&el);
+    expect_kid(el.k, el.first, true);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rename(aside, path), 0);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, first, false);
-    expect_kid(el, second, true);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
+    expect_kid(el.k, el.first, false);
+    expect_kid(el.k, el.second, true);
     /* It has grown. */
     assert_int_equal(truncate(path, (off_t)3 * KEYDOC_MAX), 0);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, first, true);
+    element_restart(&el);
+    expect_kid(el.k, el.first, true);
     /* A key, and half of one. */
     ks = forge_set(0, "half", KEY_OURS);
     buf_init(&jwk, 8 * KIB);
@@ -77,21 +67,18 @@ test_handed_unreadable(void **state)
              buf_str(&jwk));
     jws = forge("{\"alg\": \"RS256\"}", payload, FORGE_GARBAGE, NULL);
     handed_write(f, jws);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, "half", false);
-    expect_kid(el, first, true);
-    assert_int_equal(keys_version(el), 1000);
+    element_restart(&el);
+    expect_kid(el.k, "half", false);
+    expect_kid(el.k, el.first, true);
+    assert_int_equal(keys_version(el.k), 1000);
     /* It is brought again. */
-    hand(el, &text, ERR_OK);
-    expect_kid(el, second, true);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, second, true);
-    keys_close(&el);
+    hand(el.k, &el.text, ERR_OK);
+    expect_kid(el.k, el.second, true);
+    element_restart(&el);
+    expect_kid(el.k, el.second, true);
+    element_close(&el);
     free(jws);
     buf_release(&jwk);
-    buf_release(&text);
 }
 
 /* A disk that takes nothing keeps nobody from what is signed and trusted. */
@@ -99,32 +86,23 @@ static void
 test_handed_unwritable(void **state)
 {
     struct fixture *f = *state;
-    struct keys_conf conf = {.public_path = f->public, .public_required = true};
-    char gone[160], first[CLAIM_TEXT], second[CLAIM_TEXT];
-    struct buf text;
-    struct keys *el;
+    struct element el;
+    char gone[160];
     bool changed;
 
     snprintf(gone, sizeof(gone), "%s/gone", f->root);
-    conf.hand_dir = gone;
-    admin_open(f, 1000);
-    (void)signer_of(f->k, first);
-    publish(f, f->k);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    rotate_to(f, 2, 0, second);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
-    hand(el, &text, ERR_EXISTS);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, first, false);
-    expect_kid(el, second, true);
+    element_open(&el, f, gone);
+    element_told(&el, f);
+    hand(el.k, &el.text, ERR_EXISTS);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
+    expect_kid(el.k, el.first, false);
+    expect_kid(el.k, el.second, true);
     /* The file wins as ever. */
     publish(f, f->k);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
     assert_true(changed);
-    expect_kid(el, second, true);
-    keys_close(&el);
-    buf_release(&text);
+    expect_kid(el.k, el.second, true);
+    element_close(&el);
 }
 
 /* What is old is not taken by whoever has but Admin's public_key.pem. And a
