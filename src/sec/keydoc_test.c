@@ -13,77 +13,86 @@ static void
 test_documents(void **state)
 {
     struct fixture *f = *state;
-    struct keys_conf conf = {
-        .public_path = f->public, .public_required = true, .hand_dir = f->root};
-    char kid[3][CLAIM_TEXT];
-    EVP_PKEY *other = forge_key(0);
-    char *pem = forge_pem(other);
-    struct buf first, text;
-    struct keys *el;
-    uint64_t version;
-    bool changed;
+    char kid[2][CLAIM_TEXT];
+    struct element el;
+    struct buf first;
 
-    admin_open(f, 1000);
-    (void)signer_of(f->k, kid[0]);
+    element_open(&el, f, f->root);
     assert_int_equal(keys_version(f->k), 1000);
-    publish(f, f->k);
     documents_of(f->k, &first);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    assert_int_equal(keys_version(el), 1000);
-    hand(el, &first, ERR_EXISTS);
+    assert_int_equal(keys_version(el.k), 1000);
+    hand(el.k, &first, ERR_EXISTS);
 
-    rotate_to(f, 2, 0, kid[1]);
-    rotate_to(f, 2, 0, kid[2]); /* the clock stands still, versions grow */
+    rotate_to(f, 2, 0, kid[0]);
+    rotate_to(f, 2, 0, kid[1]); /* the clock stands still, versions grow */
     assert_int_equal(keys_version(f->k), 2001);
     assert_int_equal(access(path_in(f, "key-0001.pem"), F_OK), -1);
     assert_int_equal(access(path_in(f, "key-0002.pem"), F_OK), -1);
-    documents_of(f->k, &text);
-    hand(el, &text, ERR_OK);
-    version = keys_version(el);
-    assert_int_equal(version, 2001);
-    expect_kid(el, kid[0], false);
-    expect_kid(el, kid[1], false);
-    expect_kid(el, kid[2], true);
-    hand(el, &text, ERR_EXISTS);
-    hand(el, &first, ERR_EXISTS); /* no way back */
+    documents_of(f->k, &el.text);
+    hand(el.k, &el.text, ERR_OK);
+    assert_int_equal(keys_version(el.k), 2001);
+    expect_kid(el.k, el.first, false);
+    expect_kid(el.k, kid[0], false);
+    expect_kid(el.k, kid[1], true);
+    hand(el.k, &el.text, ERR_EXISTS);
+    hand(el.k, &first, ERR_EXISTS); /* no way back */
 
     /* Admin says the same after a restart, and the element still knows. */
     keys_close(&f->k);
     admin_open(f, 9000);
     assert_int_equal(keys_version(f->k), 2001);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    assert_int_equal(keys_version(el), 2001);
-    expect_kid(el, kid[0], false);
-    expect_kid(el, kid[2], true);
+    element_restart(&el);
+    assert_int_equal(keys_version(el.k), 2001);
+    expect_kid(el.k, el.first, false);
+    expect_kid(el.k, kid[1], true);
+    element_close(&el);
+    buf_release(&first);
+}
 
-    /* The operator's file wins when it says something else, and for good. */
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+/* The operator's file wins when it says something else, and for good. */
+static void
+test_documents_operator(void **state)
+{
+    char *pem = forge_pem(forge_key(0));
+    struct fixture *f = *state;
+    struct element el;
+    bool changed;
+
+    element_open(&el, f, f->root);
+    element_told(&el, f);
+    element_restart(&el);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
     assert_false(changed);
     write_text(f->public, pem);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
     assert_true(changed);
-    expect_kid(el, kid[2], false);
-    assert_int_equal(keys_version(el), 0);
-    hand(el, &text, ERR_DENIED);
-    keys_close(&el);
-    assert_int_equal(keys_open(&el, &conf, NULL), ERR_OK);
-    expect_kid(el, kid[2], false);
+    expect_kid(el.k, el.second, false);
+    assert_int_equal(keys_version(el.k), 0);
+    hand(el.k, &el.text, ERR_DENIED);
+    element_restart(&el);
+    expect_kid(el.k, el.second, false);
     publish(f, f->k);
-    assert_int_equal(keys_reload(el, &changed, NULL), ERR_OK);
-    expect_kid(el, kid[2], true);
-
-    /* Not for those who have keys of their own; and not just any text. */
-    hand(f->k, &text, ERR_UNSUPPORTED);
-    text.n /= 2;
-    hand(el, &text, ERR_INVAL);
-    text.n = 0;
-    hand(el, &text, ERR_INVAL);
-    keys_close(&el);
-    EVP_PKEY_free(other);
+    assert_int_equal(keys_reload(el.k, &changed, NULL), ERR_OK);
+    expect_kid(el.k, el.second, true);
+    element_close(&el);
     free(pem);
-    buf_release(&first);
-    buf_release(&text);
+}
+
+/* Not for those who have keys of their own; and not just any text. */
+static void
+test_documents_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct element el;
+
+    element_open(&el, f, f->root);
+    element_told(&el, f);
+    hand(f->k, &el.text, ERR_UNSUPPORTED);
+    el.text.n /= 2;
+    hand(el.k, &el.text, ERR_INVAL);
+    el.text.n = 0;
+    hand(el.k, &el.text, ERR_INVAL);
+    element_close(&el);
 }
 
 static uint64_t
@@ -479,6 +488,8 @@ main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, keys_setup, keys_teardown)
     const struct CMUnitTest tests[] = {
         T(test_documents),
+        T(test_documents_operator),
+        T(test_documents_refused),
         T(test_start_with_peers),
         T(test_documents_unreadable),
         T(test_public_unwritable),
