@@ -8,18 +8,37 @@
     "STORAGE_BACKEND=s3\nS3_ENDPOINT=" endpoint "\nS3_BUCKET=" bucket \
     "\nS3_ACCESS_KEY=" access "\nS3_SECRET_KEY=" secret "\nS3_PREFIX=" prefix
 
-/* Each row is one mistake and what the message must hold. */
+struct mistake {
+    enum conf_role role;
+    const char *args;
+    const char *env;
+    const char *file;
+    const char *want; /* what the message must hold */
+    const char *why;
+};
+
+/* Each of ROW is one mistake, and one message. */
 static void
-test_errors(void **state)
+expect_each(const struct mistake *row, size_t n)
 {
-    static const struct {
-        enum conf_role role;
-        const char *args;
-        const char *env;
-        const char *file;
-        const char *want;
-        const char *why;
-    } row[] = {
+    for (size_t i = 0; i < n; i++) {
+        struct conf_report rep;
+        struct conf c;
+
+        load(WORLD(row[i]), &c, &rep);
+        if (rep.errors != 1 || !told(&rep, CONF_ERROR, row[i].want)) {
+            print_report(&rep);
+            fail_msg("%s: %s", row[i].want, row[i].why);
+        }
+        release(&c, &rep);
+    }
+}
+
+/* A value: the name as it was written, where, and what would be right. */
+static void
+test_values(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, "--app-port 99999", NULL, NULL,
          "APP_PORT=99999|command line --app-port|1 to 65535",
          "name, value, source, range"},
@@ -45,6 +64,25 @@ test_errors(void **state)
          "no port"},
         {CONF_SERVER, NULL, "TRUSTED_PROXIES=10.1.0.0/8", NULL,
          "TRUSTED_PROXIES=10.1.0.0/8|bits are set", "a slip in a network"},
+        {CONF_SERVER, "--app-port=", NULL, NULL, "APP_PORT=|1 to 65535",
+         "empty on purpose"},
+        {CONF_INGESTER, NULL, "REDIS_SENTINELS=a:0", NULL,
+         "REDIS_SENTINELS=a:0|HOST:PORT", "not a port"},
+        {CONF_SERVER, NULL, "COMPRESSION_LEVEL=0", NULL,
+         "COMPRESSION_LEVEL=0|1 to 9", "gzip"},
+        {CONF_SERVER, NULL, "APP_NAME=a\tb", NULL, "APP_NAME=a?b|control",
+         "a forged line"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* A name that nobody has, and the one that was perhaps meant. */
+static void
+test_names(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, "--app-prot 1", NULL, NULL,
          "--app-prot|did you mean --app-port", "slip"},
         {CONF_SERVER, "--port 1", NULL, NULL, "--port|did you mean --app-port",
@@ -65,22 +103,42 @@ test_errors(void **state)
          "ARTSTORE_LOPO|did you mean ARTSTORE_LOOP", "slip under our prefix"},
         {CONF_SERVER, NULL, "ARTSTORE_COLOUR=1", NULL,
          "ARTSTORE_COLOUR|unknown", "D40"},
+        {CONF_SERVER, "--no-app-port", NULL, NULL, "--no-app-port|unknown",
+         "not a boolean"},
+        {CONF_SERVER, "--storage-mode ro", NULL, NULL, "STORAGE_MODE|server",
+         "an option of another role"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* What may not stand on a command line. */
+static void
+test_command_line(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, "--app-port", NULL, NULL, "--app-port needs a value",
          "at the end"},
         {CONF_SERVER, "--app-port --loop epoll", NULL, NULL,
          "--app-port needs a value", "an option is not a value"},
         {CONF_SERVER, "--no-auth-enabled=on", NULL, NULL, "--no-auth-enabled",
          "two answers"},
-        {CONF_SERVER, "--no-app-port", NULL, NULL, "--no-app-port|unknown",
-         "not a boolean"},
-        {CONF_SERVER, "--app-port=", NULL, NULL, "APP_PORT=|1 to 65535",
-         "empty on purpose"},
         {CONF_SERVER, "-p", NULL, NULL, "argument 1", "no short options"},
         {CONF_SERVER, "extra", NULL, NULL, "argument 1", "no arguments here"},
-        {CONF_SERVER, "--storage-mode ro", NULL, NULL, "STORAGE_MODE|server",
-         "an option of another role"},
         {CONF_SERVER, "--redis-password x", NULL, NULL,
          "REDIS_PASSWORD|REDIS_PASSWORD_FILE", "PRD-189"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* A file that is not there, or says what none may say. */
+static void
+test_files(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, "--config missing.env", NULL, NULL, "missing.env|no such",
          "no file"},
         {CONF_SERVER, "--config f", NULL, "ARTSTORE_CONFIG=g",
@@ -91,12 +149,23 @@ test_errors(void **state)
          "APP_PORT=x|f:1", "a mistake that is covered is still one"},
         {CONF_SERVER, "--config f", NULL, "just words", "f:1|NAME=VALUE",
          "syntax"},
+        {CONF_SERVER, NULL, "REDIS_PASSWORD_FILE=missing.env", NULL,
+         "REDIS_PASSWORD_FILE=missing.env|no such", "a secret's file"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* An option that is nothing without another. */
+static void
+test_halves(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_INGESTER, NULL, "REDIS_SENTINELS=a,b:26380", NULL,
          "REDIS_SENTINEL_MASTER|REDIS_SENTINELS", "whom to ask for"},
         {CONF_INGESTER, NULL, "REDIS_SENTINEL_MASTER=m", NULL,
          "REDIS_SENTINELS|REDIS_SENTINEL_MASTER", "nobody to ask"},
-        {CONF_INGESTER, NULL, "REDIS_SENTINELS=a:0", NULL,
-         "REDIS_SENTINELS=a:0|HOST:PORT", "not a port"},
         {CONF_INGESTER, NULL, "REDIS_USERNAME=a", NULL,
          "REDIS_PASSWORD|REDIS_USERNAME", "a user without a password"},
         {CONF_INGESTER, NULL, "SERVICE_ACCOUNT_CLIENT_ID=a", NULL,
@@ -111,8 +180,21 @@ test_errors(void **state)
          "REDIS_TLS_KEY_FILE|REDIS_TLS_CERT_FILE", "half"},
         {CONF_INGESTER, NULL, "REDIS_URL=rediss://x\nREDIS_TLS_KEY_FILE=a.pem",
          NULL, "REDIS_TLS_CERT_FILE|REDIS_TLS_KEY_FILE", "half"},
-        {CONF_SERVER, NULL, "REDIS_PASSWORD_FILE=missing.env", NULL,
-         "REDIS_PASSWORD_FILE=missing.env|no such", "a secret's file"},
+        {CONF_SERVER, NULL, "TLS_CERT_FILE=a.pem", NULL,
+         "TLS_KEY_FILE|TLS_CERT_FILE", "half"},
+        {CONF_SERVER, NULL, "TLS_KEY_FILE=a.pem", NULL,
+         "TLS_CERT_FILE|TLS_KEY_FILE", "half"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Options that are right alone and not together. */
+static void
+test_limits(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_INGESTER, NULL, "CAPACITY_MONITOR_LEADER_TTL=10", NULL,
          "CAPACITY_MONITOR_LEADER_RENEWAL_INTERVAL=10|less than|"
          "CAPACITY_MONITOR_LEADER_TTL=10",
@@ -128,16 +210,23 @@ test_errors(void **state)
          "D07, by free bytes the other way round"},
         {CONF_SERVER, NULL, "APP_ENV=production\nAUTH_ENABLED=off", NULL,
          "AUTH_ENABLED=off|production", "PRD-232"},
-        {CONF_SERVER, NULL, "COMPRESSION_LEVEL=0", NULL,
-         "COMPRESSION_LEVEL=0|1 to 9", "gzip"},
-        {CONF_SERVER, NULL, "TLS_CERT_FILE=a.pem", NULL,
-         "TLS_KEY_FILE|TLS_CERT_FILE", "half"},
-        {CONF_SERVER, NULL, "TLS_KEY_FILE=a.pem", NULL,
-         "TLS_CERT_FILE|TLS_KEY_FILE", "half"},
+        {CONF_SERVER, NULL, "DB_POOL_MIN=21", NULL,
+         "DB_POOL_MIN=21|at most DB_POOL_MAX=20", "more at rest than ever"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Elements, and the bucket of one. */
+static void
+test_storage(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, NULL, "STORAGE_ELEMENTS=a:edit:x,a:rw:y", NULL,
-         "a stands there twice", ""},
+         "a stands there twice", "one name for two"},
         {CONF_SERVER, NULL, "STORAGE_ELEMENTS=a:edit:x,b:rw:x", NULL,
-         "one folder", ""},
+         "one folder", "of two"},
         {CONF_SERVER, NULL, "STORAGE_ELEMENTS=rw:rw:x", NULL,
          "STORAGE_ELEMENTS|id", "CNF-003"},
         {CONF_STORAGE, NULL, BUCKET("", "b", "a", "s", ""), NULL,
@@ -156,30 +245,27 @@ test_errors(void **state)
          "S3_PREFIX=/a/|not begin", "an empty name in front"},
         {CONF_STORAGE, NULL, "S3_MEMORY=1M", NULL, "S3_MEMORY=1M|16M",
          "less than two parts"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Never with its value: a password stands in it. */
+static void
+test_database(void **state)
+{
+    static const struct mistake row[] = {
         {CONF_SERVER, NULL, "DATABASE_URL=mysql://u:secret@h/d", NULL,
          "DATABASE_URL|postgresql://", "not with its value"},
         {CONF_SERVER, NULL, "DATABASE_URL=postgresql://u:p@ss/w@h:1/d", NULL,
          "DATABASE_URL|@ is written %40, / %2F", "its pieces would be told"},
         {CONF_SERVER, NULL, "DATABASE_URL=postgresql://u:p/ss@h/d", NULL,
          "DATABASE_URL|@ is written %40, / %2F", "a host u of port p"},
-        {CONF_SERVER, NULL, "DB_POOL_MIN=21", NULL,
-         "DB_POOL_MIN=21|at most DB_POOL_MAX=20", ""},
-        {CONF_SERVER, NULL, "APP_NAME=a\tb", NULL, "APP_NAME=a?b|control",
-         "a forged line"},
     };
     (void)state;
 
-    for (size_t i = 0; i < countof(row); i++) {
-        struct conf_report rep;
-        struct conf c;
-
-        load(WORLD(row[i]), &c, &rep);
-        if (rep.errors != 1 || !told(&rep, CONF_ERROR, row[i].want)) {
-            print_report(&rep);
-            fail_msg("%s: %s", row[i].want, row[i].why);
-        }
-        release(&c, &rep);
-    }
+    expect_each(row, countof(row));
 }
 
 /* What is let through, and with which word. */
@@ -226,7 +312,7 @@ test_warnings(void **state)
         {CONF_SERVER, NULL, "RATE_LIMIT_ADMIN_BURST=1", NULL, CONF_NOTICE, 0,
          "RATE_LIMIT_ADMIN_BURST|not use", "planned"},
         {CONF_SERVER, NULL, "STORAGE_MODE=ro", NULL, CONF_NOTICE, 0,
-         "STORAGE_MODE|server", ""},
+         "STORAGE_MODE|server", "of another role"},
         {CONF_SERVER, NULL, "CAPACITY_CRITICAL_FREE_BYTES=2G", NULL,
          CONF_WARNING, 0, "", "0 is not a limit that others must keep to"},
         {CONF_SERVER, NULL,
@@ -325,9 +411,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_all_errors),
+        cmocka_unit_test(test_values),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_command_line), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_halves),       cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_storage),      cmocka_unit_test(test_database),
+        cmocka_unit_test(test_warnings),     cmocka_unit_test(test_all_errors),
         cmocka_unit_test(test_secrets),
     };
 
