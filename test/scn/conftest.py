@@ -4,6 +4,7 @@
     make_server   starts one's own: make_server(loop=..., HEAD_TIMEOUT=1)
     loop          just the name of the driver
     pg            PostgreSQL, one for all tests of a file
+    two_admins    a pair of Admins over one database of pg
     home          of tests that root runs: a folder that others get to
     cluster       a Cluster (cluster.py) of which nothing runs yet
 
@@ -139,6 +140,20 @@ def pg():
     server = postgres.Postgres()
     yield server
     server.close()
+
+
+@pytest.fixture
+def two_admins(pg, make_server):
+    """The second was acquainted with the first before its first start."""
+    url = pg.database()
+    two = []
+    for _ in range(2):
+        s = make_server(start=False, DATABASE_URL=url, DB_AUTO_MIGRATE="on")
+        s.role = "admin"
+        if two:
+            store.acquaint(two[0], s)
+        two.append(s.start())
+    return two
 
 
 @pytest.fixture

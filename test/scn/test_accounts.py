@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from store import BIN, acquaint, error_code, run
+from store import BIN, error_code, run
 
 
 def account(s, *words, code=0, **kw):
@@ -122,18 +122,9 @@ def test_life_admin_alone(make_server):
     life(s.start())
 
 
-def test_two_admins(pg, make_server):
+def test_two_admins(two_admins):
     """What is done at one holds at the other at once."""
-    url = pg.database()
-    two = []
-    for _ in range(2):
-        s = make_server(start=False, DATABASE_URL=url,
-                        DB_AUTO_MIGRATE="on")
-        s.role = "admin"
-        if two:
-            acquaint(two[0], s)
-        two.append(s.start())
-    a, b = two
+    a, b = two_admins
     ci = create(a, "ci")
     assert token(b, ci).status_code == 200
     account(b, "disable", "ci")
@@ -149,11 +140,9 @@ def test_two_admins(pg, make_server):
                                            (b, "se-11", "edit"))]
     assert [r.status_code for r in answers] == [201, 409], answers[1].text
     assert "se-09 (7c7c0000-" in answers[1].json()["message"]
-    for s in two:
+    for s in two_admins:
         assert s.http("GET", "/api/v1/storage-elements/se-09").json()[
             "mode"] == "ar"
-    for s in two:
-        s.stop()
 
 
 def test_mistakes(server):

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 
 import requests
 
-from store import BIN, acquaint, run, until
+from store import BIN, run, until
 
 TEXTS = ["actor", "action", "object", "element_id", "result", "request_id",
          "source"]
@@ -385,17 +385,8 @@ def test_tampering_postgres(pg, make_server):
     tampering(s, Pg(pg))
 
 
-def test_two_admins(pg, make_server):
+def test_two_admins(two_admins):
     """Both append at once: one chain, nothing lost."""
-    url = pg.database()
-    admins = []
-    for _ in range(2):
-        s = make_server(start=False, DATABASE_URL=url, DB_AUTO_MIGRATE="on")
-        s.role = "admin"
-        if admins:
-            acquaint(admins[0], s)
-        admins.append(s.start())
-
     def fill(s, who):
         gateway = s.token("gateway")
         for i in range(15):
@@ -409,12 +400,12 @@ def test_two_admins(pg, make_server):
 
     threads = [threading.Thread(target=fill, args=(s, "gw-%d" % i),
                                 daemon=True)
-               for i, s in enumerate(admins)]
+               for i, s in enumerate(two_admins)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    for s in admins:
+    for s in two_admins:
         found = rows(s)
         assert len(found) == 60
         for who in ("gw-0", "gw-1"):

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import requests
 
-from store import BIN, acquaint, run, until
+from store import BIN, run, until
 from wire import Wire
 
 
@@ -129,18 +129,9 @@ def test_not_for_everybody(server):
     assert len(keys(s)) == 1
 
 
-def test_two_admins(pg, make_server):
+def test_two_admins(pg, two_admins):
     """Each signs with a key of its own and knows the other's (D37)."""
-    url = pg.database()
-    two = []
-    for _ in range(2):
-        s = make_server(start=False, DATABASE_URL=url,
-                        DB_AUTO_MIGRATE="on")
-        s.role = "admin"
-        if two:
-            acquaint(two[0], s)
-        two.append(s.start())
-    a, b = two
+    a, b = two_admins
 
     def accepts(s, t):
         r = requests.get(s.url + "/api/v1/storage-elements", timeout=60,
@@ -150,7 +141,7 @@ def test_two_admins(pg, make_server):
     until(lambda: len(kids(a)) == 2 and set(kids(a)) == set(kids(b)))
     assert kids(a) != kids(b)  # its own first
     of_a, of_b = a.token(), b.token()
-    for s in two:
+    for s in two_admins:
         assert accepts(s, of_a) and accepts(s, of_b)
     assert sorted(k["state"] for k in keys(a)) == ["peer", "signing"]
     # A stolen key is over at the other one too.
@@ -169,8 +160,6 @@ def test_two_admins(pg, make_server):
     rows = pg.sql("SELECT encode(value, 'escape') FROM setting",
                   "artstore")
     assert "PRIVATE" not in str(rows) and '"d"' not in str(rows)
-    for s in two:
-        s.stop()
 
 
 def test_elements_hear_of_a_rotation(cluster):
