@@ -51,18 +51,20 @@ count_poll(struct monitor *m, const char *id, const struct poll_out *out)
 }
 
 void
-count_forget(struct monitor *m, const char *id)
+count_forget(struct monitor *m, struct mon_element *e)
 {
     static const char *const status[] = {"success", "failure"};
     struct metrics *x = m->conf.metrics;
+    const char *id = e->id;
 
+    e->counted = false;
     metric_drop(x, metric_series(x, M_BREAKER_STATE, id));
     metric_drop(x, metric_series(x, M_ELEMENT_HEALTHY, id));
     for (size_t i = 0; i < countof(status); i++)
         metric_drop(x, metric_series(x, M_POLL_DURATION, id, status[i]));
-    for (enum poll_error e = POLL_TIMEOUT; e < POLL_ERROR_COUNT; e++)
+    for (enum poll_error p = POLL_TIMEOUT; p < POLL_ERROR_COUNT; p++)
         metric_drop(x,
-                    metric_series(x, M_POLL_FAILURES, id, poll_error_name(e)));
+                    metric_series(x, M_POLL_FAILURES, id, poll_error_name(p)));
     for (enum reload_reason r = 0; r < RELOAD_REASONS; r++)
         metric_drop(
             x, metric_series(x, M_LAZY_UPDATES, id, reload_reason_name(r)));
@@ -100,10 +102,15 @@ count_available(struct monitor *m)
 }
 
 void
-count_health(struct monitor *m, const char *id, bool healthy)
+count_health(struct monitor *m, struct mon_element *e, bool healthy)
 {
-    metric_set(m->conf.metrics,
-               metric_series(m->conf.metrics, M_ELEMENT_HEALTHY, id), healthy);
+    struct metrics *x = m->conf.metrics;
+
+    if (e->counted && e->healthy == healthy)
+        return;
+    e->counted = true;
+    e->healthy = healthy;
+    metric_set(x, metric_series(x, M_ELEMENT_HEALTHY, e->id), healthy);
 }
 
 void

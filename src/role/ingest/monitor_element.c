@@ -295,7 +295,7 @@ mon_element_settle(struct monitor *m, struct mon_element *e)
     if (e->listed || e->by_admin || e->in[0] || e->in[1])
         return;
     round_forget(m, e);
-    count_forget(m, e->id);
+    count_forget(m, e);
     mon_element_free(m, e);
 }
 

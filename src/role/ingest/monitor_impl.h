@@ -76,6 +76,7 @@ struct mon_element {
     struct mono keys_next;  /* and is not brought again before */
     bool keys_told;         /* that it did not take it */
     unsigned keys_failed;   /* in a row; it was busy, or not reached */
+    bool counted, healthy;  /* the metric of its health is there, and says */
 };
 
 /* A request to an element. */
@@ -281,10 +282,11 @@ void count_reload(struct monitor *m, const struct reload_out *out);
 void count_read(struct monitor *m, const char *result, struct dur took);
 void count_admin(struct monitor *m, struct dur took);
 void count_available(struct monitor *m);
-void count_health(struct monitor *m, const char *id, bool healthy);
+/* For each element at each snapshot: it looks the series up at a change. */
+void count_health(struct monitor *m, struct mon_element *e, bool healthy);
 void count_lazy(struct monitor *m, const char *id, enum reload_reason reason);
 void count_latency(struct monitor *m, struct dur d);
-void count_forget(struct monitor *m, const char *id);
+void count_forget(struct monitor *m, struct mon_element *e);
 
 /* ---- monitor_element.c ---- */
 

@@ -57,6 +57,28 @@ test_added_and_removed(void **state)
     }
 }
 
+/* Before anybody else has read that it went: the one that is remembered is
+ * counted again. */
+static void
+test_back_at_once(void **state)
+{
+    static const char gauge[] =
+        "artstore_element_healthy{storage_id=\"se-000\"} 1";
+    unsigned f;
+    (void)state;
+
+    start_all();
+    world_run(&w, dur_s(10));
+    f = world_leader(&w) == 0;
+    assert_true(is_shown(f, gauge));
+    for (unsigned first = 2; first-- > 0;) {
+        world_list_range(&w, first, w.n_elements);
+        monitor_reload(w.node[f].m, NULL);
+        world_run(&w, dur_ms(200));
+        assert_int_equal(is_shown(f, gauge), first == 0);
+    }
+}
+
 /* CAP-038: it is removed while it is being polled. */
 static void
 test_late_answer(void **state)
@@ -315,6 +337,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_added_and_removed),
+        T(test_back_at_once),
         T(test_late_answer),
         T(test_priority),
         T(test_priority_of_list),

@@ -270,7 +270,7 @@ removed(struct monitor *m, const struct reload_element *r)
     e->mode = RELOAD_MODE_NONE;
     m->elements_told = false;
     write_clean(m, e->id); /* the leader's; others only forget */
-    count_forget(m, e->id);
+    count_forget(m, e);
     mon_element_settle(m, e);
 }
 

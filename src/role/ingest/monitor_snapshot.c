@@ -134,13 +134,13 @@ make_polled(struct monitor *m)
     if (facts == NULL)
         return;
     for (uint32_t i = 0; i < m->n_elements; i++) {
-        const struct mon_element *e = all[i];
+        struct mon_element *e = all[i];
 
+        facts[n] = fact_of(m, e);
         if (e->listed)
-            count_health(m, e->id, e->have && !fact_of(m, e).unhealthy);
-        if (e->have && e->endpoint &&
-            (e->listed || (!e->gone && (e->in[0] || e->in[1]))))
-            facts[n++] = fact_of(m, e);
+            count_health(m, e, e->have && !facts[n].unhealthy);
+        n += e->have && e->endpoint &&
+             (e->listed || (!e->gone && (e->in[0] || e->in[1])));
     }
     make_part(m, VIEW_POLLED, m->list, facts, n, MONO_NEVER);
     free(facts);
