@@ -9,6 +9,7 @@
 #include "role/ingest/inform.h"
 #include "role/ingest/pull.h"
 #include "sec/random.h"
+#include "wire/capacity.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ struct sick {
 static bool
 is_well(const struct blob_capacity *c, struct mono now)
 {
-    return slice_starts(slice_str(capacity_health(c, now)), SLICE("healthy"));
+    return capacity_health_parse(slice_str(capacity_health(c, now)), NULL) ==
+           CAPACITY_HEALTHY;
 }
 
 static void
@@ -94,7 +96,7 @@ sick_add(struct sick *s, const char *id, const struct blob_capacity *c,
          struct mono now)
 {
     if (c->health[0] == '\0' || is_well(c, now) ||
-        slice_starts(slice_str(c->health), SLICE("degraded")))
+        capacity_health_parse(slice_str(c->health), NULL) == CAPACITY_DEGRADED)
         return;
     if (s->n++ == 0)
         (void)snprintf(s->first, sizeof(s->first), "; %.64s is %.80s", id,

@@ -2,6 +2,7 @@
 #include "join/watch.h"
 #include "obs/metric.h"
 #include "role/common/capacity.h"
+#include "wire/capacity.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,7 +60,8 @@ capacity_of(struct element *e, struct blob_capacity *out)
 static bool
 in_order(const struct blob_capacity *c)
 {
-    return slice_starts(slice_str(c->health), SLICE("healthy"));
+    return capacity_health_parse(slice_str(c->health), NULL) ==
+           CAPACITY_HEALTHY;
 }
 
 struct tally {
@@ -98,7 +100,8 @@ tally_of(const struct blob_capacity *cap, unsigned n)
 static bool
 is_out(const struct blob_capacity *c)
 {
-    return slice_starts(slice_str(c->health), SLICE("unhealthy"));
+    return capacity_health_parse(slice_str(c->health), NULL) ==
+           CAPACITY_UNHEALTHY;
 }
 
 enum health_status

@@ -22,17 +22,6 @@ stale(const struct admin_view *v, struct wall now)
     return now.ms - v->heard.ms > ADMIN_STALE_MS;
 }
 
-/* CNF-016: of the element's own words the three of ING-112. */
-static const char *
-health_status(const char *health)
-{
-    if (slice_starts(slice_str(health), SLICE("healthy")))
-        return "healthy";
-    if (slice_starts(slice_str(health), SLICE("degraded")))
-        return "degraded";
-    return "unavailable";
-}
-
 /* What was not heard for a minute is told, and said to be old; whoever chooses
  * by it finds an element that is not available (ADM-021). */
 static void
@@ -53,7 +42,7 @@ put_capacity(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_u64(w, "bytes", c->bytes);
     json_put_bool(w, "writable", c->writable && !old);
     json_put_text(w, "health_status",
-                  old ? "unavailable" : health_status(c->health));
+                  old ? "unavailable" : capacity_health_word(c->health));
     json_put_text(w, "health", v->heard.ms ? c->health : "unknown");
     json_put_text(w, "status", admin_status_name(c->status));
     json_put_bool(w, "stale", old);

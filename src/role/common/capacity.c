@@ -1,5 +1,6 @@
 /* capacity.c - see capacity.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/capacity.h"
+#include "wire/capacity.h"
 #include "wire/date.h"
 
 double
@@ -32,6 +33,18 @@ capacity_health(const struct blob_capacity *c, struct mono now)
     if (strcmp(c->health, "healthy") == 0 && mono_before(now, c->alone_until))
         return "degraded: failed too often of late";
     return c->health[0] ? c->health : "unknown";
+}
+
+const char *
+capacity_health_word(const char *health)
+{
+    static const char *const word[] = {
+        [CAPACITY_HEALTHY] = "healthy",
+        [CAPACITY_DEGRADED] = "degraded",
+        [CAPACITY_UNHEALTHY] = "unavailable",
+    };
+
+    return word[capacity_health_parse(slice_str(health), NULL)];
 }
 
 void

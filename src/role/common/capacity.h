@@ -22,6 +22,9 @@ void capacity_put_numbers(struct json_writer *w, const struct blob_capacity *c);
 /* What is to be told of C's health at NOW: its own word of it, or, where that
  * is good, that it is left alone here. */
 const char *capacity_health(const struct blob_capacity *c, struct mono now);
+/* Of such a text, and of C's own, the word of ING-112 (CNF-016): "healthy",
+ * "degraded", or else "unavailable". */
+const char *capacity_health_word(const char *health);
 const char *capacity_mode(enum blob_mode m);     /* "edit" ... */
 const char *capacity_status(enum blob_status s); /* "ok" ... */
 

@@ -80,16 +80,6 @@ config_reload(struct call *c)
 
 #define ELEMENT_TEXT ((size_t)2 * KIB)
 
-static const char *
-health_word(const char *health)
-{
-    struct slice h = slice_str(health);
-
-    return slice_starts(h, SLICE("healthy"))    ? "healthy"
-           : slice_starts(h, SLICE("degraded")) ? "degraded"
-                                                : "unavailable";
-}
-
 static void
 put_element(struct json_writer *w, const struct registry_element *e,
             struct mono now)
@@ -127,7 +117,7 @@ put_element(struct json_writer *w, const struct registry_element *e,
     json_put_u64(w, "files", c.files);
     json_put_u64(w, "bytes", c.bytes);
     json_put_bool(w, "writable", c.writable);
-    json_put_text(w, "health_status", health_word(health));
+    json_put_text(w, "health_status", capacity_health_word(health));
     json_put_text(w, "health", health);
     json_put_time(w, "last_updated", c.last_update);
     json_end_object(w);
