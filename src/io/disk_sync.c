@@ -1,8 +1,10 @@
 /* disk_sync.c - see disk_sync.h.
  *
  * A set is a job on the caller's stack in a list that all threads look at; each
- * takes the next handle of the first job that has one left. The last to finish
- * wakes the caller. SPDX-License-Identifier: Apache-2.0 */
+ * takes the next handle of the first job that has one left, and wakes the next
+ * thread if there is more: woken all at once, they would first queue up for the
+ * lock. The last to finish wakes the caller.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "io/disk_sync.h"
 #include "base/list.h"
 #include <errno.h>
@@ -52,11 +54,15 @@ static void
 job_step(struct disk_sync *s, struct job *j)
 {
     int fd = j->fd[j->next++];
+    bool more;
     int sys;
 
     if (j->next == j->n)
         list_remove(&j->item);
+    more = !list_empty(&s->jobs);
     pthread_mutex_unlock(&s->mu);
+    if (more)
+        pthread_cond_signal(&s->wake);
     sys = sync_one(fd == 0 ? j->root : fd);
     pthread_mutex_lock(&s->mu);
     if (sys && !j->sys)
@@ -95,8 +101,6 @@ disk_sync_run(struct disk_sync *s, const int *fd, size_t n, int root)
     pthread_cond_init(&j.finished, NULL);
     pthread_mutex_lock(&s->mu);
     list_push(&s->jobs, &j.item);
-    for (size_t i = 1; i < n && i <= s->n_threads; i++)
-        pthread_cond_signal(&s->wake);
     while (j.next < j.n)
         job_step(s, &j);
     while (j.left)
