@@ -52,6 +52,18 @@ slice_cut(struct slice *rest, char c, struct slice *part)
     return true;
 }
 
+bool
+slice_cut_n(struct slice *rest, char c, struct slice *part, size_t n)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < n; i++) {
+        part[i] = SLICE_NULL;
+        all = slice_cut(rest, c, &part[i]);
+    }
+    return all;
+}
+
 struct slice
 slice_trim(struct slice s)
 {

@@ -78,6 +78,8 @@ size_t slice_find(struct slice s, char c);
 /* Takes what stands before the first C off *REST, and C itself; the whole rest
  * when there is no C. False when *REST was already used up (p == NULL). */
 bool slice_cut(struct slice *rest, char c, struct slice *part);
+/* The same N times. Parts that are missing are SLICE_NULL; false: some are. */
+bool slice_cut_n(struct slice *rest, char c, struct slice *part, size_t n);
 
 /* Without spaces and tabs at both ends. */
 struct slice slice_trim(struct slice s);

@@ -49,6 +49,20 @@ test_cut(void **state)
 }
 
 static void
+test_cut_n(void **state)
+{
+    struct slice rest = SLICE("a,,b"), part[2];
+    (void)state;
+
+    assert_true(slice_cut_n(&rest, ',', part, 2));
+    assert_true(slice_eq(part[0], SLICE("a")) && part[1].n == 0 && part[1].p);
+    assert_false(slice_cut_n(&rest, ',', part, 2)); /* there is one more */
+    assert_true(slice_eq(part[0], SLICE("b")) && part[1].p == NULL);
+    assert_false(slice_cut_n(&rest, ',', part, 2)); /* used up */
+    assert_null(part[0].p);
+}
+
+static void
 test_compare(void **state)
 {
     (void)state;
@@ -80,9 +94,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_u64),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_u64),   cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_n), cmocka_unit_test(test_compare),
         cmocka_unit_test(test_copy),
     };
 

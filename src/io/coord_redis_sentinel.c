@@ -142,10 +142,8 @@ push(struct redis_conn *c, const struct redisReply *r)
         !slice_eq(redis_reply_text(r->element[0]), SLICE("message")))
         return;
     rest = redis_reply_text(r->element[2]);
-    for (size_t i = 0; i < countof(word); i++)
-        if (!slice_cut(&rest, ' ', &word[i]))
-            return;
-    if (slice_eq(word[0], slice_str(d->conf.master)))
+    if (slice_cut_n(&rest, ' ', word, countof(word)) &&
+        slice_eq(word[0], slice_str(d->conf.master)))
         found(d, word[3], word[4]);
 }
 

@@ -20,22 +20,13 @@ struct own {
     struct slice kid[KEYDOCS_MAX_N], jws[KEYDOCS_MAX_N];
 };
 
-static void
-cut(struct slice *text, struct slice part[8])
-{
-    for (size_t i = 0; i < 8; i++) {
-        part[i] = SLICE_NULL;
-        (void)slice_cut(text, '"', &part[i]);
-    }
-}
-
 static bool
 own_cut(struct slice text, struct own *out)
 {
     struct slice p[8], number;
 
     *out = (struct own){0};
-    cut(&text, p);
+    (void)slice_cut_n(&text, '"', p, countof(p));
     number = slice_skip(p[2], strlen(": "));
     if (!slice_eq(p[1], SLICE("version")) ||
         !slice_u64(slice_head(number, slice_find(number, ',')),
@@ -44,7 +35,7 @@ own_cut(struct slice text, struct own *out)
         return false;
     out->set = p[5];
     while (out->n < KEYDOCS_MAX_N && slice_find(text, '"') < text.n) {
-        cut(&text, p);
+        (void)slice_cut_n(&text, '"', p, countof(p));
         if (!slice_eq(p[1], SLICE("kid")) || !slice_eq(p[5], SLICE("jws")))
             return false;
         out->kid[out->n] = p[3];

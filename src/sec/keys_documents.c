@@ -20,11 +20,10 @@
 static bool
 handed_split(struct slice text, struct slice *root, struct slice *jws)
 {
-    struct slice part[8] = {0};
+    struct slice part[8];
     uint8_t digest[32];
 
-    for (size_t i = 0; i < countof(part); i++)
-        (void)slice_cut(&text, '"', &part[i]);
+    (void)slice_cut_n(&text, '"', part, countof(part));
     *root = part[3];
     *jws = part[7];
     return slice_eq(part[1], SLICE("root")) &&
