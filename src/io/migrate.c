@@ -1,4 +1,5 @@
-/* migrate.c - see migrate.h: opening, schema, copying.
+/* migrate.c - see migrate.h: opening, schema, copying. A run reads its state
+ * first (migrate_note.c) and where the source has moved.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "io/db_pg.h"
 #include "io/meta_sqlite.h"
@@ -6,15 +7,9 @@
 #include "io/pg_schema.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH_DEFAULT 1000
-#define INSTALLATION  64 /* of the source, as text */
-/* A note of the whole copy, finished when the source has said that it moved. */
-#define NOTE_WHOLE "complete"
-/* The first copies had so many tables, and no such note. */
-#define TABLES_ONCE 7
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -154,68 +149,6 @@ migrate_schema(struct migrate *m, migrate_script_fn *fn, void *arg,
                            tell_script, &c, f);
 }
 
-/* --- notes: how far a table has come -------------------------------------- */
-
-struct note {
-    char source[INSTALLATION];
-    struct buf last; /* key of the last row, as migrate_row() has it */
-    int64_t done;
-    bool begun, finished;
-};
-
-static int64_t
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* N->last is initialised. */
-static enum err
-note_get(struct db_tx *t, const char *table, struct note *n, struct fault *f)
-{
-    struct db_value last;
-    enum err e = db_use(t, MIG_NOTE_GET, f);
-
-    n->begun = n->finished = false;
-    n->done = 0;
-    buf_clear(&n->last);
-    if (e)
-        return e;
-    db_bind_text(t, 1, table);
-    e = db_step(t, f);
-    if (e)
-        return e == ERR_END ? ERR_OK : e;
-    last = db_column(t, 1);
-    n->begun = true;
-    n->done = db_i64(t, 2);
-    n->finished = db_i64(t, 3) != 0;
-    return db_text(t, 0, n->source, sizeof(n->source)) &&
-                   buf_add(&n->last, last.p, last.n)
-               ? ERR_OK
-               : db_corrupt(t, "row of data_migrations", f);
-}
-
-static enum err
-note_put(struct db_tx *t, const char *table, const char *source,
-         const struct note *n, uint64_t total, struct fault *f)
-{
-    enum err e = db_use(t, MIG_NOTE_PUT, f);
-
-    if (e)
-        return e;
-    db_bind_text(t, 1, table);
-    db_bind_text(t, 2, source);
-    db_bind_blob(t, 3, n->last.p, n->last.n);
-    db_bind_i64(t, 4, n->done);
-    db_bind_i64(t, 5, (int64_t)total);
-    db_bind_i64(t, 6, now_ms());
-    db_bind_i64(t, 7, n->finished);
-    return db_exec(t, NULL, f);
-}
-
 /* --- counting ------------------------------------------------------------- */
 
 struct counting {
@@ -247,7 +180,7 @@ count(struct db *d, unsigned i, uint64_t *rows, struct fault *f)
 
 struct noting {
     const char *table;
-    struct note note;
+    struct migrate_note note;
 };
 
 static enum err
@@ -255,7 +188,7 @@ noting_fn(struct db_tx *t, void *arg, struct fault *f)
 {
     struct noting *n = arg;
 
-    return note_get(t, n->table, &n->note, f);
+    return migrate_note_get(t, n->table, &n->note, f);
 }
 
 enum err
@@ -283,62 +216,6 @@ migrate_counts(struct migrate *m, struct migrate_count out[MIGRATE_TABLES],
     return e;
 }
 
-/* --- how far a copy has come ---------------------------------------------- */
-
-struct state {
-    bool begun;
-    bool ended;        /* a server may have written there since */
-    unsigned finished; /* tables */
-    char source[INSTALLATION];
-};
-
-/* A copy has ended when nothing of it is open: a later build knows of more
- * tables than it had. */
-static enum err
-state_of(struct migrate *m, struct state *s, struct fault *f)
-{
-    struct noting n = {.table = NULL};
-    enum err e = ERR_OK;
-    bool open = false;
-
-    *s = (struct state){0};
-    buf_init(&n.note.last, MIB);
-    for (unsigned i = 0; i <= MIGRATE_TABLES && !e; i++) {
-        bool whole = i == MIGRATE_TABLES;
-
-        n.table = whole ? NOTE_WHOLE : migrate_table[i].name;
-        e = db_read(m->target, noting_fn, &n, f);
-        if (e || !n.note.begun)
-            continue;
-        s->begun = true;
-        s->finished += !whole && n.note.finished;
-        open = open || !n.note.finished;
-        (void)memcpy(s->source, n.note.source, sizeof(s->source));
-    }
-    s->ended = !open && s->finished >= TABLES_ONCE;
-    buf_release(&n.note.last);
-    return e;
-}
-
-enum err
-migrate_check(const char *url, struct fault *f)
-{
-    const struct migrate_conf c = {.url = url, .statement_timeout = dur_s(5)};
-    struct migrate *m = NULL;
-    struct state s;
-    enum err e = migrate_open(&m, &c, f);
-
-    if (!e && !(e = state_of(m, &s, f)) && s.begun && !s.ended) {
-        e = fault_set(f, ERR_CONFLICT, "start over", pg_name(m->pg));
-        (void)fault_hint(f, "a copy of SQLite files into it has not ended: run "
-                            "`artstore migrate data` again with the DATA_DIR "
-                            "that it was begun with (`migrate status` says how "
-                            "far it is), or use another database");
-    }
-    migrate_close(&m);
-    return e;
-}
-
 /* --- copying -------------------------------------------------------------- */
 
 struct copy {
@@ -346,7 +223,7 @@ struct copy {
     unsigned i;
     const char *source; /* whose rows these are */
     uint64_t total;
-    struct note note;
+    struct migrate_note note;
     struct buf row;
     struct db_tx *to;
     unsigned rows; /* of this batch */
@@ -405,7 +282,7 @@ batch_fn(struct db_tx *to, void *arg, struct fault *f)
 {
     struct copy *c = arg;
     const struct migrate_table *table = &migrate_table[c->i];
-    enum err e = note_get(to, table->name, &c->note, f);
+    enum err e = migrate_note_get(to, table->name, &c->note, f);
 
     if (e)
         return e;
@@ -426,7 +303,7 @@ batch_fn(struct db_tx *to, void *arg, struct fault *f)
     c->note.finished = c->rows < c->m->batch;
     if (c->note.finished && table->numbered && (e = number_on(to, c->i, f)))
         return e;
-    return note_put(to, table->name, c->source, &c->note, c->total, f);
+    return migrate_note_put(to, table->name, c->source, &c->note, c->total, f);
 }
 
 static enum err
@@ -505,7 +382,7 @@ setting_fn(struct db_tx *t, void *arg, struct fault *f)
 
 /* Whose rows these are. */
 static enum err
-installation(struct migrate *m, char out[INSTALLATION], struct fault *f)
+installation(struct migrate *m, char out[MIGRATE_SOURCE], struct fault *f)
 {
     struct setting s = {.key = "installation_id"};
     enum err e = db_read(m->source[META_ADMIN], setting_fn, &s, f);
@@ -515,7 +392,7 @@ installation(struct migrate *m, char out[INSTALLATION], struct fault *f)
         return fault_hint(f, "no server has used these files: there is "
                              "nothing to copy");
     }
-    if (!e && !slice_copy(slice_str(s.out), out, INSTALLATION))
+    if (!e && !slice_copy(slice_str(s.out), out, MIGRATE_SOURCE))
         e = fault_set(f, ERR_CORRUPT, "read", s.key);
     return e;
 }
@@ -588,7 +465,7 @@ whole_fn(struct db_tx *to, void *arg, struct fault *f)
 {
     const struct copy *c = arg;
 
-    return note_put(to, NOTE_WHOLE, c->source, &c->note, 0, f);
+    return migrate_note_put(to, MIGRATE_WHOLE, c->source, &c->note, 0, f);
 }
 
 static enum err
@@ -603,8 +480,8 @@ note_whole(struct copy *c, bool finished, struct fault *f)
 /* Of a target with the state S. The note of the whole is finished after the
  * source has moved: an end without that is one that was taken back. */
 static enum err
-check_state(struct migrate *m, const struct state *s, const char *source,
-            bool moved, struct fault *f)
+check_state(struct migrate *m, const struct migrate_state *s,
+            const char *source, bool moved, struct fault *f)
 {
     if (s->begun && strcmp(s->source, source) != 0)
         return refuse_other(pg_name(m->pg), f);
@@ -626,9 +503,9 @@ enum err
 migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg, bool *again,
              struct fault *f)
 {
-    char source[INSTALLATION];
+    char source[MIGRATE_SOURCE];
     struct copy c = {.m = m, .source = source};
-    struct state s = {0};
+    struct migrate_state s = {0};
     bool moved = false;
     enum err e;
 
@@ -637,7 +514,7 @@ migrate_data(struct migrate *m, migrate_progress_fn *fn, void *arg, bool *again,
     if (!(e = check_moved(m, &moved, f)) && !(e = installation(m, source, f)) &&
         !(e = pg_schema_lock(m->pg, dur_s(0), f)) &&
         !(e = pg_schema_check(m->pg, meta_schema, META_PARTS, f)) &&
-        !(e = state_of(m, &s, f)))
+        !(e = migrate_state(m->pg, &s, f)))
         e = check_state(m, &s, source, moved, f);
     *again = s.ended;
     if (!e && !s.ended) {
@@ -672,7 +549,7 @@ enum err
 migrate_restart(struct migrate *m, struct fault *f)
 {
     struct migrate_count c[MIGRATE_TABLES] = {{0}};
-    struct state s = {0};
+    struct migrate_state s = {0};
     bool moved;
     enum err e = check_moved(m, &moved, f);
     uint64_t rows = 0;
@@ -680,7 +557,7 @@ migrate_restart(struct migrate *m, struct fault *f)
     if (!e && !(e = pg_schema_lock(m->pg, dur_s(0), f)))
         e = migrate_counts(m, c, f);
     if (!e)
-        e = state_of(m, &s, f);
+        e = migrate_state(m->pg, &s, f);
     for (unsigned i = 0; i < MIGRATE_TABLES && !e; i++)
         rows += c[i].target;
     if (e || (!s.begun && !rows))

@@ -1,5 +1,6 @@
 /* migrate_impl.h - what the parts of migrate.h share: migrate_table.c has the
- * tables and their statements, migrate.c copies, migrate_compare.c compares.
+ * tables and their statements, migrate_note.c the notes of how far a copy has
+ * come, migrate.c copies, migrate_compare.c compares.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_MIGRATE_IMPL_H
 #define IO_MIGRATE_IMPL_H
@@ -7,6 +8,7 @@
 #include "io/db.h"
 #include "io/meta_impl.h"
 #include "io/migrate.h"
+#include "io/pg.h"
 
 struct migrate_table {
     const char *name;
@@ -50,6 +52,37 @@ struct migrate {
     struct pg *pg; /* for the schema, and holds the lock of a run */
     unsigned batch;
 };
+
+/* --- notes --- */
+
+#define MIGRATE_SOURCE 64 /* an installation, as text */
+/* A note of the whole copy, finished when the source has said that it moved. */
+#define MIGRATE_WHOLE "complete"
+
+struct migrate_note {
+    char source[MIGRATE_SOURCE]; /* whose rows these are */
+    struct buf last; /* key of the last row, as migrate_row() has it */
+    int64_t done;
+    bool begun, finished;
+};
+
+/* N->last is initialised. */
+enum err migrate_note_get(struct db_tx *t, const char *table,
+                          struct migrate_note *n, struct fault *f);
+enum err
+migrate_note_put(struct db_tx *t, const char *table, const char *source,
+                 const struct migrate_note *n, uint64_t total, struct fault *f);
+
+/* Of all notes together. */
+struct migrate_state {
+    bool begun;
+    bool ended;        /* a server may have written there since */
+    unsigned finished; /* tables */
+    char source[MIGRATE_SOURCE];
+};
+enum err migrate_state(struct pg *p, struct migrate_state *s, struct fault *f);
+
+/* --- rows --- */
 
 /* A row as bytes: for each value its kind, then a number of eight bytes, or
  * length and bytes. Texts are made UTF-8, as PostgreSQL has them. False: no
