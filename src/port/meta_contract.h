@@ -18,8 +18,5 @@ struct meta_contract {
 
 /* Runs all; the number of failures. */
 int meta_contract_run(const struct meta_contract *c);
-/* Its parts about accounts and the audit log. */
-int meta_contract_account(const struct meta_contract *c);
-int meta_contract_audit(const struct meta_contract *c);
 
 #endif

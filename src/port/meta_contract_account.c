@@ -1,27 +1,7 @@
 /* meta_contract_account.c - see meta_contract.h: the accounts' part.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "base/base.h"
-#include "port/meta_contract.h"
+#include "port/meta_contract_impl.h"
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-static const struct meta_contract *contract;
-
-static struct meta *
-fresh(void)
-{
-    return contract->open(contract->arg);
-}
-
-static void
-ok(enum err e, const struct fault *f)
-{
-    if (e)
-        fail_msg("%s: %s: %s", contract->name, f->op, f->what);
-}
 
 static void
 test_accounts(void **state)
