@@ -62,14 +62,37 @@ fill(struct meta *m)
     }
 }
 
+struct filter {
+    struct meta_query q;
+    const char *want;
+    const char *why;
+};
+
 static void
-test_filters(void **state)
+expect_each(const struct filter *row, size_t n)
 {
-    static const struct {
-        struct meta_query q;
-        const char *want;
-        const char *why;
-    } row[] = {
+    struct meta *m = fresh();
+
+    fill(m);
+    for (size_t i = 0; i < n; i++) {
+        struct meta_query q = row[i].q;
+        struct page p = {0};
+        struct uuid next;
+
+        q.limit = 50;
+        next = list(m, &q, &p);
+        expect(&p, row[i].want, row[i].why);
+        if (!uuid_is_nil(&next))
+            fail_msg("%s: there is no more", row[i].why);
+    }
+    m->ops->close(m);
+}
+
+/* Which are kept for ever, whose they are and where. */
+static void
+test_filter_retention(void **state)
+{
+    static const struct filter row[] = {
         {{.retention = -1}, "0 1 2 3 4 5 6 7 8 9", "all"},
         {{.retention = -1, .descending = true},
          "9 8 7 6 5 4 3 2 1 0",
@@ -92,6 +115,17 @@ test_filters(void **state)
         {{.retention = -1, .element_id = "se-01", .user = "user-2"},
          "2",
          "both"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Of which size, and born when. */
+static void
+test_filter_range(void **state)
+{
+    static const struct filter row[] = {
         {{.retention = -1, .size_min = 7001}, "7 8 9", "size from"},
         {{.retention = -1, .size_max = 1001}, "0 1", "size to, included"},
         {{.retention = -1, .size_min = 1001, .size_max = 1001}, "1", "size"},
@@ -100,6 +134,17 @@ test_filters(void **state)
          "from, included"},
         {{.retention = -1, .to = {3 * 60000 + 250}}, "0 1", "to, excluded"},
         {{.retention = -1, .from = {120000}, .to = {240000}}, "1 2", "between"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Names: a part of it, or a glob of the whole. */
+static void
+test_filter_name(void **state)
+{
+    static const struct filter row[] = {
         {{.retention = -1, .name = "report"}, "0 5", "a part, any case"},
         {{.retention = -1, .name = "% off_"}, "1 6", "LIKE's signs are text"},
         {{.retention = -1, .name = "k\\s"}, "2 7", "so is the backslash"},
@@ -107,6 +152,17 @@ test_filters(void **state)
         {{.retention = -1, .name = "report"}, "0 5", "part"},
         {{.retention = -1, .name = "r*t"}, "", "the whole name"},
         {{.retention = -1, .name = "?lain"}, "4 9", "one letter"},
+    };
+    (void)state;
+
+    expect_each(row, countof(row));
+}
+
+/* Metadata; and what is asked for is never a command. */
+static void
+test_filter_metadata(void **state)
+{
+    static const struct filter row[] = {
         {{.retention = -1, .metadata_key = "project"}, "1 4 7", "has a key"},
         {{.retention = -1,
           .metadata_key = "project",
@@ -137,22 +193,9 @@ test_filters(void **state)
          "7",
          "several at once"},
     };
-    struct meta *m = fresh();
     (void)state;
 
-    fill(m);
-    for (size_t i = 0; i < countof(row); i++) {
-        struct meta_query q = row[i].q;
-        struct page p = {0};
-        struct uuid next;
-
-        q.limit = 50;
-        next = list(m, &q, &p);
-        expect(&p, row[i].want, row[i].why);
-        if (!uuid_is_nil(&next))
-            fail_msg("%s: there is no more", row[i].why);
-    }
-    m->ops->close(m);
+    expect_each(row, countof(row));
 }
 
 static void
@@ -330,9 +373,15 @@ int
 meta_contract_list(const struct meta_contract *c)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filters),     cmocka_unit_test(test_bad_metadata),
-        cmocka_unit_test(test_pages),       cmocka_unit_test(test_scan_bound),
-        cmocka_unit_test(test_list_copies), cmocka_unit_test(test_list_renamed),
+        cmocka_unit_test(test_filter_retention),
+        cmocka_unit_test(test_filter_range),
+        cmocka_unit_test(test_filter_name),
+        cmocka_unit_test(test_filter_metadata),
+        cmocka_unit_test(test_bad_metadata),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_scan_bound),
+        cmocka_unit_test(test_list_copies),
+        cmocka_unit_test(test_list_renamed),
     };
 
     contract = c;
