@@ -1,38 +1,13 @@
-/* cloud_test.c - port/blob.h on an element in a bucket in memory, and what it
- * does beyond it: parts and their memory, a store that fails at every call, the
- * index lost, another owner. SPDX-License-Identifier: Apache-2.0 */
-#include "hash/test_cpu.h"
+/* cloud_test.c - port/blob.h on an element in a bucket in memory; and uploads
+ * in parts: their sizes, their memory, their loop, and the limit. What a start
+ * finds is in cloud_start_test.c, a store that fails in cloud_fault_test.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "port/blob_contract.h"
-#include "role/storage/cloud_rig.h"
-#include "role/storage/impl.h"
-#include <setjmp.h>
-#include <stdarg.h>
+#include "role/storage/cloud_small.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-#define OK(call)      assert_int_equal((call), ERR_OK)
-#define IS(err, call) assert_int_equal((call), (err))
-#define B             ((uint64_t)BLOCK_SIZE)
-
-static struct cloud_rig rig;
+#include <string.h>
 
 /* ---- the contract ---- */
-
-static struct blob *
-c_open(void *arg, struct loop_mem *l)
-{
-    (void)l;
-    cloud_rig_init(&rig, NULL, NULL);
-    if (arg) { /* small parts */
-        cloud_rig_close(&rig);
-        rig.conf.part_size = *(uint64_t *)arg;
-        rig.conf.memory = 3 * rig.conf.part_size;
-        rig.store.part_least = rig.conf.part_size;
-        OK(cloud_rig_open(&rig));
-    }
-    return rig.story.blob;
-}
 
 static struct blob *
 c_reopen(void *arg, struct blob *b)
@@ -105,16 +80,15 @@ c_damage(void *arg, struct blob *b, const char *name, uint64_t off)
     p[off] ^= 1;
 }
 
-static uint64_t small_parts = 4 * BLOCK_SIZE;
 static const struct blob_contract contracts[] = {
     {.name = "blob: bucket in memory",
-     .open = c_open,
+     .open = bucket_open,
      .reopen = c_reopen,
      .close = c_close,
      .set_mode = c_mode,
      .damage = c_damage},
     {.name = "blob: bucket in memory, parts of 1 MiB",
-     .open = c_open,
+     .open = bucket_open,
      .reopen = c_reopen,
      .close = c_close,
      .set_mode = c_mode,
@@ -123,22 +97,6 @@ static const struct blob_contract contracts[] = {
 };
 
 /* ---- beyond it ---- */
-
-static int
-setup(void **state)
-{
-    (void)state;
-    (void)c_open(&small_parts, NULL);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    cloud_rig_release(&rig);
-    return 0;
-}
 
 static void
 test_part_sizes(void **state)
@@ -435,446 +393,17 @@ test_limit(void **state)
     IS(ERR_NOSPC, story_put(&rig.story, 4, 1, NULL));
 }
 
-/* The index is a cache (STO-036). */
-static void
-test_index_lost(void **state)
-{
-    (void)state;
-
-    OK(story_put(&rig.story, 1, 100, NULL));
-    OK(story_upload(&rig.story, 2, 70 * B, true, NULL));
-    OK(story_put(&rig.story, 3, 100, NULL));
-    OK(story_delete(&rig.story, 3));
-    OK(story_abort(&rig.story, 4, 1, 3 * B, 2 * B));
-    cloud_rig_close(&rig);
-    OK(rig.mem->ops->reset(rig.mem, NULL));
-    OK(cloud_rig_open(&rig));
-    assert_true(rig.report.rebuilt);
-    assert_int_equal(rig.report.files, 2);
-    OK(story_check(&rig.story, 1, 100, true));
-    OK(story_check(&rig.story, 2, 70 * B, true));
-    IS(ERR_NOENT, story_check(&rig.story, 3, 100, true));
-    IS(ERR_CONFLICT, story_put(&rig.story, 3, 100, NULL));
-    IS(ERR_CONFLICT, story_put(&rig.story, 4, 100, NULL));
-    cloud_rig_close(&rig);
-    assert_int_equal(cloud_rig_audit(&rig), 2);
-}
-
-static void
-set_true(void *arg)
-{
-    *(bool *)arg = true;
-}
-
-static void
-let_pass(struct dur d)
-{
-    bool stopped = false;
-
-    element_start(rig.element, &rig.loop.loop);
-    loop_mem_advance(&rig.loop, d);
-    element_stop(rig.element, set_true, &stopped);
-    loop_mem_settle(&rig.loop);
-    assert_true(stopped);
-}
-
-/* Those of one millisecond too: each has an object of its own. */
-static void
-test_tombs_expire(void **state)
-{
-    (void)state;
-
-    for (unsigned i = 1; i <= 3; i++) {
-        OK(story_put(&rig.story, i, 100, NULL));
-        OK(story_delete(&rig.story, i));
-    }
-    OK(story_abort(&rig.story, 4, 1, 3 * B, 2 * B));
-    OK(story_put(&rig.story, 5, 100, NULL));
-    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 4);
-    rig.loop.loop.wall.ms += TOMB_KEEP_MS - 120000;
-    let_pass(dur_s(70));
-    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 4);
-    rig.loop.loop.wall.ms += 120000;
-    let_pass(dur_s(70));
-    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 0);
-    /* And those that an earlier process left. */
-    OK(story_delete(&rig.story, 5));
-    OK(story_abort(&rig.story, 6, 1, 3 * B, 2 * B));
-    cloud_rig_close(&rig);
-    rig.loop.loop.wall.ms += TOMB_KEEP_MS + 1;
-    OK(cloud_rig_open(&rig));
-    assert_int_equal(objects_mem_count(&rig.store, "tombs/"), 0);
-}
-
-/* No worker waits for a store of which it is known that it does not answer,
- * and a stop does not either. */
-static void
-test_away(void **state)
-{
-    uint64_t asked;
-    (void)state;
-
-    rig.store.fail = (struct fail){.at = 1, .on = true};
-    IS(ERR_IO, story_put(&rig.story, 1, 100, NULL));
-    asked = rig.store.fail.calls;
-    IS(ERR_AGAIN, story_put(&rig.story, 2, 100, NULL));
-    assert_int_equal(rig.store.fail.calls, asked);
-    rig.store.fail = (struct fail){0};
-    let_pass(dur_s(6)); /* it is back */
-    OK(story_put(&rig.story, 2, 100, NULL));
-    rig.store.fail = (struct fail){.at = 1, .on = true};
-    IS(ERR_IO, story_put(&rig.story, 3, 100, NULL));
-    asked = rig.store.fail.calls;
-    cloud_rig_close(&rig);
-    assert_int_equal(rig.store.fail.calls, asked);
-    rig.store.fail = (struct fail){0};
-    OK(cloud_rig_open(&rig));
-    OK(story_check(&rig.story, 2, 100, true));
-    IS(ERR_NOENT, story_check(&rig.story, 3, 100, true));
-    cloud_rig_close(&rig);
-    assert_int_equal(cloud_rig_audit(&rig), 1);
-}
-
-/* Keys that are refused, a bucket that is gone: not what the caller did. */
-static void
-test_not_ours(void **state)
-{
-    static const enum err row[] = {ERR_DENIED, ERR_NOENT, ERR_INVAL,
-                                   ERR_CORRUPT};
-    struct blob_capacity c;
-    (void)state;
-
-    OK(story_put(&rig.story, 1, 100, NULL));
-    for (unsigned i = 0; i < countof(row); i++) {
-        rig.store.fail = (struct fail){.at = 1, .on = true, .err = row[i]};
-        IS(ERR_IO, story_put(&rig.story, 2 + i, 100, NULL));
-        IS(ERR_IO, story_upload(&rig.story, 20 + i, 9 * B, true, NULL));
-        rig.story.blob->ops->capacity(rig.story.blob, &c);
-        assert_true(strncmp(c.health, "unhealthy", 9) == 0);
-        assert_false(c.writable);
-        rig.store.fail = (struct fail){0};
-        let_pass(dur_s(70)); /* it is back, and debts are paid */
-        rig.story.blob->ops->capacity(rig.story.blob, &c);
-        assert_true(c.writable);
-        OK(story_put(&rig.story, 2 + i, 100, NULL));
-    }
-    cloud_rig_close(&rig);
-    assert_int_equal(cloud_rig_audit(&rig), 1 + countof(row));
-}
-
-/* The page of a proxy is nobody's word, and a bucket that is gone is. */
-static void
-test_owner_unclear(void **state)
-{
-    char page[100] = "<html>";
-    struct slice s = slice_of(page, sizeof(page));
-    struct object_req r = {
-        .op = OBJECT_PUT, .key = "owner", .body = &s, .n_body = 1};
-    (void)state;
-
-    OK(objects_call(&rig.store.objects, &r));
-    let_pass(dur_s(31));
-    OK(story_put(&rig.story, 1, 100, NULL));
-    r.op = OBJECT_DELETE;
-    OK(objects_call(&rig.store.objects, &r));
-    let_pass(dur_s(31));
-    IS(ERR_READONLY, story_put(&rig.story, 2, 100, NULL));
-}
-
-/* D31: somebody else has opened it. */
-static void
-test_owner_lost(void **state)
-{
-    (void)state;
-
-    OK(story_put(&rig.story, 1, 100, NULL));
-    let_pass(dur_s(31));
-    OK(story_put(&rig.story, 2, 100, NULL));
-    objects_mem_get(&rig.store, "owner", NULL)[0] ^= 1;
-    let_pass(dur_s(31));
-    IS(ERR_READONLY, story_put(&rig.story, 3, 100, NULL));
-    assert_non_null(element_trouble(rig.element));
-    OK(story_check(&rig.story, 1, 100, true));
-}
-
-static void
-test_foreign(void **state)
-{
-    struct objects_mem *m = &rig.store;
-    struct slice s = SLICE("hello");
-    struct object_req r = {.op = OBJECT_PUT,
-                           .key = "data/2023/11/14/notes.txt",
-                           .body = &s,
-                           .n_body = 1};
-    (void)state;
-
-    OK(story_put(&rig.story, 1, 100, NULL));
-    OK(objects_call(&m->objects, &r));
-    cloud_rig_kill(&rig);
-    OK(cloud_rig_open(&rig));
-    assert_int_equal(rig.report.extra, 1);
-    assert_non_null(objects_mem_get(m, "data/2023/11/14/notes.txt", NULL));
-    OK(story_check(&rig.story, 1, 100, true));
-    cloud_rig_close(&rig);
-    /* D31: and nothing is made where something is. */
-    IS(ERR_EXISTS,
-       cloud_init(&m->objects,
-                  &(struct element_birth){.label = "x", .pool_id = "p"},
-                  test_quickest(), &rig.fault));
-}
-
-/* D31, AMB-026: as an element in a folder. */
-static void
-test_name_and_mode(void **state)
-{
-    struct element_conf conf = {.mode = BLOB_AR, .hash = test_quickest()};
-    struct cloud_conf cc = {.limit = 0};
-    struct ledger_conf ledger = element_ledger_conf();
-    struct element_report rep;
-    struct element *e;
-    (void)state;
-
-    IS(ERR_BUSY,
-       cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
-    cloud_rig_kill(&rig); /* it may be served elsewhere, for all we know */
-    IS(ERR_BUSY,
-       cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
-    OK(cloud_rig_open(&rig));
-    cloud_rig_close(&rig);
-    rig.element_id = "se-09";
-    OK(cloud_rename(rig.objects, "se-09", test_quickest(), &rig.fault));
-    OK(cloud_rig_open(&rig));
-    cloud_rig_close(&rig);
-    OK(cloud_rename(rig.objects, "se-01", test_quickest(), &rig.fault));
-    rig.element_id = "se-77";
-    IS(ERR_CONFLICT, cloud_rig_open(&rig));
-    assert_non_null(strstr(rig.fault.what, "se-77"));
-    assert_non_null(strstr(rig.fault.what, "se-01"));
-    IS(ERR_CONFLICT,
-       cloud_rebuild(rig.objects, rig.mem, "se-77", test_quickest(), true,
-                     false, &rep, &rig.fault));
-    rig.element_id = "se-01";
-    /* A start that went no further has served in no mode. */
-    rig.pool = element_pool_new(&ledger);
-    OK(cloud_open(&e, &conf, &cc, rig.objects, rig.mem, rig.pool, NULL,
-                  &rig.fault));
-    element_close(&e);
-    element_pool_free(&rig.pool);
-    OK(cloud_rig_open(&rig));
-    cloud_rig_close(&rig);
-    rig.mode = BLOB_AR;
-    OK(cloud_rig_open(&rig));
-    cloud_rig_close(&rig);
-    rig.mode = BLOB_EDIT;
-    IS(ERR_CONFLICT, cloud_rig_open(&rig));
-    assert_non_null(strstr(rig.fault.hint, "STORAGE_MODE"));
-}
-
-/* Whatever call of a start fails, the bucket is as clean as before, and may be
- * renamed; but for the last, which says that it is in use. */
-static void
-test_start_fails(void **state)
-{
-    bool more = true;
-    (void)state;
-
-    cloud_rig_close(&rig);
-    for (uint64_t n = 1; more; n++) {
-        rig.store.fail = (struct fail){.at = n};
-        more = cloud_rig_open(&rig) != ERR_OK;
-        rig.store.fail = (struct fail){0};
-        assert_int_equal(more, rig.element == NULL);
-        cloud_rig_close(&rig);
-        OK(cloud_rename(rig.objects, "se-01", test_quickest(), &rig.fault));
-        assert_true(more || n > 5);
-    }
-}
-
-/* ---- a store that fails ---- */
-
-/* What a story was told of each file. */
-enum fate { ABSENT, THERE, MAYBE };
-
-#define FILES 6
-
-static const uint64_t size_of[FILES] = {100, 5 * B, 9 * B, 70 * B, 100, 0};
-
-static void
-tell_story(enum fate fate[FILES])
-{
-    enum err e;
-
-    for (unsigned i = 0; i < FILES; i++) {
-        e = i % 2 ? story_upload(&rig.story, i, size_of[i], i & 2, NULL)
-                  : story_put(&rig.story, i, size_of[i], NULL);
-        fate[i] = e == ERR_OK ? THERE : MAYBE;
-        if (i == 3)
-            (void)story_abort(&rig.story, 20, 1, 12 * B, 9 * B);
-        if (i >= 4 && fate[i - 4] == THERE) {
-            e = story_delete(&rig.story, i - 4);
-            fate[i - 4] = e == ERR_OK ? ABSENT : MAYBE;
-        }
-    }
-}
-
-/* Nothing acknowledged is lost, nothing deleted comes back, nothing is half
- * there. */
-static void
-check_fates(const enum fate fate[FILES], const char *when, uint64_t n)
-{
-    for (unsigned i = 0; i < FILES; i++) {
-        enum err e = story_check(&rig.story, i, size_of[i], true);
-
-        if ((fate[i] == THERE && e != ERR_OK) ||
-            (fate[i] == ABSENT && e != ERR_NOENT) ||
-            (e != ERR_OK && e != ERR_NOENT))
-            fail_msg("%s, call %llu: file %u, told %d, is %s", when,
-                     (unsigned long long)n, i, fate[i], err_name(e));
-    }
-}
-
-/* One call fails, before it is carried out or after; and then all do until the
- * process is killed. Every third call, each time others; EVERY_FAULT=1 is all
- * of them. */
-static void
-fail_each(bool after, bool on, unsigned forget)
-{
-    const uint64_t step = getenv("EVERY_FAULT") ? 1 : 3;
-
-    for (uint64_t n = 1 + (after + 2 * on + forget) % step;; n += step) {
-        enum fate fate[FILES];
-        bool more;
-
-        (void)c_open(&small_parts, NULL);
-        rig.store.fail = (struct fail){.at = n, .after = after, .on = on};
-        tell_story(fate);
-        more = rig.store.fail.calls >= n;
-        if (on) { /* and the process dies: kill -9, or with it a power cut */
-            size_t commits = index_mem_commits(rig.mem);
-
-            cloud_rig_kill(&rig);
-            rig.store.fail = (struct fail){0};
-            if (forget && index_mem_synced(rig.mem) + forget <= commits) {
-                struct index *first =
-                    index_mem_first(rig.mem, commits - forget);
-
-                rig.index.inner = first;
-                rig.mem->ops->close(rig.mem);
-                rig.mem = first;
-            }
-            OK(cloud_rig_open(&rig));
-        } else {
-            rig.store.fail = (struct fail){0};
-            check_fates(fate, "at once", n);
-            cloud_rig_check_log(&rig);
-            let_pass(dur_s(70)); /* debts are paid */
-        }
-        check_fates(fate, "later", n);
-        cloud_rig_check_log(&rig);
-        if (rig.report.missing || rig.report.damaged)
-            fail_msg("call %llu: %llu missing, %llu damaged",
-                     (unsigned long long)n,
-                     (unsigned long long)rig.report.missing,
-                     (unsigned long long)rig.report.damaged);
-        cloud_rig_close(&rig);
-        (void)cloud_rig_audit(&rig);
-        OK(cloud_rig_open(&rig));
-        check_fates(fate, "after another start", n);
-        cloud_rig_release(&rig);
-        if (!more)
-            break;
-    }
-}
-
-static void
-test_fails_before(void **state)
-{
-    (void)state;
-    fail_each(false, false, 0);
-}
-
-static void
-test_fails_after(void **state)
-{
-    (void)state;
-    fail_each(true, false, 0);
-}
-
-static void
-test_dies_before(void **state)
-{
-    (void)state;
-    fail_each(false, true, 0);
-}
-
-static void
-test_dies_after(void **state)
-{
-    (void)state;
-    fail_each(true, true, 0);
-}
-
-/* With the machine: SQLite forgets its last transactions. */
-static void
-test_power_cut(void **state)
-{
-    (void)state;
-    fail_each(false, true, 1);
-    fail_each(true, true, 3);
-}
-
-/* The index refuses: nothing is acknowledged, nothing lies around. */
-static void
-test_index_fails(void **state)
-{
-    (void)state;
-
-    for (uint64_t n = 1;; n++) {
-        enum fate fate[FILES];
-        bool more;
-
-        (void)c_open(&small_parts, NULL);
-        rig.index.fail = (struct fail){.at = n};
-        tell_story(fate);
-        more = rig.index.fail.calls >= n;
-        rig.index.fail = (struct fail){0};
-        check_fates(fate, "index", n);
-        /* The next transaction tells what could not be told. */
-        OK(story_put(&rig.story, 50, 10, NULL));
-        cloud_rig_check_log(&rig);
-        cloud_rig_close(&rig);
-        (void)cloud_rig_audit(&rig);
-        cloud_rig_release(&rig);
-        if (!more)
-            break;
-    }
-}
-
 int
 main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_part_sizes),
-        cmocka_unit_test_setup_teardown(test_ways, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_loop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_index_lost, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_tombs_expire, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_owner_unclear, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_owner_lost, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_name_and_mode, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_start_fails, setup, teardown),
-        cmocka_unit_test(test_fails_before),
-        cmocka_unit_test(test_fails_after),
-        cmocka_unit_test(test_dies_before),
-        cmocka_unit_test(test_dies_after),
-        cmocka_unit_test(test_power_cut),
-        cmocka_unit_test(test_index_fails),
+        T(test_ways),
+        T(test_memory),
+        T(test_other_loop),
+        T(test_too_large),
+        T(test_limit),
     };
     int failed = 0;
 
