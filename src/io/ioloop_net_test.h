@@ -478,7 +478,7 @@ test_no_descriptor(void **state)
     door_crowded(t, &d, &c, &was);
     turns = t->l->stat.turns;
     turn_until(t->l, &d.failed, 4);
-    /* 300 ms, of which turn_until() itself wakes the loop each 10 ms. */
+    /* 300 ms, of which turn_until() itself wakes the loop each 5 ms. */
     assert_true(t->l->stat.turns - turns < 200);
     assert_int_equal(d.n, 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);

@@ -1,7 +1,7 @@
 /* ioloop_test.c - what port/loop.h and ioloop.h promise, on both loops: time,
  * posts, work, files, blocks, and sockets with their cancels.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "io/ioloop.h"
+#include "io/ioloop_until.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -87,21 +87,25 @@ alarm_fire(struct loop *l, struct timer *t)
     (void)t;
 }
 
+struct count {
+    const unsigned *n;
+    unsigned want;
+};
+
+static bool
+has_come(void *arg)
+{
+    const struct count *c = arg;
+
+    return *c->n >= c->want;
+}
+
 /* Turns until *N is at least WANT; at most 10 s. */
 static void
 turn_until(struct ioloop *l, const unsigned *n, unsigned want)
 {
-    struct timer t = {.fire = alarm_fire};
-    struct mono end = mono_add(l->loop.now, dur_s(10));
-
-    while (*n < want) {
-        /* A turn ends with a wait, and the last one has nothing to wait for. */
-        loop_timer(&l->loop, &t, mono_add(l->loop.now, dur_ms(10)));
-        assert_true(ioloop_turn(l));
-        if (mono_reached(l->loop.now, end))
-            fail_msg("%u of %u came", *n, want);
-    }
-    loop_timer_stop(&l->loop, &t);
+    if (!ioloop_until(l, has_come, &(struct count){n, want}, dur_s(10)))
+        fail_msg("%u of %u came", *n, want);
 }
 
 /* Turns for MS, so that what should not come has time to. */

@@ -1,6 +1,7 @@
 /* redis_world.c - see redis_world.h. SPDX-License-Identifier: Apache-2.0 */
 #include "io/redis_world.h"
 #include "io/free_port.h"
+#include "io/ioloop_until.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -242,28 +243,11 @@ redis_number(struct redis_proc *p, const char *fmt, ...)
 
 /* --- the loop ------------------------------------------------------------- */
 
-/* A turn ends with a wait, also when the last task of it made true what we wait
- * for: so something happens every few milliseconds. */
-static void
-tick(struct loop *l, struct timer *t)
-{
-    (void)loop_timer(l, t, mono_add(l->now, dur_ms(3)));
-}
-
 bool
 redis_world_until(struct redis_world *w, bool (*true_p)(void *arg), void *arg,
                   int64_t ms)
 {
-    struct timer timer = {.fire = tick};
-    struct loop *l = &w->loop->loop;
-    struct mono end = mono_add(l->now, dur_ms(ms));
-    bool is;
-
-    tick(l, &timer);
-    while (!(is = true_p(arg)) && mono_before(l->now, end))
-        (void)ioloop_turn(w->loop);
-    loop_timer_stop(l, &timer);
-    return is;
+    return ioloop_until(w->loop, true_p, arg, dur_ms(ms));
 }
 
 static bool
