@@ -581,6 +581,13 @@ class Lists(Case):
                      "max_size=1073741824", "meta=year%3A2025",
                      "retention=PERMANENT", "user=a%20b", "until=20"):
             self.assertIn(part, line)
+        self.run_cli("ls", "--max-size", "0")  # the empty ones, not all
+        self.assertIn("max_size=0", self.server.requests[-1][0])
+        before = len(self.server.requests)
+        for name in ("user", "name", "meta", "cursor", "since", "url"):
+            self.run_cli("ls", "--" + name, "", expect=2)
+            self.assertIn("--%s: the value is empty" % name, self.err)
+        self.assertEqual(len(self.server.requests), before)
         self.run_cli("ls", "--since", "yesterday", expect=2)
         self.run_cli("ls", "--min-size", "10X", expect=2)
         self.run_cli("ls", "word", expect=2)

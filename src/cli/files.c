@@ -104,7 +104,7 @@ make_query(struct buf *path, const struct ls_args *a, const char *cursor)
                   (a->retention[0] | 0x20) == 'p' ? "PERMANENT" : "TEMPORARY");
     if (a->min_size)
         query_u64(path, "min_size", a->min_size);
-    if (a->max_size)
+    if (a->max_size != UINT64_MAX)
         query_u64(path, "max_size", a->max_size);
     query_add(path, "meta", a->meta);
     if (query_time(path, "ls", "since", a->since) != CLI_OK ||
@@ -191,7 +191,7 @@ ls_pages(struct http *h, const struct ls_args *a, struct buf *path)
 int
 cmd_ls(int argc, char **argv)
 {
-    struct ls_args a = {.c = CLI_COMMON_DEFAULT};
+    struct ls_args a = {.c = CLI_COMMON_DEFAULT, .max_size = UINT64_MAX};
     struct opt_words words;
     struct session s;
     struct buf path;

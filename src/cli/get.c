@@ -303,8 +303,6 @@ get_one(struct get *g, const char *id)
 static int
 check_args(const struct get_args *a, const struct opt_words *words)
 {
-    if (a->output && !*a->output)
-        return cli_usage("get", "--output is empty");
     if (words->n > 1 && a->output && !is_folder(a->output))
         return cli_usage("get", "several files need a folder as --output");
     if (a->output && strcmp(a->output, "-") == 0 && a->c.json)

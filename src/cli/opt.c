@@ -162,18 +162,19 @@ set(struct parse *p, const struct cli_opt *o, char *value)
     return false;
 }
 
-/* The value of O: what is left of this argument, or the next one. */
+/* The value of O: what is left of this argument, or the next one. An empty one
+ * is a variable of the shell that is not set: `ls --user ''` must not list the
+ * files of everybody for an `rm` to take away. */
 static char *
 take_value(struct parse *p, const struct cli_opt *o, char *rest)
 {
-    if (rest)
+    if (!rest && p->at + 1 < p->argc)
+        rest = p->argv[++p->at];
+    if (rest && *rest)
         return rest;
-    if (p->at + 1 >= p->argc) {
-        bad(p, o, NULL, "needs a value");
-        buf_printf(p->err, " (%s)", o->value);
-        return NULL;
-    }
-    return p->argv[++p->at];
+    bad(p, o, NULL, rest ? "the value is empty" : "needs a value");
+    buf_printf(p->err, " (%s)", o->value);
+    return NULL;
 }
 
 static bool

@@ -107,8 +107,6 @@ test_forms(void **state)
         {"", NULL, 0, false, false, 0, NULL, "nothing"},
         {"--name x", "x", 0, false, false, 0, NULL, "two arguments"},
         {"--name=x", "x", 0, false, false, 0, NULL, "one argument"},
-        {"--name=", "", 0, false, false, 0, NULL, "an empty value is one"},
-        {"--name _", "", 0, false, false, 0, NULL, "the same in two"},
         {"--name=a=b", "a=b", 0, false, false, 0, NULL, "first = counts"},
         {"-n x", "x", 0, false, false, 0, NULL, "letter, two arguments"},
         {"-nx", "x", 0, false, false, 0, NULL, "letter, one argument"},
@@ -161,11 +159,15 @@ test_refused(void **state)
         {"--count 10", "from 1 to 9", "above"},
         {"--count -1", "whole number", "a sign"},
         {"--count 1x", "whole number", "a tail"},
-        {"--count _", "whole number", "empty"},
+        {"--count _", "the value is empty (N)", "empty"},
+        {"--name _", "the value is empty (NAME)", "a variable not set"},
+        {"--name=", "the value is empty", "the same in one argument"},
+        {"-n _", "the value is empty", "the same behind a letter"},
+        {"--meta _", "the value is empty", "the same of a list"},
         {"--size 1X", "must be a size", "an unknown unit"},
         {"--kind green", "one of red|blue", "not among the choices"},
         {"--kind re", "one of red|blue", "half a choice"},
-        {"--kind _", "one of red|blue", "no choice"},
+        {"--kind _", "the value is empty", "no choice"},
     };
     struct opt_words words;
     struct buf err;

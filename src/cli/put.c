@@ -311,7 +311,7 @@ check_args(struct put *p, const struct opt_words *words)
         if (!a->name)
             return cli_usage("put", "standard input needs a --name");
     }
-    if (a->name && (words->n > 1 || !*a->name || strchr(a->name, '/')))
+    if (a->name && (words->n > 1 || strchr(a->name, '/')))
         return cli_usage("put", "--name is for a single file, and is a name "
                                 "without a slash");
     if (a->content_type &&
