@@ -10,7 +10,7 @@
  * Forms: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags together (-qf),
  * and -- before words that begin with a hyphen; options and words may mix. An
  * abbreviation of a long name is refused: a script that uses one breaks on the
- * day when a second option begins alike. So is an empty value: nothing means it.
+ * day when a second option begins alike. An empty value is refused, too.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_OPT_H
 #define CLI_OPT_H
