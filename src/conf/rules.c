@@ -76,14 +76,17 @@ check_pair(const struct conf *c, struct conf_report *rep, int have, int need)
                         conf_option[need].name, conf_option[have].name);
 }
 
-/* Two elements with one id or one folder would write over each other. */
+/* Two elements with one id or one folder would write over each other. Without
+ * mode edit the server would start, and be degraded. */
 static void
 check_elements(const struct conf *c, struct conf_report *rep)
 {
     struct slice rest = slice_str(c->storage_elements), later;
     struct conf_element a, b;
+    bool edit = rest.n == 0;
 
     while (conf_element_next(&rest, &a, NULL) == ERR_OK) {
+        edit |= a.mode == CONF_EDIT;
         later = rest;
         while (conf_element_next(&later, &b, NULL) == ERR_OK) {
             if (strcmp(a.id, b.id) == 0)
@@ -96,6 +99,10 @@ check_elements(const struct conf *c, struct conf_report *rep)
                                 a.id, b.id);
         }
     }
+    if (!edit)
+        conf_report_add(rep, CONF_WARNING, CONF_STORAGE_ELEMENTS,
+                        "STORAGE_ELEMENTS: none is of mode edit, so that "
+                        "TEMPORARY files are refused");
 }
 
 /* What an element in a bucket cannot do without. */

@@ -383,6 +383,8 @@ open_watch(struct join *j, struct fault *f)
                            .clock = j->conf.clock};
 
     elements_of(j, elements);
+    for (unsigned i = 0; i < j->n && !c.alone; i++)
+        c.wants_rw |= j->conf.elements[i].mode == BLOB_RW;
     j->watch = watch_open(&c);
     return j->watch ? ERR_OK : fault_set(f, ERR_NOMEM, "allocate", "watch");
 }

@@ -105,12 +105,15 @@ is_out(const struct blob_capacity *c)
 }
 
 enum health_status
-watch_judge(const struct blob_capacity *cap, unsigned n, bool alone,
+watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
             char text[WATCH_TEXT])
 {
+    const unsigned n = conf->n;
+    const bool alone = conf->alone;
     struct tally t = tally_of(cap, n);
     const bool served = alone ? !is_out(cap) : t.edit + t.rw > 0;
     const bool lacks_edit = !alone && t.edit == 0;
+    const bool lacks_rw = conf->wants_rw && t.rw == 0;
 
     if (!served && !alone)
         snprintf(text, WATCH_TEXT, "no storage element takes uploads");
@@ -119,6 +122,10 @@ watch_judge(const struct blob_capacity *cap, unsigned n, bool alone,
                  t.worst->health);
     else if (lacks_edit)
         snprintf(text, WATCH_TEXT, "no element of mode edit takes uploads");
+    else if (lacks_rw)
+        snprintf(text, WATCH_TEXT,
+                 "no element of mode rw takes uploads: PERMANENT files are "
+                 "refused");
     else if (t.tight)
         snprintf(text, WATCH_TEXT, "%s is %s: %.2f %% used",
                  t.worst->element_id,
@@ -128,7 +135,8 @@ watch_judge(const struct blob_capacity *cap, unsigned n, bool alone,
         snprintf(text, WATCH_TEXT, "%u of %u healthy", t.healthy, n);
     if (!served)
         return HEALTH_UNHEALTHY;
-    return t.sick || lacks_edit || t.tight ? HEALTH_DEGRADED : HEALTH_HEALTHY;
+    return t.sick || lacks_edit || lacks_rw || t.tight ? HEALTH_DEGRADED
+                                                       : HEALTH_HEALTHY;
 }
 
 static void
@@ -180,7 +188,7 @@ look_at_elements(struct watch *w)
 
     for (unsigned i = 0; i < w->conf.n; i++)
         capacity_of(w->element[i], &cap[i]);
-    s = watch_judge(cap, w->conf.n, w->conf.alone, text);
+    s = watch_judge(&w->conf, cap, text);
     tell_elements(w, cap);
     health_set(w->conf.health, w->elements_check, s, text, (struct dur){0},
                w->loop->now);

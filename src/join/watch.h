@@ -3,8 +3,9 @@
  *
  *   storage_elements   every second, from the elements' own snapshots
  *       unhealthy   no element takes uploads (ING-096)
- *       degraded    one is out of order, or critically full, or none of mode
- *                   edit takes uploads while one of mode rw does
+ *       degraded    one is out of order, or critically full; or none of mode
+ *                   edit takes uploads while one of mode rw does; or the other
+ *                   way round, where STORAGE_ELEMENTS lists one of mode rw
  *       A full element is degraded and not more: who would then free it, if
  *       readiness took the server away from its clients?
  *   The one of `artstore storage` is judged by its own mode: whether uploads
@@ -36,6 +37,7 @@ struct watch_conf {
     struct element *const *elements; /* copied */
     unsigned n;
     bool alone;                 /* the one of `artstore storage` */
+    bool wants_rw;              /* PERMANENT files are meant to be taken */
     const char *durability;     /* "strict", "relaxed" */
     struct mono (*clock)(void); /* of worker threads; NULL: nothing is timed */
 };
@@ -50,10 +52,11 @@ void watch_close(struct watch **w);
 void watch_start(struct watch *w, struct loop *l);
 void watch_stop(struct watch *w, void (*done)(void *arg), void *arg);
 
-/* The verdict on N snapshots; TEXT gets a few words (WATCH_TEXT bytes). For
- * tests, too. */
+/* The verdict on CONF's elements by their snapshots CAP; TEXT gets a few words
+ * (WATCH_TEXT bytes). For tests, too. */
 #define WATCH_TEXT 160
-enum health_status watch_judge(const struct blob_capacity *cap, unsigned n,
-                               bool alone, char text[WATCH_TEXT]);
+enum health_status
+watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
+            char text[WATCH_TEXT]);
 
 #endif

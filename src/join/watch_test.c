@@ -59,7 +59,7 @@ element(char kind, unsigned i)
 }
 
 static const struct row {
-    const char *elements;
+    const char *elements; /* a '+' in front: rw is wanted */
     enum health_status want;
     const char *text;
     const char *why;
@@ -79,21 +79,37 @@ static const struct row {
     {"xX", HEALTH_UNHEALTHY, "no storage element takes uploads", "all out"},
     {"ro", HEALTH_UNHEALTHY, "no storage element takes uploads", "all ro"},
     {"", HEALTH_UNHEALTHY, "no storage element takes uploads", "none"},
+    {"+ew", HEALTH_HEALTHY, "2 of 2 healthy", "what is wanted is there"},
+    {"+er", HEALTH_DEGRADED, "no element of mode rw takes uploads",
+     "the list says rw, and it was set to ro"},
+    {"er", HEALTH_HEALTHY, "2 of 2 healthy", "the list says ro too"},
+    {"+Fr", HEALTH_DEGRADED, "no element of mode rw", "more than nearly full"},
+    {"+yr", HEALTH_UNHEALTHY, "no storage element", "nothing is worse"},
+    {"+eX", HEALTH_DEGRADED, "se-02 is unhealthy", "that is why"},
 };
+
+static enum health_status
+judge(const char *kinds, bool alone_, char text[WATCH_TEXT])
+{
+    const bool wants_rw = kinds[0] == '+';
+    struct watch_conf conf = {.alone = alone_, .wants_rw = wants_rw};
+    struct blob_capacity cap[8];
+
+    kinds += wants_rw;
+    conf.n = (unsigned)strlen(kinds);
+    for (unsigned k = 0; k < conf.n; k++)
+        cap[k] = element(kinds[k], k);
+    return watch_judge(&conf, cap, text);
+}
 
 static void
 verdicts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < countof(rows); i++) {
-        struct blob_capacity cap[8];
-        unsigned n = (unsigned)strlen(rows[i].elements);
         char text[WATCH_TEXT];
-        enum health_status got;
+        enum health_status got = judge(rows[i].elements, false, text);
 
-        for (unsigned k = 0; k < n; k++)
-            cap[k] = element(rows[i].elements[k], k);
-        got = watch_judge(cap, n, false, text);
         if (got != rows[i].want ||
             !slice_starts(slice_str(text), slice_str(rows[i].text)))
             fail_msg("%s (%s): %s, %s", rows[i].elements, rows[i].why,
@@ -119,9 +135,8 @@ alone(void **state)
     (void)state;
 
     for (size_t i = 0; i < countof(row); i++) {
-        const struct blob_capacity cap = element(row[i].elements[0], 0);
         char text[WATCH_TEXT];
-        enum health_status got = watch_judge(&cap, 1, true, text);
+        enum health_status got = judge(row[i].elements, true, text);
 
         if (got != row[i].want ||
             !slice_starts(slice_str(text), slice_str(row[i].text)))
@@ -135,12 +150,13 @@ static void
 long_words(void **state)
 {
     struct blob_capacity cap[2] = {element('x', 0), element('e', 1)};
+    const struct watch_conf conf = {.n = 2};
     char text[WATCH_TEXT];
     (void)state;
 
     memset(cap[0].element_id, 'i', sizeof(cap[0].element_id) - 1);
     memset(cap[0].health, 'h', sizeof(cap[0].health) - 1);
-    assert_int_equal(watch_judge(cap, 2, false, text), HEALTH_DEGRADED);
+    assert_int_equal(watch_judge(&conf, cap, text), HEALTH_DEGRADED);
     assert_true(strlen(text) < WATCH_TEXT);
 }
 
