@@ -1,22 +1,20 @@
 /* gateway.c - see gateway.h. SPDX-License-Identifier: Apache-2.0 */
 #include "join/gateway.h"
+#include "join/gateway_elements.h"
 #include "obs/log.h"
 #include "role/common/admin_link.h"
 #include "role/common/audit_remote.h"
-#include "role/common/capacity.h"
 #include "role/common/registry_remote.h"
 #include "role/ingest/admin_list.h"
 #include "role/ingest/inform.h"
 #include "role/ingest/pull.h"
 #include "sec/random.h"
-#include "wire/capacity.h"
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define LOOPS_MAX 64
 #define TICK      dur_s(1)
-#define ITEMS_MAX 64 /* elements named in the answers about health */
 #define STALE     dur_s(15)
 /* The registry is asked while a client waits. */
 #define REGISTRY_PATIENCE dur_s(2)
@@ -62,92 +60,22 @@ tell(struct gateway *g, enum check c, enum health_status s, const char *text)
                g->loop->now);
 }
 
-/* Elements that are not well. */
-struct sick {
-    unsigned n;
-    char first[160];
-};
-
-static bool
-is_well(const struct blob_capacity *c, struct mono now)
-{
-    return capacity_health_parse(slice_str(capacity_health(c, now)), NULL) ==
-           CAPACITY_HEALTHY;
-}
-
-static void
-put_item(struct json_writer *w, const char *id, const struct blob_capacity *c,
-         struct mono now)
-{
-    json_put_object(w, NULL);
-    json_put_text(w, "element_id", id);
-    json_put_text(w, "mode", c->total ? capacity_mode(c->mode) : "unknown");
-    json_put_text(w, "endpoint", c->endpoint);
-    json_put_text(w, "status", is_well(c, now) ? "ok" : "fail");
-    json_put_text(w, "health", capacity_health(c, now));
-    json_put_text(w, "capacity_status", capacity_status(c->status));
-    json_end_object(w);
-}
-
-/* The first is named with what it has. Who was not heard of yet is none, nor is
- * one that serves but calls itself degraded. */
-static void
-sick_add(struct sick *s, const char *id, const struct blob_capacity *c,
-         struct mono now)
-{
-    if (c->health[0] == '\0' || is_well(c, now) ||
-        capacity_health_parse(slice_str(c->health), NULL) == CAPACITY_DEGRADED)
-        return;
-    if (s->n++ == 0)
-        (void)snprintf(s->first, sizeof(s->first), "; %.64s is %.80s", id,
-                       capacity_health(c, now));
-}
-
-/* The ids of those that are known (ING-094), as many as there is room for. */
-static void
-detail_elements(struct gateway *g, struct sick *sick)
-{
-    const struct mono now = g->loop->now;
-    struct registry_element *e = calloc(ITEMS_MAX, sizeof(*e));
-    struct blob_capacity c;
-    struct json_writer w;
-    struct buf b;
-    unsigned n;
-
-    if (e == NULL)
-        return;
-    n = registry_elements(g->registry, e, ITEMS_MAX);
-    buf_init(&b, 2 * HEALTH_DETAIL_MAX);
-    json_begin(&w, &b);
-    json_put_object(&w, NULL);
-    json_put_u64(&w, "total", n);
-    json_put_list(&w, "items");
-    for (unsigned i = 0; i < n && i < ITEMS_MAX; i++) {
-        e[i].blob->ops->capacity(e[i].blob, &c);
-        sick_add(sick, e[i].blob->element_id, &c, now);
-        if (b.n < HEALTH_DETAIL_MAX - 1024)
-            put_item(&w, e[i].blob->element_id, &c, now);
-        blob_drop(&e[i].blob);
-    }
-    json_end_list(&w);
-    json_end_object(&w);
-    (void)health_detail(g->conf.health, g->check[CHECK_ELEMENTS],
-                        buf_slice(&b));
-    buf_release(&b);
-    free(e);
-}
-
 /* What an upload would find, so that a gateway whose uploads are good by
  * Admin's numbers is not taken away (D11); degraded also while some element is
  * (ING-096). */
 static void
 tell_elements(struct gateway *g, const struct monitor_status *s)
 {
-    struct sick sick = {0};
+    struct gateway_sick sick;
+    struct buf detail;
     char text[400];
 
-    detail_elements(g, &sick);
-
+    buf_init(&detail, 2 * HEALTH_DETAIL_MAX);
+    gateway_elements(g->registry, g->loop->now, &detail, &sick);
+    if (detail.n)
+        (void)health_detail(g->conf.health, g->check[CHECK_ELEMENTS],
+                            buf_slice(&detail));
+    buf_release(&detail);
     if (s->store_empty && s->elements && s->edit + s->rw == 0)
         (void)snprintf(text, sizeof(text),
                        "%u listed; none was polled yet, and Admin does not say "
@@ -161,7 +89,7 @@ tell_elements(struct gateway *g, const struct monitor_status *s)
             s->stands_in ? ", by Admin's numbers: there are none that were "
                            "polled"
                          : "",
-            sick.first);
+            sick.text);
     if (!s->store_ok && !s->admin_ok)
         tell(g, CHECK_ELEMENTS, HEALTH_UNHEALTHY,
              "neither the coordination store nor Admin says how full they "
