@@ -4,7 +4,7 @@
  * number of values), keys must not repeat, and each getter says in words which
  * field is not as it should be.
  *
- *     struct json_error e = {0};
+ *     struct json_error e;
  *     json_t *j = json_read(body, &e);
  *     name = json_get_str(j, "name", JSON_REQUIRED, &e);
  *     size = json_get_int(j, "size", JSON_OPTIONAL, 0, INT64_MAX, 0, &e);
@@ -39,7 +39,8 @@ struct json_limits {
 #define JSON_LIMITS_DEFAULT \
     ((struct json_limits){(size_t)64 * 1024, 16, 4096, false})
 
-/* The caller's reference, or NULL and E->text. */
+/* The caller's reference, or NULL and E->text. What stood in E before, be it
+ * nothing at all, is gone. */
 json_t *json_read(struct slice text, struct json_error *e);
 json_t *json_read_limited(struct slice text, const struct json_limits *limits,
                           struct json_error *e);

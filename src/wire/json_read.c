@@ -37,6 +37,7 @@ json_measure(struct slice text, const struct json_limits *limits,
 {
     uint32_t depth = 0, values = 1;
 
+    e->text[0] = 0;
     if (text.n > limits->bytes_max) {
         say(e, "the JSON is %zu bytes long; at most %zu are read", text.n,
             limits->bytes_max);

@@ -66,12 +66,10 @@ test_limits(void **state)
 
     assert_true(json_measure(SLICE("[1,2,3]"), &lim, &e));
     assert_false(json_measure(SLICE("[1,2,3,4]"), &lim, &e));
-    e.text[0] = 0;
     assert_true(json_measure(SLICE("01234567890123456789"), &lim, &e));
     assert_false(json_measure(SLICE("012345678901234567890"), &lim, &e));
     assert_string_equal(e.text,
                         "the JSON is 21 bytes long; at most 20 are read");
-    e.text[0] = 0;
     j = json_read_limited(SLICE("\"x\""), &lim, &e);
     assert_non_null(j);
     json_decref(j);
@@ -84,12 +82,10 @@ test_nul(void **state)
     struct json_error e;
     (void)state;
 
-    e.text[0] = 0;
-    assert_null(json_read(slice_of("[\0]", 3), &e));
-    e.text[0] = 0;
+    memset(&e, 'x', sizeof(e)); /* as the stack may be */
     assert_null(json_read(slice_of("[9\0]", 4), &e));
     assert_string_equal(e.text, "not valid JSON: it has a NUL byte");
-    e.text[0] = 0;
+    assert_null(json_read(slice_of("[\0]", 3), &e));
     assert_null(json_read(slice_of("[\"\0\"]", 5), &e));
 }
 

@@ -251,7 +251,7 @@ def test_ttl(server):
 @pytest.mark.core
 @pytest.mark.parametrize("fields,status,code,word", [
     ([("metadata", "[1]")], 400, "invalid_metadata", "metadata"),
-    ([("metadata", "{")], 400, "invalid_metadata", "metadata"),
+    ([("metadata", "{")], 400, "invalid_metadata", "not valid json at line"),
     ([("metadata", '{"k": "%s"}' % ("x" * 100000))], 400, None, "metadata"),
     ([("retention_policy", "FOREVER")], 400, None, "retention_policy"),
     ([("ttl_days", "-1")], 400, None, "ttl_days"),

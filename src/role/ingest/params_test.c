@@ -82,6 +82,36 @@ test_fields(void **state)
     }
 }
 
+/* The reader's own sentence is told, and nothing else that lies in memory. */
+static void
+test_metadata_text(void **state)
+{
+    static const char *const row[][2] = {
+        {"abc", "not valid JSON at line 1, column 3"},
+        {"{", "not valid JSON at line 1, column 1"},
+        {"{} x", "not valid JSON at line 1, column 4"},
+        {"{\"a\":1,\"a\":2}", "not valid JSON at line 1, column 10"},
+        {"[1]", "this is JSON, but no object"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        static const char before[] =
+            "metadata must be a JSON object, like {\"project\":\"x\"}: ";
+        struct refusal r;
+        struct params p;
+
+        params_init(&p);
+        assert_false(
+            params_set(&p, SLICE("metadata"), slice_str(row[i][0]), &r));
+        assert_memory_equal(r.text, before, sizeof(before) - 1);
+        if (!slice_starts(slice_str(r.text + sizeof(before) - 1),
+                          slice_str(row[i][1])))
+            fail_msg("%s: %s", row[i][0], r.text);
+        params_release(&p);
+    }
+}
+
 /* A name never leaves its folder nor its header. */
 static void
 test_names(void **state)
@@ -215,9 +245,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_head),          cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_long_metadata),
+        cmocka_unit_test(test_fields),   cmocka_unit_test(test_metadata_text),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_head),
+        cmocka_unit_test(test_too_late), cmocka_unit_test(test_long_metadata),
     };
 
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);
