@@ -250,6 +250,16 @@ class Put(Case):
         self.run_cli("put", "a")
         self.assertEqual(self.stored()[0]["data"], data)
 
+    def test_server_that_is_started_again(self):
+        """It was there, so what is refused in between is tried again."""
+        self.write("a", RNG.randbytes(8 << 20))
+        self.server.plan = [{"match": "upload", "close": "port"}]
+        self.run_cli("put", "a", "--retries", "2", expect=7)
+        self.assertEqual(len(self.uploads()), 1)
+        self.assertEqual(self.err.count("trying again"), 2, self.err)
+        self.run_cli("put", "a", expect=7)  # never there: a wrong address
+        self.assertNotIn("trying again", self.err)
+
     def test_no_space(self):
         self.write("a", b"a")
         self.server.plan = [{"match": "upload", "status": 507, "read": True,

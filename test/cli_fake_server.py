@@ -9,7 +9,8 @@ fits. A plan entry is a dict:
     status   answer with this, and `code`, `message`, `details`, `retry_after`
     cut      send only so many bytes of the body, then close
     flip     change the byte at this offset of what is sent
-    close    "head": close when the head was read; "body": when the body was
+    close    "head": close when the head was read; "body": when the body was;
+             "port": in the middle of it, and nobody listens any more
     wrong    upload only: a dict that overrides members of the 201
     ignore_range   answer 200 with the whole, as a server without ranges would
     etag     another ETag than the right one
@@ -114,7 +115,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def route(self):
         self.request_id = "req-" + uuid.uuid4().hex[:8]
         self.fault = fault = self.take_fault()
-        if fault.get("close") == "head":
+        if fault.get("close") in ("head", "port"):
+            if fault["close"] == "port":
+                self.rfile.read(1 << 20)
+                self.server.shutdown()
+                self.server.server_close()
             self.close_connection = True
             return
         if "status" in fault:

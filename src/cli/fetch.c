@@ -231,7 +231,7 @@ worth_again(const struct fetch *f, const struct failure *why)
 {
     if (why->status == 503 || why->status == 429 || why->status == 416)
         return true;
-    return why->status == 0 && why->exit == CLI_CONNECT && f->http->answers > 0;
+    return why->status == 0 && why->exit == CLI_CONNECT && f->http->reached;
 }
 
 enum cli_exit

@@ -275,8 +275,7 @@ complete(struct http *h, CURL *easy, CURLcode code)
      * counts as one even when the rest of the body could not be sent. */
     if (code == CURLE_SEND_ERROR && r->status >= 300)
         r->exit = CLI_OK;
-    if (r->exit == CLI_OK)
-        h->answers++;
+    h->reached |= r->exit == CLI_OK || r->sent > 0;
     r->done = true;
     curl_multi_remove_handle(h->multi, easy);
     h->active--;

@@ -31,7 +31,7 @@ struct http {
     uint64_t timeout_s;
     struct mono token_until; /* fetch another then */
     bool token_fetched;
-    unsigned answers; /* that have come in this session */
+    bool reached; /* in this session: an answer came, or bytes went there */
     size_t active;
     void (*tick)(void *arg); /* while http_call() waits; may be NULL */
     void *tick_arg;

@@ -237,7 +237,8 @@ put_again_after(const struct failure *f, bool rewindable, bool sent_all,
     if (!rewindable || tries > retries || put_in_vain(f, retry_after))
         return -1;
     if (f->status == 0) {
-        /* A server that never answered is a wrong address: say so at once. */
+        /* A server that was never reached is a wrong address: say so at once.
+         * One that was is being started again, perhaps. */
         if (f->exit != CLI_CONNECT || sent_all || !reached)
             return -1;
     } else if (f->status != 503 && f->status != 429) {
@@ -340,9 +341,8 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
         failure_remedy(f, "`artstore se ls` shows the modes that there are; "
                           "`artstore storage init` makes another element");
     }
-    wait = put_again_after(f, !is_endless(j), j->req.sent_all,
-                           h->answers > 0 || j->req.sent > 0, j->tries,
-                           j->plan->retries, later);
+    wait = put_again_after(f, !is_endless(j), j->req.sent_all, h->reached,
+                           j->tries, j->plan->retries, later);
     if (f->status == 401 && h->token_fetched && !j->renewed && !is_endless(j)) {
         j->renewed = true;
         h->token_until = (struct mono){0};
