@@ -217,8 +217,8 @@ disk_rec_crash(const struct disk *d, uint64_t time, disk_choose_fn *fn,
     struct crash c = {
         .from = r, .to = rec_of(out), .time = time, .choose = fn, .arg = arg};
 
+    assert(r->history);
     crash_dir(&c, r->root, c.to->root);
-    disk_rec_settle(out);
     return out;
 }
 

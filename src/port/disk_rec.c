@@ -73,6 +73,8 @@ static void
 note_change(struct disk_rec *r, struct rec_inode *dir, const char *name,
             struct rec_inode *inode)
 {
+    if (!r->history)
+        return;
     dir->change = rec_grow(dir->change, &dir->cap_change, dir->n_change,
                            sizeof(*dir->change));
     dir->change[dir->n_change++] = (struct rec_name){
@@ -237,33 +239,27 @@ do_close(struct disk_rec *r, struct disk_op *op)
     return ERR_OK;
 }
 
+/* What is behind the old size is zero up to FROM; from there on it is the
+ * caller's to write. */
 static void
-set_size(struct rec_inode *i, uint64_t size)
+set_size(struct rec_inode *i, uint64_t size, uint64_t from)
 {
     if (size > i->cap) {
-        uint64_t cap = u64_max(size, i->cap * 2);
-
-        i->data = realloc(i->data, cap);
+        i->cap = u64_max(size, i->cap * 2);
+        i->data = realloc(i->data, i->cap);
         assert(i->data);
-        memset(i->data + i->cap, 0, cap - i->cap);
-        i->cap = cap;
     }
-    if (size < i->size)
-        memset(i->data + size, 0, i->size - size);
+    if (from > i->size)
+        memset(i->data + i->size, 0, from - i->size);
     i->size = size;
 }
 
 void
 rec_content(struct rec_inode *f, const uint8_t *p, uint64_t size)
 {
-    set_size(f, size);
+    set_size(f, size, 0);
     if (size)
         memcpy(f->data, p, size);
-    f->base = malloc(size + 1);
-    assert(f->base);
-    if (size)
-        memcpy(f->base, p, size);
-    f->base_size = size;
 }
 
 static void
@@ -273,6 +269,8 @@ note_write(struct disk_rec *r, struct rec_inode *i, bool is_size, uint64_t off,
     struct rec_write w = {
         .time = r->time, .is_size = is_size, .off = off, .n = n};
 
+    if (!r->history)
+        return;
     if (n) {
         w.p = malloc(n);
         assert(w.p);
@@ -294,7 +292,7 @@ do_pwrite(struct disk_rec *r, struct disk_op *op, struct fault *f)
     if (end > i->size && !take_room(r, i, end, i->alloc))
         return fail(op, ENOSPC, f);
     if (end > i->size) {
-        set_size(i, end);
+        set_size(i, end, op->off);
         note_write(r, i, true, end, NULL, 0);
     }
     memcpy(i->data + op->off, op->p, op->n);
@@ -352,7 +350,7 @@ do_truncate(struct disk_rec *r, struct disk_op *op, struct fault *f)
         return fail(op, ENOSPC, f);
     i->alloc = align_up(op->off, REC_BLOCK);
     if (op->off != i->size) {
-        set_size(i, op->off);
+        set_size(i, op->off, op->off);
         note_write(r, i, true, op->off, NULL, 0);
     }
     return ERR_OK;
@@ -406,6 +404,8 @@ do_sync(struct disk_rec *r, const struct disk_op *op)
     for (size_t k = 0; k < op->n_set; k++) {
         struct rec_inode *i = inode_of(r, op->set[k]);
 
+        if (!r->history)
+            continue;
         i->sync = rec_grow(i->sync, &i->cap_sync, i->n_sync, sizeof(*i->sync));
         i->sync[i->n_sync++] = r->time;
     }
@@ -626,6 +626,7 @@ disk_rec_settle(struct disk *d)
         }
     }
     r->time = 0;
+    r->history = true;
 }
 
 static unsigned

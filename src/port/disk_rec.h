@@ -1,5 +1,5 @@
-/* disk_rec.h - port/disk.h in memory, which remembers everything that was done
- * and can say what a power cut would have left (D33). For tests.
+/* disk_rec.h - port/disk.h in memory, which can remember everything that was
+ * done and say what a power cut would have left (D33). For tests.
  *
  * The rules are those that POSIX gives, not the kinder ones of a certain file
  * system. Between two syncs of a file each of its sectors (of 512 bytes, or a
@@ -10,8 +10,9 @@
  * empty. What a folder that was not synced into its parent holds is lost with
  * it.
  *
- * Every operation has a number, its time. One run is recorded as a whole; then
- * disk_rec_crash() makes the disk as it might be after a power cut at any time.
+ * Every operation has a number, its time. disk_rec_settle() begins a record of
+ * one run; then disk_rec_crash() makes the disk as it might be after a power
+ * cut at any time of it. Where nobody asks for a record, no copies are made.
  * One thread. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PORT_DISK_REC_H
 #define PORT_DISK_REC_H
@@ -30,7 +31,7 @@ struct disk *disk_rec_open(const struct disk_rec_conf *conf);
 
 /* Operations so far. */
 uint64_t disk_rec_time(const struct disk *d);
-/* What is there now is durable, and history begins anew. */
+/* What is there now is durable, and history begins, or begins anew. */
 void disk_rec_settle(struct disk *d);
 /* Handles that are open, DISK_ROOT apart. */
 unsigned disk_rec_handles(const struct disk *d);
@@ -45,7 +46,8 @@ void disk_rec_print(const struct disk *d);
  * them. 0 is always "as it was at the last sync", N - 1 "all was written". */
 typedef unsigned disk_choose_fn(void *arg, unsigned n);
 
-/* The disk after a power cut at TIME. Its history is empty. */
+/* The disk after a power cut at TIME in the history of D, which has one. The
+ * new disk has none yet. */
 struct disk *disk_rec_crash(const struct disk *d, uint64_t time,
                             disk_choose_fn *choose, void *arg);
 

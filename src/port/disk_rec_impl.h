@@ -59,6 +59,7 @@ struct disk_rec {
     struct rec_inode *root;
     struct rec_inode *all;
     uint64_t time;
+    bool history; /* is kept: since disk_rec_settle() */
     uint64_t used;
     uint64_t inodes;
     unsigned handles;
@@ -75,7 +76,7 @@ void *rec_grow(void *p, size_t *cap, size_t n, size_t size);
 struct rec_inode *rec_inode_new(struct disk_rec *r, bool is_dir);
 void
 rec_enter(struct rec_inode *dir, const char *name, struct rec_inode *inode);
-/* Sets the contents, without history. */
+/* Sets the contents of a new file, without history. */
 void rec_content(struct rec_inode *f, const uint8_t *p, uint64_t size);
 
 #endif

@@ -102,6 +102,7 @@ test_one_file(void **state)
     int fd;
     (void)state;
 
+    disk_rec_settle(d);
     assert_int_equal(disk_create(d, DISK_ROOT, "a", &fd, NULL), ERR_OK);
     assert_int_equal(disk_pwrite(d, fd, "abcd", 4, 0, NULL), ERR_OK);
     enumerate(d, "a", NULL, &s);
@@ -193,6 +194,7 @@ test_parent(void **state)
     int dir, fd;
     (void)state;
 
+    disk_rec_settle(d);
     assert_int_equal(disk_mkdir(d, DISK_ROOT, "d", NULL), ERR_OK);
     assert_int_equal(disk_open(d, DISK_ROOT, "d", DISK_DIR, &dir, NULL),
                      ERR_OK);
@@ -222,6 +224,7 @@ test_sampling(void **state)
     int fd;
     (void)state;
 
+    disk_rec_settle(d);
     assert_int_equal(disk_create(d, DISK_ROOT, "a", &fd, NULL), ERR_OK);
     memset(p, 'x', 64 * 512);
     assert_int_equal(disk_pwrite(d, fd, p, 64 * 512, 0, NULL), ERR_OK);

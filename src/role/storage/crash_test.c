@@ -343,6 +343,7 @@ crash_recovery(struct disk *left, struct index *index, uint64_t t, size_t k)
     struct rig r;
     uint64_t last;
 
+    disk_rec_settle(left);
     rig_adopt(&r, left, index);
     spy_on(&recovery, &r);
     assert_int_equal(rig_open(&r), ERR_OK);
