@@ -1,8 +1,13 @@
 /* loop_mem.c - see loop_mem.h. SPDX-License-Identifier: Apache-2.0 */
 #include "port/loop_mem.h"
+#include "base/sanitized.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+#if SANITIZED_ADDRESS
+#include <sanitizer/asan_interface.h>
+#endif
 
 #define TIMERS_MAX 4096
 #define BLOCKS_MAX 64
@@ -94,13 +99,42 @@ m_hook_add(struct loop *l, struct hook *h)
 
 /* --- blocks --------------------------------------------------------------- */
 
+/* AddressSanitizer reports who touches it. */
+static void
+forbid(uint8_t *data, bool on)
+{
+#if SANITIZED_ADDRESS
+    if (on)
+        __asan_poison_memory_region(data, BLOCK_SIZE);
+    else
+        __asan_unpoison_memory_region(data, BLOCK_SIZE);
+#else
+    (void)data;
+    (void)on;
+#endif
+}
+
+static uint8_t *
+take_spare(struct loop_mem *m)
+{
+    uint8_t *data = m->spare[0];
+
+    m->n_spare--;
+    memmove(m->spare, m->spare + 1, m->n_spare * sizeof(*m->spare));
+    forbid(data, false);
+    return data;
+}
+
 static struct block *
 block_new(struct loop_mem *m)
 {
     struct block *b = calloc(1, sizeof(*b));
 
     assert(b);
-    b->data = aligned_alloc(BLOCK_ALIGN, BLOCK_SIZE);
+    /* Some lie for a while, to see who uses them again. */
+    b->data = m->n_spare > LOOP_MEM_SPARE / 2
+                  ? take_spare(m)
+                  : aligned_alloc(BLOCK_ALIGN, BLOCK_SIZE);
     assert(b->data);
     b->state = BLOCK_RECV;
     m->blocks++;
@@ -124,7 +158,10 @@ m_block_put(struct loop *l, struct block *b)
 
     assert(m->blocks > 0);
     m->blocks--;
-    free(b->data);
+    if (m->n_spare == LOOP_MEM_SPARE)
+        free(take_spare(m));
+    forbid(b->data, true);
+    m->spare[m->n_spare++] = b->data;
     free(b);
 }
 
@@ -298,5 +335,7 @@ loop_mem_release(struct loop_mem *l)
 {
     assert(!l->first_task && !l->first_work && l->blocks == 0);
     assert(list_empty(&l->waiting));
+    while (l->n_spare)
+        free(take_spare(l));
     heap_release(&l->timers);
 }

@@ -17,6 +17,8 @@
 
 #include "port/loop.h"
 
+#define LOOP_MEM_SPARE 6
+
 struct loop_mem {
     struct loop loop;
     struct heap timers;
@@ -26,8 +28,12 @@ struct loop_mem {
     struct list waiting; /* for blocks */
     unsigned blocks_max; /* budget; 64 at first */
     unsigned blocks;     /* out now */
-    uint64_t works;      /* done so far */
-    bool hold_work;      /* true: work stays queued until it is false again */
+    /* Memory of blocks that were put back, the oldest first; to allocate it
+     * anew for each costs more than most of what is done with it. */
+    uint8_t *spare[LOOP_MEM_SPARE];
+    unsigned n_spare;
+    uint64_t works; /* done so far */
+    bool hold_work; /* true: work stays queued until it is false again */
     /* Called when there is nothing else to do: works for a moment, and is false
      * when nothing is under way. NULL: none. */
     bool (*pump)(void *arg);
