@@ -34,7 +34,9 @@ f_submit(struct coord *c, struct coord_request *r)
 {
     struct coord_fail *w = self(c);
 
-    if (!fail_now(&w->fail)) {
+    bool passes = w->only && (w->only >> r->op & 1) == 0;
+
+    if (passes || !fail_now(&w->fail)) {
         coord_submit(w->inner, r);
     } else if (w->fail.after) {
         r->passed = r->done;

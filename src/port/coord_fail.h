@@ -10,6 +10,8 @@ struct coord_fail {
     struct coord coord; /* give this to who is tested */
     struct coord *inner;
     struct fail fail;
+    /* Bits of enum coord_op: only those are counted, and fail; 0: all. */
+    uint64_t only;
 };
 
 /* INNER belongs to W then: closing w->coord closes it. */

@@ -80,4 +80,29 @@ lose_store_all(bool lost)
         lose_store(i, lost);
 }
 
+static inline struct mono
+made(unsigned node)
+{
+    const struct loop *l = &w.node[node].lm.loop;
+    const struct view_part *p =
+        view_part_of(monitor_view(w.node[node].m, l), VIEW_POLLED, w.now);
+
+    return p ? p->snap->made : (struct mono){0};
+}
+
+/* Of what was polled, made while D passes. */
+static inline unsigned
+snapshots(unsigned node, struct dur d)
+{
+    struct mono last = made(node);
+    unsigned n = 0;
+
+    for (int64_t ms = 0; ms < d.ns / 1000000; ms++) {
+        world_run(&w, dur_ms(1));
+        n += made(node).ns != last.ns;
+        last = made(node);
+    }
+    return n;
+}
+
 #endif

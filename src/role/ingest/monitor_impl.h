@@ -129,7 +129,8 @@ struct mon_read {
 struct mon_round {
     bool busy;
     bool failed;
-    bool again; /* wanted when this one is over */
+    bool again; /* wanted when this one is over, */
+    bool doubt; /* in a while */
     uint64_t number;
     unsigned waiting; /* for answers */
     struct coord_request set[2];
@@ -375,6 +376,9 @@ void lazy_key(char out[COORD_KEY_MAX + 1], const char *id);
 void round_drive(struct monitor *m);
 struct mono round_due(const struct monitor *m);
 void round_soon(struct monitor *m); /* one that begins from now on */
+/* The store has refused something. One in a second of the last, which finds out
+ * whether it is lost. */
+void round_doubt(struct monitor *m);
 /* The same, and again until all that is listed has its numbers, but not for
  * long. */
 void round_eager(struct monitor *m);

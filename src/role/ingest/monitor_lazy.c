@@ -47,8 +47,10 @@ taken(struct coord_request *r)
         granted(m, a);
     else if (r->err == ERR_BUSY && !m->round.busy)
         m->round.next = mono_add(m->loop->now, LAZY_LOOK);
-    else
+    else if (r->err == ERR_BUSY)
         round_soon(m);
+    else
+        round_doubt(m);
     free(a);
     monitor_ended(m);
 }

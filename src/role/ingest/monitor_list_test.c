@@ -57,6 +57,33 @@ test_added_and_removed(void **state)
     }
 }
 
+/* CAP-039: until the numbers of one that is new are there the store is read all
+ * the time; snapshots keep their distance all the same. */
+static void
+test_waited_for(void **state)
+{
+    uint64_t asked;
+    unsigned f, n;
+    (void)state;
+
+    world_list(&w, 3);
+    for (unsigned i = 0; i < w.n; i++)
+        world_start(&w, i);
+    world_run(&w, dur_s(10));
+    f = follower();
+    w.e[3].takes = dur_s(2);
+    world_list(&w, 4);
+    for (unsigned i = 0; i < w.n; i++)
+        monitor_reload(w.node[i].m, NULL);
+    asked = w.node[f].store.fail.calls;
+    n = snapshots(f, dur_s(1));
+    assert_true(w.node[f].store.fail.calls - asked > 300);
+    assert_in_range(n, 5, 22); /* 50 ms each */
+    world_run(&w, dur_ms(1200));
+    assert_true(
+        is_shown(f, "artstore_element_healthy{storage_id=\"se-003\"} 1"));
+}
+
 /* Before anybody else has read that it went: the one that is remembered is
  * counted again. */
 static void
@@ -337,6 +364,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_added_and_removed),
+        T(test_waited_for),
         T(test_back_at_once),
         T(test_late_answer),
         T(test_priority),

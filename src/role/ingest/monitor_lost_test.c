@@ -52,6 +52,52 @@ test_lost(void **state)
 }
 
 static void
+refuse(unsigned node, enum coord_op op)
+{
+    struct coord_fail *store = &w.node[node].store;
+
+    store->only = 1ull << op;
+    store->fail = (struct fail){.at = 1, .on = true};
+}
+
+/* The store can be read and takes no write, since it is full or a replica: each
+ * write that fails asks whether it is lost, and all of them together are
+ * answered once a second. */
+static void
+test_full_store(void **state)
+{
+    struct monitor_status s;
+    unsigned before, n;
+    (void)state;
+
+    world_close(&w);
+    world_open(&w, 2, 120);
+    for (unsigned i = 0; i < w.n; i++) {
+        w.node[i].conf.poll.base = dur_s(1); /* 120 writes a second */
+        w.node[i].conf.poll.shift = dur_ms(100);
+    }
+    start_all();
+    world_run(&w, dur_s(20));
+    before = snapshots(leader(), dur_s(60));
+    refuse(leader(), COORD_ALL);
+    n = snapshots(leader(), dur_s(60));
+    print_message("%u snapshots, before %u\n", n, before);
+    assert_true(w.node[leader()].store.fail.calls > 1000);
+    assert_in_range(n, 10, 70);
+    monitor_status(w.node[leader()].m, &s);
+    assert_true(s.store_ok);
+    /* Nor does it grant anybody a look at an element. */
+    refuse(follower(), COORD_LEASE_TAKE);
+    n = 0;
+    for (unsigned i = 0; i < 250; i++) {
+        monitor_trouble(w.node[follower()].m, w.e[i % 120].id, RELOAD_NO_ROOM);
+        n += snapshots(follower(), dur_ms(40));
+    }
+    assert_true(w.node[follower()].store.fail.calls > 100);
+    assert_in_range(n, 1, 12);
+}
+
+static void
 empty_store(void)
 {
     static const char *const set[] = {"capacity:edit:available",
@@ -247,13 +293,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_lost),
-        T(test_empty_store),
-        T(test_admin_only),
-        T(test_stale),
-        T(test_wait),
-        T(test_wait_paced),
-        T(test_stop_admin_hangs),
+        T(test_lost),        T(test_full_store),
+        T(test_empty_store), T(test_admin_only),
+        T(test_stale),       T(test_wait),
+        T(test_wait_paced),  T(test_stop_admin_hangs),
     };
 
     return cmocka_run_group_tests_name("monitor_lost", tests, NULL, NULL);

@@ -12,7 +12,9 @@
  * (CAP-039), so rounds follow each other for a moment until its numbers are
  * there. Else rounds come in intervals that grow with the number of elements,
  * at most 2,000 of them a second, so that a hundred gateways do not keep the
- * store busy; or 500, where nobody keeps the log.
+ * store busy; or 500, where nobody keeps the log. A write that fails asks for
+ * one that finds out whether the store is lost: RETRY after the last began, or
+ * a store that only reads would be read for each write.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_impl.h"
 #include <stdio.h>
@@ -111,11 +113,12 @@ round_over(struct monitor *m)
             if (o->todo[i])
                 sweep(m, o->todo[i]);
         view_polled(m);
-        m->build_at = m->loop->now;
     }
     if (o->again)
         o->next = o->failed ? o->next : m->loop->now;
-    o->again = false;
+    if (o->doubt)
+        round_doubt(m);
+    o->again = o->doubt = false;
     free((void *)o->todo);
     o->todo = NULL;
     o->n = 0;
@@ -436,6 +439,17 @@ round_soon(struct monitor *m)
         m->round.again = true;
     else
         m->round.next = m->loop->now;
+}
+
+/* A round that is under way does not tell: it may have read all before. */
+void
+round_doubt(struct monitor *m)
+{
+    const struct mono at = mono_add(m->round.began, RETRY);
+
+    m->round.doubt = m->round.busy;
+    if (mono_before(at, m->round.next))
+        m->round.next = at;
 }
 
 void

@@ -172,7 +172,7 @@ write_done(struct coord_request *r)
         log_warning(m->conf.log, "Failed to clear cache for removed SE",
                     F_STR("se_id", w->id), F_FAULT(&r->fault));
     } else {
-        round_soon(m); /* which finds out whether the store is lost */
+        round_doubt(m);
     }
     free(w);
     monitor_ended(m);
