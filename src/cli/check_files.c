@@ -11,20 +11,14 @@
 #include "sec/keys.h"
 
 static void
-tell_as(struct conf_report *rep, enum conf_level level, int option,
-        const struct fault *f)
+tell(struct conf_report *rep, int option, enum err e, const struct fault *f)
 {
     char text[FAULT_TEXT];
 
-    conf_report_add(rep, level, option, "%s: %s", conf_option[option].name,
-                    fault_text(f, text, sizeof(text)));
-}
-
-static void
-tell(struct conf_report *rep, int option, enum err e, const struct fault *f)
-{
     if (e != ERR_OK)
-        tell_as(rep, CONF_ERROR, option, f);
+        conf_report_add(rep, CONF_ERROR, option, "%s: %s",
+                        conf_option[option].name,
+                        fault_text(f, text, sizeof(text)));
 }
 
 static bool
@@ -64,8 +58,8 @@ check_trust(const struct conf *c, int option, const char *file,
     tls_client_close(&t);
 }
 
-/* An element has no other keys. A gateway asks Admin, and a file that is named
- * must be one all the same; who has keys of his own starts without it. */
+/* An element has no other keys. A gateway asks Admin, others have their own,
+ * and a file that is named must be one all the same. */
 static void
 check_key(const struct conf *c, struct conf_report *rep)
 {
@@ -78,16 +72,11 @@ check_key(const struct conf *c, struct conf_report *rep)
     };
     struct keys *k = NULL;
     struct fault f = {0};
-    enum err e;
 
     if (!has(c, option) || !c->auth_enabled || !c->auth_public_key_path[0] ||
         (!named && c->role != CONF_STORAGE))
         return;
-    e = keys_open(&k, &kc, &f);
-    if (e == ERR_NOENT && (c->role == CONF_SERVER || c->role == CONF_ADMIN))
-        tell_as(rep, CONF_WARNING, option, &f);
-    else
-        tell(rep, option, e, &f);
+    tell(rep, option, keys_open(&k, &kc, &f), &f);
     keys_close(&k);
 }
 

@@ -332,7 +332,7 @@ open_keys(struct server *s, struct fault *f)
     const struct conf *c = &s->conf;
     char dir[PATH_MAX];
     const bool own = s->roles & JOIN_ADMIN;
-    /* A gateway asks Admin; a file that is named must be there all the same. */
+    /* A gateway asks Admin. A file that is named must be there all the same. */
     const bool asks = s->roles == JOIN_INGEST;
     const bool named =
         c->source[CONF_AUTH_PUBLIC_KEY_PATH].layer != CONF_BY_DEFAULT;
@@ -341,14 +341,15 @@ open_keys(struct server *s, struct fault *f)
                            .create = own,
                            .adopts = asks,
                            .hand_dir = own || asks ? NULL : c->data_dir,
-                           .public_required = asks ? named : !own};
+                           .public_required = named || !(own || asks)};
     enum err e;
 
     if (!serve_path(&s->conf, "keys", dir))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
     kc.dir = own ? dir : NULL;
-    kc.public_path =
-        c->auth_public_key_path[0] ? c->auth_public_key_path : NULL;
+    kc.public_path = c->auth_enabled && c->auth_public_key_path[0]
+                         ? c->auth_public_key_path
+                         : NULL;
     s->auth.enabled = c->auth_enabled;
     s->auth.token = (struct token_conf){.audience = c->auth_audience,
                                         .issuer = c->auth_issuer,

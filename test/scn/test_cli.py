@@ -224,6 +224,8 @@ def test_check_config(tmp_path):
 @pytest.mark.parametrize("role,option,more", [
     ("server", "TLS_CERT_FILE", {"TLS_KEY_FILE": __file__}),
     ("server", "TLS_KEY_FILE", {"TLS_CERT_FILE": __file__}),
+    ("server", "AUTH_PUBLIC_KEY_PATH", {}),
+    ("admin", "AUTH_PUBLIC_KEY_PATH", {}),
     ("storage", "AUTH_PUBLIC_KEY_PATH", {}),
     ("ingester", "AUTH_PUBLIC_KEY_PATH", {}),
     ("ingester", "STORAGE_ELEMENT_CA_FILE", {}),
@@ -241,6 +243,15 @@ def test_check_config_opens_files(tmp_path, role, option, more):
                 if x.startswith("error: " + option) and why in x]
         # Both of a pair are read; which of them is at fault is said.
         assert told or (not why and more and "error: " in p.stdout), p.stdout
+
+
+@pytest.mark.parametrize("role", ["server", "admin"])
+def test_a_start_needs_the_key_that_is_named(tmp_path, role):
+    """ING-183: with its own keys alone it would refuse another's tokens."""
+    p = run(BIN, role, "--data-dir", tmp_path / "d", "--listen",
+            "127.0.0.1:0", "--auth-public-key-path", tmp_path / "none.pem",
+            code=None)
+    assert p.returncode and "none.pem: there is" in p.stderr, p.stderr
 
 
 def test_check_config_of_a_gateway():
