@@ -6,6 +6,7 @@
  * mistake that happens not to count today is still a mistake.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/loader.h"
+#include "base/near.h"
 #include "conf/file.h"
 #include "conf/near.h"
 #include "conf/report.h"
@@ -325,7 +326,7 @@ tell_slip(struct loader *l, struct slice name)
 
         if (!(o->flags & CONF_F_PREFIX) &&
             (o->roles & CONF_ROLE_BIT(l->in->role)) &&
-            conf_near_distance(name, slice_str(o->name), 1) == 1) {
+            near_distance(name, slice_str(o->name), 1) == 1) {
             conf_report_add(l->rep, CONF_WARNING, id,
                             "%.*s (environment): not an option; did you mean "
                             "%s?",

@@ -2,7 +2,7 @@
  * walking the table: a new row is tested by being there.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "conf/group.h"
-#include "conf/near.h"
+#include "base/near.h"
 #include "conf/value.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,7 +299,7 @@ test_rows(void **state)
             fail_msg("%s: its help is not a paragraph", o->name);
         /* near.c measures names up to 64 characters */
         assert_int_equal(
-            conf_near_distance(slice_str(o->name), slice_str(o->name), 1), 0);
+            near_distance(slice_str(o->name), slice_str(o->name), 1), 0);
         assert_true(o->group >= 0 && o->group < CONF_GROUPS);
         check_defaults(o, id);
     }
