@@ -105,7 +105,7 @@ def test_name_in_path(server, method, path):
                           ("a%20b.txt", "a b.txt"),
                           ("%D1%82.txt", "т.txt"), ("metadata", "metadata"),
                           ("..%2F..%2Fetc%2Fpasswd", "passwd"),
-                          ("x?filename=query.bin", "query.bin")):
+                          ("q.bin?filename=q.bin", "q.bin")):
         r = server.http(method, path + segment, data=b"named")
         assert r.status_code == 201, (segment, r.text)
         assert r.json()["original_filename"] == name
@@ -134,6 +134,10 @@ def test_name_in_path_with_curl(server, tmp_path):
     ("/api/files/upload/", 400, "missing_filename"),
     ("/api/files/upload/a/b", 404, "not_found"),
     ("/api/files/upload/a%zz", 400, "invalid_filename"),
+    ("/api/files/upload/a?filename=b", 400, "filename_conflict"),
+    ("/api/files/upload/a?ttl=7", 400, "invalid_query"),
+    ("/api/files/upload/a?retention_policy=PERMANENT&ttl_days=7", 400,
+     "ttl_days_conflict"),
     ("/api/files/upload/" + 5000 * "a", 400, "invalid_filename")])
 def test_name_in_path_refused(server, path, status, error):
     with server.wire() as w:  # which sends a path as it is
@@ -238,6 +242,13 @@ def test_retention_too_late(server):
     assert r.status_code == 201, r.text
 
 
+def test_fields_of_a_browser(server):
+    """What a page's form has besides is nobody's mistake."""
+    r = multipart(server, b"b", fields=[("_charset_", "UTF-8"), ("go", "Send"),
+                                        ("title", "x" * 100000)])
+    assert r.status_code == 201, r.text
+
+
 def test_ttl(server):
     """ING-029: ttl_days gives expires_at."""
     r = multipart(server, b"t", fields=[("ttl_days", "3")])
@@ -256,6 +267,10 @@ def test_ttl(server):
     ([("retention_policy", "FOREVER")], 400, None, "retention_policy"),
     ([("ttl_days", "-1")], 400, None, "ttl_days"),
     ([("ttl_days", "soon")], 400, None, "ttl_days"),
+    ([("ttl_days", "7"), ("retention_policy", "PERMANENT")], 400,
+     "ttl_days_conflict", "ttl_days"),
+    ([("retention_polcy", "PERMANENT")], 400, "unknown_field",
+     "did you mean retention_policy?"),
     ([("md5", "zz")], 400, None, "md5"),
     ([("sha256", "00")], 400, None, "sha256"),
     ([("sha256", sha256(b"other"))], 422, "checksum_mismatch", "sha256"),

@@ -528,6 +528,21 @@ test_refusals(void **state)
         {"POST /api/files/upload HTTP/1.1\r\nHost: h\r\nContent-Type: "
          "multipart/form-data",
          "--x--\r\n", 400, "invalid_multipart", "a form without a boundary"},
+        {RAW_LINE "\r\nX-Retention-Policy: PERMANENT\r\nX-TTL-Days: 3", "x",
+         400, "ttl_days_conflict", "it would not expire"},
+        {"POST /api/files/upload?filename=a&ttl_day=3 HTTP/1.1\r\nHost: h", "x",
+         400, "invalid_query", "it would not expire either"},
+        {FORM_LINE,
+         "--x\r\nContent-Disposition: form-data; name=\"ttl\"\r\n\r\n7\r\n"
+         "--x\r\nContent-Disposition: form-data; "
+         "name=\"file\"; filename=\"a\"\r\n\r\nhel\r\n--x--\r\n",
+         400, "unknown_field", "nearly ttl_days"},
+        {FORM_LINE,
+         "--x\r\nContent-Disposition: form-data; "
+         "name=\"file\"; filename=\"a\"\r\n\r\nhel\r\n--x\r\n"
+         "Content-Disposition: form-data; name=\"md5sum\"\r\n\r\n00\r\n"
+         "--x--\r\n",
+         400, "unknown_field", "nearly md5, behind the file"},
         {"POST /api/files/upload?filename=a&retention_policy=PERMANENT "
          "HTTP/1.1\r\nHost: h",
          "x", 503, "no_available_storage", "no element of mode rw (ING-104)"},

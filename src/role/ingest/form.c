@@ -70,16 +70,8 @@ file_begins(struct upload *u, const struct multipart_part *part)
         if (!params_digest_field(&u->params, part->field[i].name,
                                  part->field[i].value, &u->refusal))
             return false;
-    if (u->params.filename[0] == '\0' && part->filename.p &&
-        !params_set(&u->params, SLICE("filename"), part->filename, &u->refusal))
-        return false;
-    if (u->params.filename[0] == '\0')
-        memcpy(u->params.filename, "unnamed", 8);
-    if (u->params.content_type[0] == '\0' && part->content_type.p &&
-        !params_set(&u->params, SLICE("content_type"), part->content_type,
-                    &u->refusal))
-        return false;
-    return true;
+    return params_part(&u->params, part->filename, part->content_type,
+                       &u->refusal);
 }
 
 static bool
@@ -90,9 +82,10 @@ part_begins(struct upload *u, const struct multipart_part *part)
     if (part->filename.p || slice_eq(part->name, SLICE("file")))
         return file_begins(u, part);
     buf_clear(&f->value);
-    if (!params_known(part->name) ||
-        !slice_copy(part->name, f->field, sizeof(f->field)))
-        f->field[0] = '\0'; /* of whatever length, it is passed over */
+    f->field[0] = '\0'; /* of whatever length, it is passed over */
+    if (!params_known(part->name))
+        return params_foreign(part->name, &u->refusal);
+    (void)slice_copy(part->name, f->field, sizeof(f->field));
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* params.c - see params.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/params.h"
 #include "base/hex.h"
+#include "base/near.h"
 #include "wire/digest.h"
 #include "wire/disposition.h"
 #include "wire/json.h"
@@ -53,13 +54,32 @@ retention_parse(struct slice s, enum retention *out)
 /* ---- one field each ---- */
 
 static bool
-set_filename(struct params *p, struct slice v, struct refusal *r)
+take_filename(char out[FILENAME_MAX_BYTES + 1], struct slice v,
+              struct refusal *r)
 {
     if (v.n == 0) {
         refuse(r, 400, "invalid_filename", "filename is empty");
         return false;
     }
-    (void)filename_sanitise(v, p->filename);
+    (void)filename_sanitise(v, out);
+    return true;
+}
+
+static bool
+set_filename(struct params *p, struct slice v, struct refusal *r)
+{
+    char name[FILENAME_MAX_BYTES + 1];
+
+    if (!take_filename(name, v, r))
+        return false;
+    if (p->has_filename && strcmp(name, p->filename) != 0) {
+        refuse(r, 400, "filename_conflict",
+               "filename was given twice, as \"%.64s\" and as \"%.64s\"",
+               p->filename, name);
+        return false;
+    }
+    memcpy(p->filename, name, sizeof(name));
+    p->has_filename = true;
     return true;
 }
 
@@ -95,6 +115,18 @@ set_retention(struct params *p, struct slice v, struct refusal *r)
     return true;
 }
 
+/* It would be dropped without a word. */
+static bool
+ttl_fits(const struct params *p, struct refusal *r)
+{
+    if (p->retention == RETENTION_TEMPORARY || !p->has_ttl)
+        return true;
+    refuse(r, 400, "ttl_days_conflict",
+           "ttl_days is for TEMPORARY files, and this one is PERMANENT; leave "
+           "one of the two out");
+    return false;
+}
+
 static bool
 set_ttl(struct params *p, struct slice v, struct refusal *r)
 {
@@ -114,11 +146,11 @@ set_ttl(struct params *p, struct slice v, struct refusal *r)
     }
     p->ttl_days = (int64_t)days;
     p->has_ttl = true;
-    return true;
+    return !p->placed || ttl_fits(p, r);
 }
 
 static bool
-set_content_type(struct params *p, struct slice v, struct refusal *r)
+take_content_type(struct params *p, struct slice v, struct refusal *r)
 {
     v = slice_trim(v);
     if (v.n >= sizeof(p->content_type) || !http_is_field_value(v) ||
@@ -132,6 +164,43 @@ set_content_type(struct params *p, struct slice v, struct refusal *r)
     return slice_copy(v, p->content_type, sizeof(p->content_type));
 }
 
+static bool
+set_content_type(struct params *p, struct slice v, struct refusal *r)
+{
+    if (p->has_content_type &&
+        !slice_eq_nocase(slice_trim(v), slice_str(p->content_type))) {
+        refuse(r, 400, "content_type_conflict",
+               "content_type was given twice, as %s and otherwise",
+               p->content_type);
+        return false;
+    }
+    p->has_content_type = true;
+    return take_content_type(p, v, r);
+}
+
+bool
+params_part(struct params *p, struct slice filename, struct slice type,
+            struct refusal *r)
+{
+    if (!p->has_filename) {
+        if (filename.p && !take_filename(p->filename, filename, r))
+            return false;
+        if (filename.p == NULL)
+            memcpy(p->filename, "unnamed", 8);
+    }
+    return p->has_content_type || type.p == NULL ||
+           take_content_type(p, type, r);
+}
+
+bool
+params_settle(struct params *p, enum retention otherwise, struct refusal *r)
+{
+    if (!p->has_retention)
+        p->retention = otherwise;
+    p->has_retention = p->placed = true;
+    return ttl_fits(p, r);
+}
+
 /* The metadata is kept as the JSON text that it is, once it is known to be one
  * object; `retention_policy` inside it counts too (ING-028). */
 static bool
@@ -139,6 +208,7 @@ set_metadata(struct params *p, struct slice v, struct refusal *r)
 {
     struct json_error e;
     json_t *j;
+    struct buf was = p->metadata;
     const char *word;
     bool ok = true;
 
@@ -159,14 +229,20 @@ set_metadata(struct params *p, struct slice v, struct refusal *r)
     word = json_string_value(json_object_get(j, "retention_policy"));
     if (word)
         ok = set_retention(p, slice_str(word), r);
-    buf_clear(&p->metadata);
+    buf_init(&p->metadata, ATTR_METADATA_MAX);
     json_out_value(&p->metadata, j);
     json_decref(j);
     if (ok && p->metadata.failed) {
         refuse(r, 400, "invalid_metadata", "metadata is longer than %u bytes",
                (unsigned)ATTR_METADATA_MAX);
-        return false;
+        ok = false;
+    } else if (ok && was.n &&
+               !slice_eq(buf_slice(&was), buf_slice(&p->metadata))) {
+        refuse(r, 400, "metadata_conflict",
+               "metadata was given twice, and not the same");
+        ok = false;
     }
+    buf_release(&was);
     return ok;
 }
 
@@ -211,27 +287,27 @@ set_sha256(struct params *p, struct slice v, struct refusal *r)
 
 typedef bool set_fn(struct params *p, struct slice v, struct refusal *r);
 
+static const struct {
+    const char *name;
+    set_fn *set;
+} field[] = {
+    {"filename", set_filename},
+    {"retention_policy", set_retention},
+    {"retention", set_retention},
+    {"ttl_days", set_ttl},
+    {"metadata", set_metadata},
+    {"content_type", set_content_type},
+    {"md5", set_md5},
+    {"sha256", set_sha256},
+    {"checksum", set_checksum},
+};
+
 static set_fn *
 setter(struct slice name)
 {
-    static const struct {
-        const char *name;
-        set_fn *set;
-    } row[] = {
-        {"filename", set_filename},
-        {"retention_policy", set_retention},
-        {"retention", set_retention},
-        {"ttl_days", set_ttl},
-        {"metadata", set_metadata},
-        {"content_type", set_content_type},
-        {"md5", set_md5},
-        {"sha256", set_sha256},
-        {"checksum", set_checksum},
-    };
-
-    for (size_t i = 0; i < countof(row); i++)
-        if (slice_eq(name, slice_str(row[i].name)))
-            return row[i].set;
+    for (size_t i = 0; i < countof(field); i++)
+        if (slice_eq(name, slice_str(field[i].name)))
+            return field[i].set;
     return NULL;
 }
 
@@ -241,13 +317,69 @@ params_known(struct slice name)
     return setter(name) != NULL;
 }
 
+/* Is A, but for case and hyphens, only the beginning of B? Of three letters at
+ * least, which is what our shortest name has. */
+static bool
+begins(struct slice a, struct slice b)
+{
+    return a.n >= 3 && a.n < b.n &&
+           near_distance(a, slice_head(b, a.n), 0) == 0;
+}
+
+/* Slips (retention_polcy) before what is cut or has more behind it (ttl,
+ * md5sum, metadata[a]). NULL: none is near. */
+static const char *
+nearest(struct slice name)
+{
+    const int slips = near_slips(name);
+    int least = NEAR_FAR;
+    const char *best = NULL;
+
+    for (size_t i = 0; i < countof(field); i++) {
+        struct slice own = slice_str(field[i].name);
+        int d = near_distance(name, own, slips);
+
+        if (d == NEAR_FAR && (begins(name, own) || begins(own, name)))
+            d = slips + 1;
+        if (d < least) {
+            least = d;
+            best = field[i].name;
+        }
+    }
+    return best;
+}
+
+static void
+refuse_name(struct refusal *r, const char *code, const char *what,
+            struct slice name, const char *near)
+{
+    refuse(r, 400, code,
+           "There is no %s \"%.*s\"%s%s%s there are filename, "
+           "retention_policy, ttl_days, metadata, content_type, md5, sha256, "
+           "checksum",
+           what, SLICE_ARG(slice_head(name, 32)), near ? "; did you mean " : "",
+           near ? near : "", near ? "?" : ";");
+}
+
+bool
+params_foreign(struct slice name, struct refusal *r)
+{
+    const char *near = nearest(name);
+
+    if (near)
+        refuse_name(r, "unknown_field", "form field", name, near);
+    return near == NULL;
+}
+
 bool
 params_set(struct params *p, struct slice name, struct slice value,
            struct refusal *r)
 {
     set_fn *set = setter(name);
 
-    return set == NULL || set(p, value, r);
+    if (set == NULL)
+        refuse_name(r, "invalid_query", "parameter", name, nearest(name));
+    return set && set(p, value, r);
 }
 
 /* ---- the head ---- */

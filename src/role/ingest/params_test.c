@@ -17,8 +17,13 @@ test_fields(void **state)
     } row[] = {
         {{"filename", "a.txt"}, NULL, "a name"},
         {{"filename", ""}, "invalid_filename", "none chosen in a browser"},
-        {{"colour", "blue"}, NULL, "a field of somebody else's"},
-        {{"Filename", ""}, NULL, "names are as they are written"},
+        {{"filename", "a.txt", "filename", "x/a.txt"}, NULL, "said twice"},
+        {{"filename", "a.txt", "filename", "b.txt"},
+         "filename_conflict",
+         "and contradicted"},
+        {{"colour", "blue"}, "invalid_query", "a parameter of nobody's"},
+        {{"Filename", "a"}, "invalid_query", "names are as they are written"},
+        {{"", "a"}, "invalid_query", "no name"},
         {{"retention_policy", "permanent"}, NULL, "in any case"},
         {{"retention", "TEMPORARY"}, NULL, "the short name"},
         {{"retention_policy", "FOREVER"},
@@ -45,12 +50,27 @@ test_fields(void **state)
          "and contradicted"},
         {{"metadata", "{\"a\":1}"}, NULL, "an object"},
         {{"metadata", "[1]"}, "invalid_metadata", "a list"},
+        {{"metadata", "{\"a\":1}", "metadata", "{ \"a\": 1 }"},
+         NULL,
+         "said twice, with blanks"},
+        {{"metadata", "{\"a\":1}", "metadata", "{\"a\":2}"},
+         "metadata_conflict",
+         "and contradicted"},
+        {{"metadata", "{}", "metadata", "{\"a\":2}"},
+         "metadata_conflict",
+         "nothing, and something"},
         {{"metadata", "{\"a\":"}, "invalid_metadata", "cut"},
         {{"metadata", "{\"retention_policy\":\"PERMANENT\"}", "retention",
           "TEMPORARY"},
          "retention_conflict",
          "it counts in there (ING-028)"},
         {{"content_type", "text/plain; charset=utf-8"}, NULL, "with parameter"},
+        {{"content_type", "text/plain", "content_type", "Text/Plain "},
+         NULL,
+         "said twice, in any case"},
+        {{"content_type", "text/plain", "content_type", "text/html"},
+         "content_type_conflict",
+         "and contradicted"},
         {{"content_type", "text"}, "invalid_content_type", "half of it"},
         {{"content_type", "text/plain\r\nX-Evil: 1"},
          "invalid_content_type",
@@ -108,6 +128,112 @@ test_metadata_text(void **state)
         if (!slice_starts(slice_str(r.text + sizeof(before) - 1),
                           slice_str(row[i][1])))
             fail_msg("%s: %s", row[i][0], r.text);
+        params_release(&p);
+    }
+}
+
+/* A name that is none of ours: which one it says was meant, if any. A query is
+ * refused in any case, a form then only. */
+static void
+test_foreign(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *meant; /* NULL: nobody can tell */
+        const char *why;
+    } row[] = {
+        {"retention_polcy", "retention_policy", "a letter left out"},
+        {"retention-policy", "retention_policy", "a hyphen"},
+        {"ttl_day", "ttl_days", "one day"},
+        {"ttl", "ttl_days", "cut"},
+        {"meta", "metadata", "as the list's filter is called"},
+        {"md5sum", "md5", "as the command is called"},
+        {"sha-256", "sha256", "as RFC 9530 writes it"},
+        {"sha256sum", "sha256", "as the command is called"},
+        {"fileName", "filename", "in the way of JavaScript"},
+        {"contentType", "content_type", "the same"},
+        {"retention_days", "retention", "the first of two that begin so"},
+        {"metadata[project]", "metadata", "an object in the way of PHP"},
+        {"_charset_", NULL, "what browsers send"},
+        {"submit", NULL, "a button"},
+        {"name", NULL, "a person's"},
+        {"title", NULL, "a document's"},
+        {"description", NULL, "the same"},
+        {"size", NULL, "what uploaders send"},
+        {"type", NULL, "the last word of content_type"},
+        {"MAX_FILE_SIZE", NULL, "what PHP asks browsers to send"},
+        {"csrf_token", NULL, "what frameworks send"},
+        {"foo", NULL, "anything"},
+        {"tt", NULL, "too short to tell"},
+        {"", NULL, "no name"},
+        {"0123456789012345678901234567890123456789012345678901234567890123456",
+         NULL, "longer than any name"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct refusal query = {0}, form = {0};
+        struct params p;
+        char want[64];
+        bool ok;
+
+        params_init(&p);
+        assert_false(
+            params_set(&p, slice_str(row[i].name), SLICE("1"), &query));
+        assert_string_equal(query.code, "invalid_query");
+        assert_non_null(strstr(query.text, "ttl_days, metadata, content_type"));
+        ok = params_foreign(slice_str(row[i].name), &form);
+        (void)snprintf(want, sizeof(want), "; did you mean %s? there are ",
+                       row[i].meant ? row[i].meant : "");
+        if (ok != (row[i].meant == NULL) ||
+            (ok ? strstr(query.text, "did you mean") != NULL
+                : strcmp(form.code, "unknown_field") != 0 ||
+                      !strstr(form.text, want) || !strstr(query.text, want)))
+            fail_msg("%s: %s: %s: %s", row[i].name, row[i].why, query.text,
+                     form.text);
+        params_release(&p);
+    }
+}
+
+/* What the client says of the file, before its part and behind it, goes before
+ * what the part says. */
+static void
+test_part(void **state)
+{
+    static const struct {
+        const char *before, *part, *behind; /* names of the file */
+        const char *kept;                   /* NULL: contradicted */
+        const char *why;
+    } row[] = {
+        {NULL, "part.txt", NULL, "part.txt", "as browsers do it"},
+        {NULL, NULL, NULL, "unnamed", "no name at all"},
+        {"said.txt", "part.txt", NULL, "said.txt", "the field is first"},
+        {NULL, "part.txt", "said.txt", "said.txt", "the field is last"},
+        {"said.txt", "part.txt", "said.txt", "said.txt", "both the same"},
+        {"said.txt", NULL, "other.txt", NULL, "which of the two?"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        struct refusal r = {0};
+        struct slice said;
+        struct params p;
+        bool ok;
+
+        params_init(&p);
+        said = slice_str(row[i].before ? row[i].before : "");
+        ok = said.n == 0 || params_set(&p, SLICE("filename"), said, &r);
+        assert_true(ok);
+        assert_true(
+            params_part(&p, row[i].part ? slice_str(row[i].part) : SLICE_NULL,
+                        SLICE("text/plain"), &r));
+        assert_true(params_set(&p, SLICE("content_type"), SLICE("a/b"), &r));
+        said = slice_str(row[i].behind ? row[i].behind : "");
+        ok = said.n == 0 || params_set(&p, SLICE("filename"), said, &r);
+        if (ok != (row[i].kept != NULL) ||
+            (ok && strcmp(p.filename, row[i].kept) != 0))
+            fail_msg("%s: %s", row[i].why, p.filename);
+        assert_string_equal(p.content_type, "a/b");
         params_release(&p);
     }
 }
@@ -172,6 +298,10 @@ test_head(void **state)
          false, "query and header"},
         {UP("?ttl_days=3") "X-TTL-Days: 4", "ttl_days_conflict", false,
          "which of them?"},
+        {UP("?filename=a&filename=b") "A: b", "filename_conflict", false,
+         "which of them?"},
+        {UP("?filename=a&expires_at=2026-12-01") "A: b", "invalid_query", false,
+         "it would never expire"},
         {UP("?filename=%zz") "A: b", "invalid_query", false, "no escape"},
         {UP("") MD5, NULL, true, "of the raw body"},
         {UP("") MD5 "\r\nContent-Type: multipart/form-data; boundary=x", NULL,
@@ -201,21 +331,64 @@ test_head(void **state)
     }
 }
 
-/* What came after the file cannot change where it goes (D38). */
+/* What came after the file cannot change where it goes (D38), and a PERMANENT
+ * file takes no ttl_days from wherever they come. */
 static void
-test_too_late(void **state)
+test_settled(void **state)
 {
-    struct refusal r;
-    struct params p;
+    static const struct {
+        const char *before[2], *behind[2];
+        enum retention otherwise;
+        const char *code;
+        const char *why;
+    } row[] = {
+        {{NULL}, {NULL}, RETENTION_PERMANENT, NULL, "nothing said"},
+        {{NULL},
+         {"retention", "TEMPORARY"},
+         RETENTION_TEMPORARY,
+         NULL,
+         "the same, late"},
+        {{NULL},
+         {"retention", "PERMANENT"},
+         RETENTION_TEMPORARY,
+         "retention_too_late",
+         "another, late"},
+        {{"ttl_days", "3"}, {NULL}, RETENTION_TEMPORARY, NULL, "it expires"},
+        {{"ttl_days", "3"},
+         {NULL},
+         RETENTION_PERMANENT,
+         "ttl_days_conflict",
+         "it would not"},
+        {{"retention", "TEMPORARY"},
+         {"ttl_days", "3"},
+         RETENTION_PERMANENT,
+         NULL,
+         "said behind the file"},
+        {{"retention", "PERMANENT"},
+         {"ttl_days", "3"},
+         RETENTION_TEMPORARY,
+         "ttl_days_conflict",
+         "of a PERMANENT one"},
+    };
     (void)state;
 
-    params_init(&p);
-    p.retention = RETENTION_TEMPORARY;
-    p.has_retention = p.placed = true;
-    assert_true(params_set(&p, SLICE("retention"), SLICE("TEMPORARY"), &r));
-    assert_false(params_set(&p, SLICE("retention"), SLICE("PERMANENT"), &r));
-    assert_string_equal(r.code, "retention_too_late");
-    params_release(&p);
+    for (size_t i = 0; i < countof(row); i++) {
+        const char *const *a = row[i].before, *const *b = row[i].behind;
+        struct refusal r = {0};
+        struct params p;
+        bool ok;
+
+        params_init(&p);
+        ok = a[0] == NULL ||
+             params_set(&p, slice_str(a[0]), slice_str(a[1]), &r);
+        ok = ok && params_settle(&p, row[i].otherwise, &r);
+        ok = ok && (b[0] == NULL ||
+                    params_set(&p, slice_str(b[0]), slice_str(b[1]), &r));
+        if (ok != (row[i].code == NULL) ||
+            (!ok && strcmp(r.code, row[i].code) != 0))
+            fail_msg("%s: %s", row[i].why, ok ? "taken" : r.code);
+        params_release(&p);
+    }
 }
 
 /* One byte over the limit is refused, the limit itself is kept whole. */
@@ -245,9 +418,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),   cmocka_unit_test(test_metadata_text),
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_head),
-        cmocka_unit_test(test_too_late), cmocka_unit_test(test_long_metadata),
+        cmocka_unit_test(test_fields),  cmocka_unit_test(test_metadata_text),
+        cmocka_unit_test(test_foreign), cmocka_unit_test(test_part),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_head),
+        cmocka_unit_test(test_settled), cmocka_unit_test(test_long_metadata),
     };
 
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);

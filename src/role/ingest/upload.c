@@ -586,11 +586,11 @@ admin_answered(struct monitor_wait *w)
 bool
 upload_place(struct upload *u)
 {
-    u->place.retention =
-        u->params.has_retention ? u->params.retention : u->g->conf.retention;
-    /* From here on a contrary word is a contradiction (D38). */
-    u->params.retention = u->place.retention;
-    u->params.has_retention = u->params.placed = true;
+    if (!params_settle(&u->params, u->g->conf.retention, &u->refusal)) {
+        upload_refuse(u);
+        return false;
+    }
+    u->place.retention = u->params.retention;
     u->place.size = u->known;
     u->blob = place_choose(u->g, u->il, &u->place, &u->refusal, &u->details);
     if (u->blob == NULL && u->known == BLOB_SIZE_UNKNOWN &&
@@ -670,7 +670,6 @@ upload_refused_early(struct upload *u)
     const struct http_head *h = x->head;
     struct slice type = http_head_value(h, SLICE("Content-Type"));
 
-    /* A filename in the query has the last word. */
     if ((u->call->param[0].n &&
          !params_path(&u->params, u->call->param[0], &u->refusal)) ||
         !params_head(&u->params, x, &u->refusal))
