@@ -503,7 +503,9 @@ open_http(struct server *s, struct fault *f)
     const struct conf *c = &s->conf;
     struct http_conf hc = {
         .limits = HTTP_LIMITS_DEFAULT,
-        .linger_timeout = dur_s(2),
+        .linger_silence = dur_s(2),
+        .linger_timeout = dur_s(30),
+        .linger_max = GIB,
         .drain_max = 64 * KIB,
         .answer_max = 32 * MIB,
         .tls = s->tls,

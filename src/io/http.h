@@ -34,7 +34,12 @@ struct http_conf {
     struct dur idle_timeout;
     struct dur body_timeout;
     struct dur write_timeout;
+    /* A client that goes on sending behind its answer is listened to until it
+     * was silent for linger_silence, for linger_timeout or linger_max bytes at
+     * most, so that it sees the answer and not a reset. */
+    struct dur linger_silence;
     struct dur linger_timeout;
+    uint64_t linger_max;
     uint64_t body_min_rate;  /* bytes a second; 0: none */
     uint64_t write_min_rate; /* bytes a second; 0: none */
     uint64_t body_max;  /* of a chunked body; a longer one is 413 at once */

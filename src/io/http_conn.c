@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINGER_MAX ((size_t)256 * 1024) /* bytes discarded after the answer */
-
 static void conn_idle(struct conn *c);
 static void conn_parse(struct conn *c);
 static void idle_arrived(struct ioloop *l, struct net_op *op, int res);
@@ -508,16 +506,29 @@ exim_report(struct exim *x)
 static void linger_arrived(struct ioloop *l, struct net_op *op, int res);
 
 static void
+linger_more(struct conn *c)
+{
+    conn_deadline_by(c, c->hl->s->conf.linger_silence, c->linger_by);
+    conn_recv_pool(c, linger_arrived);
+}
+
+/* Whoever looks for an answer only when all is sent needs all of it read, and
+ * whoever looks earlier still has as much under way as two socket buffers hold.
+ * It costs no more memory than a client between two requests. */
+static void
 conn_linger(struct conn *c)
 {
+    const struct http_conf *k = &c->hl->s->conf;
+
     c->state = CONN_LINGER;
+    exim_put(c->x);
     if (c->tls)
         tls_bye(c);
     (void)shutdown(c->fd, SHUT_WR);
-    conn_deadline(c, c->hl->s->conf.linger_timeout);
-    c->x->left = LINGER_MAX;
+    c->linger_by = mono_add(c->hl->l->loop.now, k->linger_timeout);
+    c->linger_left = k->linger_max;
     conn_lowat(c, false);
-    conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
+    linger_more(c);
 }
 
 static void
@@ -527,13 +538,13 @@ linger_arrived(struct ioloop *l, struct net_op *op, int res)
 
     (void)l;
     c->in_busy = false;
-    if (c->state != CONN_LINGER || res <= 0 || c->x->left < (uint64_t)res) {
+    if (c->state != CONN_LINGER || res <= 0 || c->linger_left < (uint64_t)res) {
         c->state = CONN_CLOSING;
         conn_finish_check(c);
         return;
     }
-    c->x->left -= (uint64_t)res;
-    conn_recv(c, c->x->inbuf, INBUF_SIZE, false, linger_arrived);
+    c->linger_left -= (uint64_t)res;
+    linger_more(c);
 }
 
 /* A peer that did not ask for the end may have sent more, and closing on bytes

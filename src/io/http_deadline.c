@@ -27,6 +27,14 @@ conn_deadline(struct conn *c, struct dur d)
 }
 
 void
+conn_deadline_by(struct conn *c, struct dur d, struct mono by)
+{
+    struct mono at = mono_add(c->hl->l->loop.now, d);
+
+    deadline_at(c, mono_before(by, at) ? by : at);
+}
+
+void
 conn_by(struct conn *c)
 {
     if (mono_before(c->x->pull.by, c->deadline))

@@ -16,8 +16,8 @@
  * In ROLE the exchange is the role's. FINISH waits for the answer to leave.
  * DRAIN reads away a small rest of the body, LINGER what a client still
  * sends that did not ask for the end, so that it sees our answer and not a
- * reset. CLOSING waits
- * for operations in flight; the connection is freed when there is none.
+ * reset; it holds as little as IDLE. CLOSING waits for operations in flight;
+ * the connection is freed when there is none.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IO_HTTP_IMPL_H
 #define IO_HTTP_IMPL_H
@@ -67,6 +67,8 @@ struct conn {
     struct list item; /* of the loop's connections */
     struct timer timer;
     struct mono deadline; /* the timer may fire earlier and look here */
+    struct mono linger_by;
+    uint64_t linger_left; /* bytes */
     struct http_scan scan;
     uint8_t addr[16]; /* of the peer; IPv4 as ::ffff:a.b.c.d */
     int fd;
@@ -203,6 +205,8 @@ exim_of(struct exchange *x)
 
 /* http_deadline.c */
 void conn_deadline(struct conn *c, struct dur d);
+/* The same, but not later than BY. */
+void conn_deadline_by(struct conn *c, struct dur d, struct mono by);
 /* The deadline of an operation, when the peer has had WAITED for BEFORE bytes
  * of the same body so far. It is over when no byte moved for TIMEOUT (which may
  * be noticed half of it later), or when all is slower than RATE (0: none) by

@@ -481,35 +481,6 @@ test_unread_small(void **state)
     world_close(&w);
 }
 
-/* Too much to read away: the answer arrives all the same, and is not lost in a
- * reset while the client still sends. */
-static void
-test_unread_large(void **state)
-{
-    const size_t n = 200000;
-    struct world *w = open_world(state);
-    uint8_t *p = calloc(1, n);
-
-    assert_non_null(p);
-    for (int chunked = 0; chunked < 2; chunked++) {
-        struct client *c = client_open(w);
-        struct answer a;
-
-        client_say(c, chunked ? "POST /none HTTP/1.1\r\nHost: a\r\n"
-                                "Transfer-Encoding: chunked\r\n\r\n30D40\r\n"
-                              : "POST /none HTTP/1.1\r\nHost: a\r\n"
-                                "Content-Length: 200000\r\n\r\n");
-        client_send(c, p, n);
-        assert_true(client_hear(c, &a, false));
-        assert_int_equal(a.status, 200);
-        assert_false(a.keep);
-        assert_true(client_closed(c, WAIT_MS));
-        client_close(&c);
-    }
-    free(p);
-    world_close(&w);
-}
-
 /* ---- answers ---- */
 
 static void
@@ -686,7 +657,6 @@ main(void)
         {"a large body", test_large_body, false},
         {"peek", test_peek, false},
         {"unread, small", test_unread_small, false},
-        {"unread, large", test_unread_large, false},
         {"big answers", test_big_answers, false},
         {"slow reader", test_slow_reader, false},
         {"short answer", test_short_answer, false},
