@@ -1,10 +1,11 @@
-/* check_files.c - see check_files.h. What is opened is closed again at once; a
- * mistake is told in the words of the start. DATA_DIR and the folders of
- * elements are not looked at: the first start makes some of them, and another
- * user than the one who asks may own them.
+/* check_files.c - see check_files.h. What is opened is closed again at once.
+ * DATA_DIR and the folders of elements are not looked at: the first start makes
+ * some of them, and another user than the one who asks may own them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cli/check_files.h"
 #include "cli/clock.h"
+#include "cli/cpu.h"
+#include "hash/hash.h"
 #include "io/coord_redis.h"
 #include "io/redis_tls.h"
 #include "io/tls.h"
@@ -25,6 +26,19 @@ static bool
 has(const struct conf *c, int option)
 {
     return conf_option[option].roles & CONF_ROLE_BIT(c->role);
+}
+
+static void
+check_hash(const struct conf *c, struct conf_report *rep)
+{
+    const struct hash_cpu cpu = cpu_read();
+
+    if (hash_select(&cpu, c->hash) == NULL)
+        conf_report_add(rep, CONF_ERROR, CONF_HASH,
+                        "HASH=%s: there are auto, c, avx2, avx512, sha-ni, "
+                        "avx2+sha-ni and avx512+sha-ni, as far as the "
+                        "processor can run them",
+                        c->hash);
 }
 
 static void
@@ -72,11 +86,17 @@ check_key(const struct conf *c, struct conf_report *rep)
     };
     struct keys *k = NULL;
     struct fault f = {0};
+    enum err e;
 
     if (!has(c, option) || !c->auth_enabled || !c->auth_public_key_path[0] ||
         (!named && c->role != CONF_STORAGE))
         return;
-    tell(rep, option, keys_open(&k, &kc, &f), &f);
+    e = keys_open(&k, &kc, &f);
+    if (e != ERR_OK && (c->role == CONF_STORAGE || c->role == CONF_INGESTER))
+        (void)fault_hint(&f, "it is the public key of Admin, whose tokens are "
+                             "believed: PEM, or what /.well-known/jwks.json "
+                             "answers");
+    tell(rep, option, e, &f);
     keys_close(&k);
 }
 
@@ -113,6 +133,7 @@ check_redis(const struct conf *c, struct conf_report *rep)
 void
 check_files(const struct conf *c, struct conf_report *rep)
 {
+    check_hash(c, rep);
     check_certificate(c, rep);
     check_key(c, rep);
     check_redis(c, rep);

@@ -11,6 +11,7 @@
  * connections, the last answer, files that loops keep open, elements and
  * catalogue, loops, and only then memory.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/check_files.h"
 #include "cli/confine.h"
 #include "cli/server_impl.h"
 #include "obs/log.h"
@@ -204,6 +205,25 @@ raise_limits(void)
     }
 }
 
+/* Before anything is made: a first start that was refused for its options is
+ * still to come. */
+static bool
+files_are_right(const struct conf *c)
+{
+    struct conf_report rep = {0};
+    struct buf b;
+    bool right;
+
+    check_files(c, &rep);
+    right = rep.errors == 0;
+    buf_init(&b, 64 * KIB);
+    conf_report_print(&rep, CONF_ERROR, &b);
+    fputs(buf_str(&b), stderr);
+    buf_release(&b);
+    conf_report_release(&rep);
+    return right;
+}
+
 int
 server_run(const struct conf *conf, const struct conf_input *input)
 {
@@ -212,10 +232,11 @@ server_run(const struct conf *conf, const struct conf_input *input)
     struct fault f = {0};
     sigset_t set;
     char text[FAULT_TEXT];
+    int failed = 1;
     enum err e;
 
     if (s == NULL)
-        return 1;
+        return failed;
     s->conf = *conf;
     s->input = input;
     pthread_mutex_init(&s->mu, NULL);
@@ -231,6 +252,11 @@ server_run(const struct conf *conf, const struct conf_input *input)
         e = fault_set(&f, ERR_NOMEM, "open", "log");
     if (e == ERR_OK)
         s->startup = startup_watch(s->conf.startup_timeout, s->log);
+    startup_step(s->startup, "reading the files that options name");
+    if (e == ERR_OK && !files_are_right(&s->conf)) {
+        e = ERR_INVAL;
+        failed = CONF_EXIT;
+    }
     if (e == ERR_OK)
         e = server_open(s, &f);
     startup_step(s->startup, "starting threads");
@@ -244,11 +270,11 @@ server_run(const struct conf *conf, const struct conf_input *input)
         fflush(stdout);
         wait_for_signals(s, &set);
         stop_threads(s);
-    } else {
+    } else if (failed != CONF_EXIT) {
         fprintf(stderr, "artstore %s: %s\n", conf_role_name(s->conf.role),
                 fault_text(&f, text, sizeof(text)));
     }
     server_close(s);
     free(s);
-    return e == ERR_OK ? 0 : 1;
+    return e == ERR_OK ? 0 : failed;
 }

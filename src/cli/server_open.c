@@ -342,7 +342,6 @@ open_keys(struct server *s, struct fault *f)
                            .adopts = asks,
                            .hand_dir = own || asks ? NULL : c->data_dir,
                            .public_required = named || !(own || asks)};
-    enum err e;
 
     if (!serve_path(&s->conf, "keys", dir))
         return fault_set(f, ERR_TOOBIG, "open", "DATA_DIR");
@@ -357,12 +356,7 @@ open_keys(struct server *s, struct fault *f)
     s->auth.metrics = s->metrics;
     if (!own && !c->auth_enabled)
         return ERR_OK;
-    e = keys_open(&s->keys, &kc, f);
-    if (e != ERR_OK && !own)
-        (void)fault_hint(f, "AUTH_PUBLIC_KEY_PATH names the public key of "
-                            "Admin, whose tokens are believed: PEM, or what "
-                            "/.well-known/jwks.json answers");
-    return e;
+    return keys_open(&s->keys, &kc, f);
 }
 
 static enum err
@@ -614,13 +608,7 @@ server_open(struct server *s, struct fault *f)
                : s->conf.role == CONF_ADMIN    ? JOIN_ADMIN
                : s->conf.role == CONF_INGESTER ? JOIN_INGEST
                                                : JOIN_ALL;
-    if (hash == NULL) {
-        (void)fault_set(f, ERR_UNSUPPORTED, "HASH (ARTSTORE_HASH)",
-                        s->conf.hash);
-        return fault_hint(f, "there are auto, c, avx2, avx512, sha-ni, "
-                             "avx2+sha-ni and avx512+sha-ni, as far as the "
-                             "processor can run them");
-    }
+    assert(hash); /* check_files() has looked */
     for (size_t i = 0; i < countof(steps) && e == ERR_OK; i++) {
         startup_step(s->startup, steps[i].what);
         e = steps[i].open(s, f);

@@ -245,13 +245,20 @@ def test_check_config_opens_files(tmp_path, role, option, more):
         assert told or (not why and more and "error: " in p.stdout), p.stdout
 
 
-@pytest.mark.parametrize("role", ["server", "admin"])
-def test_a_start_needs_the_key_that_is_named(tmp_path, role):
-    """ING-183: with its own keys alone it would refuse another's tokens."""
-    p = run(BIN, role, "--data-dir", tmp_path / "d", "--listen",
-            "127.0.0.1:0", "--auth-public-key-path", tmp_path / "none.pem",
-            code=None)
-    assert p.returncode and "none.pem: there is" in p.stderr, p.stderr
+@pytest.mark.parametrize("role,option,value,more", [
+    ("server", "ARTSTORE_HASH", "foo", {}),
+    ("server", "AUTH_PUBLIC_KEY_PATH", "/no/such.pem", {}),
+    ("admin", "AUTH_PUBLIC_KEY_PATH", "/no/such.pem", {}),
+    ("server", "TLS_CERT_FILE", "/no/such.pem", {"TLS_KEY_FILE": __file__})])
+def test_a_start_refuses_as_check_config(tmp_path, role, option, value, more):
+    """In its words, and before a first start has made anything (PRD-187)."""
+    env = {"DATA_DIR": str(tmp_path / "d"), **more,
+           "ARTSTORE_LISTEN": "127.0.0.1:0", option: value}
+    told = run(BIN, "check-config", role, env=env, code=78).stdout
+    line, = [x for x in told.splitlines() if x.startswith("error: ")]
+    assert option.replace("ARTSTORE_", "") in line and value in line
+    assert run(BIN, role, env=env, code=78).stderr == line + "\n"
+    assert not (tmp_path / "d").exists()
 
 
 def test_check_config_of_a_gateway():

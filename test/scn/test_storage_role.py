@@ -125,7 +125,7 @@ def test_needs_a_key(tmp_path, loop):
     e = store.Server(tmp_path, loop, STORAGE_PATH=str(tmp_path / "disk"))
     e.role = "storage"
     e.start(expect_ready=False)
-    assert e.wait() == 1
+    assert e.wait() == 78
     assert "AUTH_PUBLIC_KEY_PATH" in e.tail()
 
 
