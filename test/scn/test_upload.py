@@ -113,7 +113,7 @@ def test_name_in_path(server, method, path):
     r = server.http(method, path + "x?retention_policy=PERMANENT", data=b"p")
     assert r.json()["storage_element_id"] == "se-02", r.text
     # The slash of a name that is in the query after all.
-    r = server.http(method, "/api/files/upload/?filename=q.bin", data=b"q")
+    r = server.http(method, path + "?filename=q.bin", data=b"q")
     assert r.json()["original_filename"] == "q.bin", r.text
     # A form, too: the name of the path goes before that of the part.
     r = multipart(server, b"form", path=path + "named.bin")

@@ -17,7 +17,7 @@
 #include "sec/scope.h"
 
 #define ROUTE_PARAMS_MAX 3
-#define ROUTE_ALSO_MAX   4
+#define ROUTE_ALSO_MAX   5
 #define ROUTE_TABLES_MAX 8
 
 struct call;

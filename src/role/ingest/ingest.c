@@ -208,23 +208,20 @@ static const struct route_doc reload_docs[] = {
     {0},
 };
 
+/* curl -T adds the name to a URL that ends in a slash, and none to that of what
+ * comes from a pipe. */
+#define UPLOAD_ALSO                                                     \
+    {                                                                   \
+        "/api/v1/files/upload", "/api/v1/upload", "/api/files/upload/", \
+            "/api/v1/files/upload/", "/api/v1/upload/"                  \
+    }
+
 static const struct route routes[] = {
-    {HTTP_POST,
-     "/api/files/upload",
-     SCOPE_WRITE,
-     upload_begin,
-     "file_upload",
-     "Store a file, sent as a form or as it is",
-     {"/api/v1/files/upload", "/api/v1/upload", "/api/files/upload/"},
-     upload_docs},
-    {HTTP_PUT,
-     "/api/files/upload",
-     SCOPE_WRITE,
-     upload_begin,
-     "file_upload_put",
-     "The same for clients that send with PUT (curl -T)",
-     {"/api/v1/files/upload", "/api/v1/upload", "/api/files/upload/"},
-     upload_docs},
+    {HTTP_POST, "/api/files/upload", SCOPE_WRITE, upload_begin, "file_upload",
+     "Store a file, sent as a form or as it is", UPLOAD_ALSO, upload_docs},
+    {HTTP_PUT, "/api/files/upload", SCOPE_WRITE, upload_begin,
+     "file_upload_put", "The same for clients that send with PUT (curl -T)",
+     UPLOAD_ALSO, upload_docs},
     {HTTP_PUT,
      "/api/files/upload/{filename}",
      SCOPE_WRITE,
