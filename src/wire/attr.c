@@ -4,8 +4,8 @@
 #include "wire/attr.h"
 #include "base/hex.h"
 #include "wire/date.h"
+#include "wire/json.h"
 #include "wire/selfsum.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,16 +63,9 @@ static bool
 put_object(struct buf *b, const char *name, const char *text)
 {
     json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    char *flat = NULL;
-    bool ok = false;
+    bool ok = json_is_object(o) && buf_printf(b, ",\n  \"%s\": ", name) &&
+              json_out_value(b, o);
 
-    if (!json_is_object(o))
-        goto out;
-    if (!(flat = json_dumps(o, JSON_COMPACT)))
-        goto out;
-    ok = buf_printf(b, ",\n  \"%s\": %s", name, flat);
-out:
-    free(flat);
     json_decref(o);
     return ok;
 }
@@ -143,15 +136,10 @@ put_extra(struct buf *b, const char *extra)
 
     json_object_foreach(o, name, v)
     {
-        char *flat = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-
-        ok = ok && flat;
-        if (flat) {
-            buf_add_str(b, ",\n  ");
-            selfsum_string(b, slice_str(name));
-            buf_printf(b, ": %s", flat);
-        }
-        free(flat);
+        buf_add_str(b, ",\n  ");
+        selfsum_string(b, slice_str(name));
+        buf_add_str(b, ": ");
+        ok = json_out_value(b, v) && ok;
     }
     json_decref(o);
     return ok;
@@ -295,6 +283,19 @@ get_element(struct attr_doc *doc, const json_t *o)
            get_blocks(doc, o);
 }
 
+/* The caller's; NULL without memory. */
+static char *
+text_of(const json_t *o)
+{
+    struct buf b;
+    char *text;
+
+    buf_init(&b, ATTR_TEXT_MAX);
+    text = json_out_value(&b, o) ? strdup(buf_str(&b)) : NULL;
+    buf_release(&b);
+    return text;
+}
+
 /* Metadata, and whatever is not in the list above, as text of their own. */
 static bool
 get_rest(struct attr_doc *doc, json_t *o)
@@ -304,7 +305,7 @@ get_rest(struct attr_doc *doc, json_t *o)
     if (meta) {
         if (!json_is_object(meta))
             return false;
-        doc->attr.metadata = json_dumps(meta, JSON_COMPACT);
+        doc->attr.metadata = text_of(meta);
         if (!doc->attr.metadata)
             return false;
     }
@@ -312,7 +313,7 @@ get_rest(struct attr_doc *doc, json_t *o)
         (void)json_object_del(o, known[i]);
     if (json_object_size(o) == 0)
         return true;
-    doc->extra = json_dumps(o, JSON_COMPACT);
+    doc->extra = text_of(o);
     return doc->extra != NULL;
 }
 

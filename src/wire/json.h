@@ -70,7 +70,9 @@ const json_t *json_get_list(const json_t *o, const char *key,
 
 /* S with quotation marks and escapes; what is not UTF-8 becomes U+FFFD. */
 bool json_out_str(struct buf *b, struct slice s);
-/* A tree, compact, keys in the order of the text that it came from. */
+/* A tree, compact, keys in the order of the text that it came from; numbers
+ * that are no integers in the fewest digits, 15 at least. It recurs as deep as
+ * the tree is. */
 bool json_out_value(struct buf *b, const json_t *j);
 
 #define JSON_WRITER_DEPTH 32

@@ -5,6 +5,7 @@
 #include "wire/utf8.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 /* RFC 8259 section 7: quotation mark, backslash and what is below a blank. DEL
  * and the line separators U+2028 and U+2029 as well, for terminals and for
@@ -54,17 +55,76 @@ json_out_str(struct buf *b, struct slice s)
     return buf_add_char(b, '"');
 }
 
-static int
-to_buf(const char *p, size_t n, void *arg)
+/* In the fewest digits that are read as the same number again: 0.1, where 17
+ * would say 0.10000000000000001. */
+static void
+out_real(struct buf *b, double v)
 {
-    return buf_add(arg, p, n) ? 0 : -1;
+    char text[32];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_add_str(b, text);
+    if (!strpbrk(text, ".e"))
+        buf_add_str(b, ".0"); /* it stays what it was, no integer */
+}
+
+static void
+out_list(struct buf *b, const json_t *j)
+{
+    for (size_t i = 0; i < json_array_size(j); i++) {
+        buf_add_char(b, i ? ',' : '[');
+        json_out_value(b, json_array_get(j, i));
+    }
+    buf_add_str(b, json_array_size(j) ? "]" : "[]");
+}
+
+static void
+out_object(struct buf *b, json_t *j)
+{
+    const char *key;
+    char before = '{';
+    json_t *v;
+
+    json_object_foreach(j, key, v)
+    {
+        buf_add_char(b, before);
+        json_out_str(b, slice_str(key));
+        buf_add_char(b, ':');
+        json_out_value(b, v);
+        before = ',';
+    }
+    buf_add_str(b, before == ',' ? "}" : "{}");
 }
 
 bool
 json_out_value(struct buf *b, const json_t *j)
 {
-    return json_dump_callback(j, to_buf, b, JSON_COMPACT | JSON_ENCODE_ANY) ==
-           0;
+    switch (json_typeof(j)) {
+    case JSON_OBJECT:
+        out_object(b, (json_t *)j);
+        break;
+    case JSON_ARRAY:
+        out_list(b, j);
+        break;
+    case JSON_STRING:
+        json_out_str(b, slice_of(json_string_value(j), json_string_length(j)));
+        break;
+    case JSON_INTEGER:
+        buf_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+        break;
+    case JSON_REAL:
+        out_real(b, json_real_value(j));
+        break;
+    default:
+        buf_add_str(b, json_is_null(j)   ? "null"
+                       : json_is_true(j) ? "true"
+                                         : "false");
+    }
+    return !b->failed;
 }
 
 /* ---- the writer ---------------------------------------------------------- */
