@@ -275,6 +275,24 @@ class Put(Case):
         self.assertRegex(self.err, r"request id: req-[0-9a-f]{8}")
         self.assertIn("artstore se why", self.err)
 
+    def test_refused_by_a_proxy(self):
+        """It is not artstore that has no room, nor its MAX_FILE_SIZE_MB."""
+        self.write("a", b"\0" * (3 << 20))
+        for status, code, remedy in [(413, 1, "client_max_body_size in nginx"),
+                                     (502, 8, "behind the proxy running")]:
+            self.server.plan = [{"match": "upload", "status": status,
+                                 "foreign": "nginx/1.22.1"}]
+            self.run_cli("put", "a", expect=code)
+            self.assertIn("nginx/1.22.1 answered in place of artstore "
+                          "(HTTP %d)" % status, self.err)
+            self.assertIn(remedy, self.err)
+            self.assertNotIn("MAX_FILE_SIZE_MB", self.err)
+        for status in (502, 503):
+            self.server.plan = [{"match": "ready", "status": status,
+                                 "foreign": "nginx/1.22.1"}]
+            self.run_cli("status", expect=8)
+            self.assertIn("behind the proxy running", self.err)
+
     def test_refused_before_the_body(self):
         """507 comes at once, the body of 30 MiB is not read (D06)."""
         self.write("a", b"\0" * (30 << 20))

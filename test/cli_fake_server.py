@@ -7,6 +7,7 @@ fits. A plan entry is a dict:
 
     match    substring of "METHOD path" (default: any)
     status   answer with this, and `code`, `message`, `details`, `retry_after`
+    foreign  with a status: a page of this server, as a proxy makes one
     cut      send only so many bytes of the body, then close
     flip     change the byte at this offset of what is sent
     close    "head": close when the head was read; "body": when the body was;
@@ -66,6 +67,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body["details"] = details
         self.close_connection = True
         self.send(status, body, list(headers) + [("Connection", "close")])
+
+    def page(self, fault):
+        body = b"<html>no</html>"
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 %d No\r\nServer: %s\r\n"
+                         b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+                         % (fault["status"], fault["foreign"].encode(),
+                            len(body), body))
+        self.linger()
 
     # ---- requests ----
 
@@ -128,6 +138,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 extra.append(("Retry-After", str(fault["retry_after"])))
             if fault.get("read"):
                 self.read_body(fault)
+            if "foreign" in fault:
+                return self.page(fault)
             self.refuse(fault["status"], fault.get("code", "planned"),
                         fault.get("message", "as planned"),
                         fault.get("details"), extra)

@@ -5,6 +5,9 @@
 #include <jansson.h>
 #include <stdarg.h>
 
+/* The code of an answer that a proxy made in place of artstore. */
+#define FOREIGN "-"
+
 /* What the answers of ING-103 mean to a person at a terminal. The first row
  * that fits is taken: code NULL fits any, status 0 fits any. */
 static const struct {
@@ -13,6 +16,19 @@ static const struct {
     enum cli_exit exit;
     const char *remedy;
 } remedies[] = {
+    {401, FOREIGN, CLI_AUTH, "what stands before artstore wants credentials"},
+    {403, FOREIGN, CLI_AUTH, "what stands before artstore forbids it"},
+    {404, FOREIGN, CLI_FAILED, "is the URL that of an artstore server?"},
+    {413, FOREIGN, CLI_FAILED,
+     "the limit is the proxy's: client_max_body_size in nginx, "
+     "LimitRequestBody in Apache"},
+    {502, FOREIGN, CLI_LATER,
+     "is the server behind the proxy running, and at the address that the "
+     "proxy has?"},
+    {503, FOREIGN, CLI_LATER, "is the server behind the proxy running?"},
+    {504, FOREIGN, CLI_LATER,
+     "the server behind the proxy took too long for it (proxy_read_timeout in "
+     "nginx); what was asked may be done all the same"},
     {400, "file_in_readonly_storage", CLI_FAILED,
      "only files on elements in mode edit (retention temporary) can be "
      "deleted; `artstore stat ID` shows where this one is"},
@@ -40,8 +56,6 @@ static const struct {
      "the token does not allow this; one of another account may"},
     {404, "not_found", CLI_FAILED,
      "is the server of an older version? `artstore version --server`"},
-    {404, "", CLI_FAILED, /* nobody who speaks our JSON */
-     "is the URL that of an artstore server? `artstore status` looks"},
     {404, NULL, CLI_NOTFOUND, NULL},
     {413, NULL, CLI_FAILED,
      "the server's limit is MAX_FILE_SIZE_MB; ask its operator to raise it"},
@@ -142,13 +156,13 @@ details_text(char *out, size_t cap, const json_t *details)
 }
 
 static void
-remedy_find(struct failure *f)
+remedy_find(struct failure *f, const char *code)
 {
     f->exit = CLI_FAILED;
     for (size_t i = 0; i < countof(remedies); i++) {
         if (remedies[i].status && remedies[i].status != f->status)
             continue;
-        if (remedies[i].code && strcmp(remedies[i].code, f->code) != 0)
+        if (remedies[i].code && strcmp(remedies[i].code, code) != 0)
             continue;
         f->exit = remedies[i].exit;
         cut_copy(f->remedy, sizeof(f->remedy), remedies[i].remedy);
@@ -169,30 +183,46 @@ remedy_scope(struct failure *f, const json_t *details)
                        scope, scope);
 }
 
+/* Without a code and a text of its own. */
+static void
+explain(struct failure *f, bool foreign, const char *server)
+{
+    if (f->status >= 300 && f->status < 400)
+        cut_copy(f->message, sizeof(f->message),
+                 "the answer is a redirect, which is not followed");
+    else if (foreign)
+        snprintf(f->message, sizeof(f->message),
+                 "%.100s answered in place of artstore",
+                 server ? server : "another server");
+    else
+        cut_copy(f->message, sizeof(f->message),
+                 "the answer has no explanation");
+}
+
 enum cli_exit
 failure_from_reply(struct failure *f, long status, struct slice body,
-                   const char *request_id)
+                   const char *request_id, const char *server)
 {
     json_t *root = json_loadb(body.p ? body.p : "", body.n, 0, NULL);
     const char *code = json_string_value(json_object_get(root, "error"));
     const char *text = json_string_value(json_object_get(root, "message"));
     const char *id = json_string_value(json_object_get(root, "request_id"));
     const json_t *details = json_object_get(root, "details");
+    /* Ours without a body (to HEAD, say) has an id. */
+    const bool foreign = !root && (body.n > 0 || !request_id);
 
     *f = (struct failure){.status = status};
     if (!text) /* RFC 9457 */
         text = json_string_value(json_object_get(root, "detail"));
     if (!text)
         text = json_string_value(json_object_get(root, "title"));
-    if (!text)
-        text = status >= 300 && status < 400
-                   ? "the answer is a redirect, which is not followed"
-                   : "the answer has no explanation";
     cut_copy(f->code, sizeof(f->code), code);
     cut_copy(f->message, sizeof(f->message), text);
+    if (!text)
+        explain(f, foreign, server);
     cut_copy(f->request_id, sizeof(f->request_id), id ? id : request_id);
     details_text(f->details, sizeof(f->details), details);
-    remedy_find(f);
+    remedy_find(f, foreign ? FOREIGN : f->code);
     remedy_scope(f, details);
     if (strcmp(f->code, "not_found") == 0)
         cut_copy(f->role, sizeof(f->role),

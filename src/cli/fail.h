@@ -53,9 +53,12 @@ failure_set(struct failure *f, enum cli_exit exit, const char *code,
 void failure_remedy(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* From an answer that is not 2xx. BODY is JSON of D16, a problem of RFC 9457,
- * or anything else. REQUEST_ID may be NULL. Returns f->exit. */
-enum cli_exit failure_from_reply(struct failure *f, long status,
-                                 struct slice body, const char *request_id);
+ * or anything else: then a proxy made the answer, or what is no artstore, and
+ * SERVER, its header of that name, is blamed. REQUEST_ID and SERVER may be
+ * NULL. Returns f->exit. */
+enum cli_exit
+failure_from_reply(struct failure *f, long status, struct slice body,
+                   const char *request_id, const char *server);
 
 /* After the answer that there is no PATH: when a process of another role has
  * it, the remedy says who. */

@@ -21,8 +21,12 @@ test_reply(void **state)
          "forbidden", "m", "ING-062"},
         {404, "{\"error\":\"file_not_found\",\"message\":\"m\"}", CLI_NOTFOUND,
          "file_not_found", "m", "ING-062"},
-        {404, "<html>", CLI_FAILED, "", "the answer has no explanation",
-         "not an artstore"},
+        {404, "<html>", CLI_FAILED, "",
+         "nginx/1.2 answered in place of artstore", "not an artstore"},
+        {413, "<html>", CLI_FAILED, "",
+         "nginx/1.2 answered in place of artstore", "a proxy's limit"},
+        {502, "<html>", CLI_LATER, "",
+         "nginx/1.2 answered in place of artstore", "nobody behind it"},
         {404, "{\"error\":\"not_found\",\"message\":\"m\"}", CLI_FAILED,
          "not_found", "m", "no such path: not a file that is missing"},
         {404, "{\"error\":\"session_not_found\",\"message\":\"m\"}",
@@ -36,8 +40,8 @@ test_reply(void **state)
         {507, "{\"error\":\"insufficient_storage\",\"message\":\"m\"}",
          CLI_NOSPACE, "insufficient_storage", "m", "D06"},
         {503, "", CLI_LATER, "", "the answer has no explanation", "no body"},
-        {429, "<html>", CLI_LATER, "", "the answer has no explanation",
-         "a proxy's page"},
+        {429, "<html>", CLI_LATER, "",
+         "nginx/1.2 answered in place of artstore", "a proxy's page"},
         {502, "[]", CLI_LATER, "", "the answer has no explanation",
          "JSON, but no object"},
         {500, "{\"title\":\"t\",\"detail\":\"d\"}", CLI_FAILED, "", "d",
@@ -51,8 +55,8 @@ test_reply(void **state)
     (void)state;
 
     for (size_t i = 0; i < countof(row); i++) {
-        enum cli_exit e = failure_from_reply(&f, row[i].status,
-                                             slice_str(row[i].body), "r-1");
+        enum cli_exit e = failure_from_reply(
+            &f, row[i].status, slice_str(row[i].body), "r-1", "nginx/1.2");
 
         if (e != row[i].exit || e != f.exit ||
             strcmp(f.code, row[i].code) != 0 ||
@@ -73,13 +77,45 @@ test_details(void **state)
     struct failure f;
     (void)state;
 
-    failure_from_reply(&f, 507, SLICE(list), NULL);
+    failure_from_reply(&f, 507, SLICE(list), NULL, NULL);
     assert_string_equal(f.details, "se-01: full\nse-02: mode ro");
     assert_string_equal(f.request_id, "r-2");
-    failure_from_reply(&f, 400, SLICE(other), NULL);
+    failure_from_reply(&f, 400, SLICE(other), NULL, NULL);
     assert_string_equal(f.details, "limit: 5");
-    failure_from_reply(&f, 400, SLICE("{\"details\":[1,2]}"), NULL);
+    failure_from_reply(&f, 400, SLICE("{\"details\":[1,2]}"), NULL, NULL);
     assert_string_equal(f.details, "[1,2]");
+}
+
+/* What a proxy says is not artstore's fault, whatever the status. */
+static void
+test_foreign(void **state)
+{
+    static const struct {
+        long status;
+        const char *body, *request_id, *server, *message, *remedy;
+    } row[] = {
+        {413, "<html>", NULL, "nginx", "nginx answered",
+         "client_max_body_size"},
+        {502, "", NULL, "Caddy", "Caddy answered", "proxy running"},
+        {502, "no upstream", "r-1", NULL, "another server", "proxy running"},
+        {504, "<html>", NULL, NULL, "another server", "proxy_read_timeout"},
+        {401, "<html>", NULL, "nginx", "nginx", "before artstore"},
+        {404, "<html>", NULL, "nginx", "nginx", "is the URL that"},
+        /* artstore's own, which a proxy brings under its own name */
+        {413, "{\"error\":\"file_too_large\",\"message\":\"m\"}", "r-1",
+         "nginx", "m", "MAX_FILE_SIZE_MB"},
+        {503, "", "r-1", "nginx", "no explanation", "artstore status"},
+    };
+    struct failure f;
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        failure_from_reply(&f, row[i].status, slice_str(row[i].body),
+                           row[i].request_id, row[i].server);
+        if (!strstr(f.message, row[i].message) ||
+            !strstr(f.remedy, row[i].remedy))
+            fail_msg("row %zu: '%s', '%s'", i, f.message, f.remedy);
+    }
 }
 
 /* Who is asked for what another role has. */
@@ -108,7 +144,7 @@ test_elsewhere(void **state)
         snprintf(body, sizeof(body),
                  "{\"error\":\"not_found\",\"details\":{\"role\":\"%s\"}}",
                  row[i].role);
-        failure_from_reply(&f, 404, slice_str(body), NULL);
+        failure_from_reply(&f, 404, slice_str(body), NULL, NULL);
         failure_elsewhere(&f, row[i].path);
         if (!strstr(f.remedy, row[i].remedy))
             fail_msg("%s %s: %s", row[i].role, row[i].path, f.remedy);
@@ -117,13 +153,14 @@ test_elsewhere(void **state)
     failure_from_reply(&f, 404,
                        SLICE("{\"error\":\"file_not_found\",\"details\":"
                              "{\"role\":\"ingester\"}}"),
-                       NULL);
+                       NULL, NULL);
     failure_elsewhere(&f, "/api/v1/files/0/verify");
     assert_non_null(strstr(f.remedy, "artstore ls"));
     failure_there(&f, "http://a:1");
     assert_null(strstr(f.remedy, "--url"));
     /* Who has said --url is to ask there, too. */
-    failure_from_reply(&f, 503, SLICE("{\"error\":\"unavailable\"}"), NULL);
+    failure_from_reply(&f, 503, SLICE("{\"error\":\"unavailable\"}"), NULL,
+                       NULL);
     failure_there(&f, "http://a:1");
     assert_string_equal(f.remedy, "try again later; `artstore status --url "
                                   "http://a:1` says what is wrong");
@@ -138,9 +175,9 @@ test_scope(void **state)
     failure_from_reply(&f, 403,
                        SLICE("{\"error\":\"forbidden\",\"details\":{"
                              "\"scope\":\"delete\"}}"),
-                       NULL);
+                       NULL, NULL);
     assert_non_null(strstr(f.remedy, "artstore token --scope \"delete\""));
-    failure_from_reply(&f, 403, SLICE("{\"error\":\"forbidden\"}"), NULL);
+    failure_from_reply(&f, 403, SLICE("{\"error\":\"forbidden\"}"), NULL, NULL);
     assert_null(strstr(f.remedy, "--scope"));
 }
 
@@ -276,7 +313,7 @@ main(void)
         cmocka_unit_test(test_merge),   cmocka_unit_test(test_again),
         cmocka_unit_test(test_in_vain), cmocka_unit_test(test_url),
         cmocka_unit_test(test_query),   cmocka_unit_test(test_elsewhere),
-        cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_scope),   cmocka_unit_test(test_foreign),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

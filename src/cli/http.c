@@ -376,7 +376,8 @@ http_judge(struct http_req *r, struct failure *f)
     if (r->status >= 200 && r->status < 300)
         return CLI_OK;
     (void)failure_from_reply(f, r->status, buf_slice(&r->reply),
-                             http_header(r, "X-Request-ID"));
+                             http_header(r, "X-Request-ID"),
+                             http_header(r, "Server"));
     if (r->path)
         failure_elsewhere(f, r->path);
     if (strcmp(r->http->place->url_from, "--url") == 0)

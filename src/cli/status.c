@@ -26,14 +26,17 @@ get_health(struct http *h, long *status, struct failure *f)
 {
     struct http_req r = {
         .method = "GET", .path = "/health/ready", .anonymous = true};
+    const enum cli_exit e = http_call(h, &r, f);
     json_t *o = NULL;
 
-    if (http_call(h, &r, f) == CLI_OK || r.status == 503)
+    if (e == CLI_OK || r.status == 503)
         o = json_loadb(buf_str(&r.reply), r.reply.n, 0, NULL);
     *status = r.status;
-    if (r.done && r.exit == CLI_OK && !json_is_object(o)) {
+    if (!json_is_object(o)) {
         json_decref(o);
         o = NULL;
+    }
+    if (!o && e == CLI_OK) {
         failure_set(f, CLI_FAILED, "answer",
                     "%s/health/ready answered %ld without health",
                     h->place->url, r.status);
