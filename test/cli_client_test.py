@@ -209,6 +209,15 @@ class Put(Case):
         self.assertEqual(self.stored()[0]["data"], data)
         self.assertIn("trying again", self.err)
 
+    def test_no_element_of_that_mode(self):
+        """Not now: a mode may change. No time is named, so none is waited."""
+        self.write("a", b"a")
+        self.server.plan = [{"match": "upload", "status": 503, "read": True,
+                             "code": "no_available_storage"}]
+        self.run_cli("put", "a", expect=8)
+        self.assertEqual(len(self.uploads()), 1)
+        self.assertIn("`artstore se ls` shows the modes", self.err)
+
     def test_retries_are_bounded(self):
         self.write("a", b"a")
         self.server.plan = [{"match": "upload", "status": 503,

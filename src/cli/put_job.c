@@ -336,11 +336,9 @@ put_job_end(struct put_job *j, json_t **stored, struct failure *f)
         return e;
     }
     later = http_header(&j->req, "Retry-After");
-    if (put_in_vain(f, later)) {
-        e = f->exit = CLI_FAILED;
+    if (put_in_vain(f, later))
         failure_remedy(f, "`artstore se ls` shows the modes that there are; "
                           "`artstore storage init` makes another element");
-    }
     wait = put_again_after(f, !is_endless(j), j->req.sent_all, h->reached,
                            j->tries, j->plan->retries, later);
     if (f->status == 401 && h->token_fetched && !j->renewed && !is_endless(j)) {
