@@ -284,6 +284,15 @@ class Put(Case):
         self.assertRegex(self.err, r"request id: req-[0-9a-f]{8}")
         self.assertIn("artstore se why", self.err)
 
+    def test_no_space_for_a_stream(self):
+        """Room is asked for as if it were long (D28)."""
+        for stdin, told in ((bytes(3 << 20), True), (b"short", False)):
+            self.server.plan = [{"match": "upload", "status": 507,
+                                 "read": True, "code": "insufficient_storage"}]
+            self.run_cli("put", "-", "-n", "x", stdin=stdin, expect=5)
+            self.assertEqual("room for 64 MiB" in self.err, told, self.err)
+            self.assertIn("artstore se why", self.err)
+
     def test_refused_by_a_proxy(self):
         """It is not artstore that has no room, nor its MAX_FILE_SIZE_MB."""
         self.write("a", b"\0" * (3 << 20))

@@ -313,6 +313,10 @@ judge(struct put_job *j, struct failure *f)
                        "the whole file had been sent, so it may be stored: "
                        "`artstore ls --name '%s' --since 1h` tells",
                        j->name);
+    } else if (f->status == 507 && is_endless(j)) {
+        failure_remedy(f, "a stream does not tell its length, so room for 64 "
+                          "MiB is asked for; a file tells it: put one, or see "
+                          "what `artstore se why SIZE` says");
     }
     return e;
 }
