@@ -29,6 +29,7 @@ static const struct {
     {504, FOREIGN, CLI_LATER,
      "the server behind the proxy took too long for it (proxy_read_timeout in "
      "nginx); what was asked may be done all the same"},
+    {400, "plain_on_tls_port", CLI_FAILED, "begin the URL with https://"},
     {400, "file_in_readonly_storage", CLI_FAILED,
      "only files on elements in mode edit (retention temporary) can be "
      "deleted; `artstore stat ID` shows where this one is"},
@@ -59,6 +60,7 @@ static const struct {
     {404, NULL, CLI_NOTFOUND, NULL},
     {413, NULL, CLI_FAILED,
      "the server's limit is MAX_FILE_SIZE_MB; ask its operator to raise it"},
+    {414, NULL, CLI_FAILED, "use fewer or shorter --metadata"},
     {415, NULL, CLI_FAILED,
      "the server does not take this type; see --content-type"},
     {429, NULL, CLI_LATER, "too many requests; wait, or use a smaller -j"},

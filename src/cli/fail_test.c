@@ -118,6 +118,21 @@ test_foreign(void **state)
     }
 }
 
+/* What a person reads of these two says what to do about it. */
+static void
+test_remedy(void **state)
+{
+    struct failure f;
+    (void)state;
+
+    failure_from_reply(&f, 414, SLICE("{\"error\":\"target_too_long\"}"), NULL,
+                       NULL);
+    assert_non_null(strstr(f.remedy, "shorter --metadata"));
+    failure_from_reply(&f, 400, SLICE("{\"error\":\"plain_on_tls_port\"}"),
+                       NULL, NULL);
+    assert_non_null(strstr(f.remedy, "https://"));
+}
+
 /* Who is asked for what another role has. */
 static void
 test_elsewhere(void **state)
@@ -314,6 +329,7 @@ main(void)
         cmocka_unit_test(test_in_vain), cmocka_unit_test(test_url),
         cmocka_unit_test(test_query),   cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_scope),   cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_remedy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

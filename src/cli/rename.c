@@ -133,7 +133,7 @@ cmd_storage_rename(int argc, char **argv)
     if (!id_ok(a.id))
         return cli_usage("storage rename",
                          "--id %s: no name of an element (letters, digits, "
-                         ". - _, at most 64; CNF-003)",
+                         ". - _, at most 64)",
                          a.id);
     return a.alone ? storage_run(&a, rename_alone)
                    : rename_folder(a.path, a.id);

@@ -221,8 +221,11 @@ make_element(const struct conf_element *ce, const struct uuid *installation,
     struct stat st;
     enum err e;
 
-    if (mkdir(ce->path, 0750) != 0 && errno != EEXIST)
-        return fault_sys(f, errno, "mkdir", ce->path);
+    if (mkdir(ce->path, 0750) != 0 && errno != EEXIST) {
+        e = fault_sys(f, errno, "mkdir", ce->path);
+        return e == ERR_NOENT ? fault_hint(f, "make the folder above it first")
+                              : e;
+    }
     if (stat(ce->path, &st) != 0)
         return fault_sys(f, errno, "stat", ce->path);
     (void)slice_copy(slice_str(ce->id), el.element_id, sizeof(el.element_id));

@@ -237,7 +237,7 @@ conf_element_next(struct slice *rest, struct conf_element *out,
     if (err != ERR_OK)
         return err;
     *out = (struct conf_element){.priority = 100}; /* ADM-012 */
-    *why = "the id is not one (CNF-003: letters, digits, . - _, at most 64)";
+    *why = "the id must be letters, digits, . - _, at most 64";
     if (!take_field(&item, CONF_STORAGE_ELEMENT_ID, &v) ||
         !slice_copy(v.text, out->id, sizeof(out->id)))
         return ERR_INVAL;

@@ -496,6 +496,10 @@ def test_storage_init_says_what_it_knows(make_server, tmp_path):
     (tmp_path / "full" / "thesis.tex").write_text("x")
     p = init("full", code=1)
     assert "thesis.tex" in p.stderr and "empty folder" in p.stderr
+    p = init("none/se-07", code=1)
+    assert "make the folder above it first" in p.stderr, p.stderr
+    p = init("d", "--id", "se 07", code=2)
+    assert "id must be letters, digits, . - _" in p.stderr, p.stderr
 
 
 def test_list_that_does_not_count(make_server):
