@@ -384,6 +384,7 @@ def test_elements_come_and_go(cluster):
     r = g.http("DELETE", "/api/files/" + up["file_id"])
     assert r.status_code == 400 and store.error_code(r) == \
         "file_in_readonly_storage", r.text
+    assert r.json()["details"] == {"element_id": "se-00", "mode": "ro"}
     assert g.get(up["file_id"]).content == b"x"
     r = requests.delete(url + "?force=true", headers=c.head(), timeout=60)
     assert r.status_code == 204, r.text

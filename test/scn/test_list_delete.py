@@ -182,6 +182,7 @@ def test_delete_outside_edit(server):
     assert r.json()["error"] == "file_in_readonly_storage"
     assert r.json()["message"] == \
         "Cannot delete file from read-only Storage Element"
+    assert r.json()["details"] == {"element_id": "se-02", "mode": "rw"}
     assert server.get(f).content == b"kept"
 
 

@@ -1,5 +1,6 @@
 /* files.c - what is known of files: metadata, list, delete (ING-056...ING-063).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "role/common/capacity.h"
 #include "role/ingest/impl.h"
 #include "sec/permission.h"
 #include "wire/date.h"
@@ -382,16 +383,26 @@ deletion_audit(struct deletion *d, const char *result)
 static void
 reply_readonly(struct deletion *d)
 {
+    const char *id = d->blob->element_id;
     struct blob_capacity cap;
+    struct buf details;
 
     d->blob->ops->capacity(d->blob, &cap);
-    if (cap.mode == BLOB_EDIT)
+    if (cap.mode == BLOB_EDIT) {
         reply_error(d->call, 503, "storage_error",
-                    "Storage element %s deletes nothing at the moment",
-                    d->blob->element_id);
-    else
-        reply_error(d->call, 400, "file_in_readonly_storage",
-                    "Cannot delete file from read-only Storage Element");
+                    "Storage element %s deletes nothing at the moment", id);
+        return;
+    }
+    /* Code and words are the specification's (ING-058); the details tell that
+     * an element of mode rw is meant, too (CNF-015). */
+    buf_init(&details, 256);
+    buf_add_str(&details, "{\"element_id\":");
+    json_out_str(&details, slice_str(id));
+    buf_printf(&details, ",\"mode\":\"%s\"}", capacity_mode(cap.mode));
+    reply_error_details(d->call, 400, "file_in_readonly_storage",
+                        "Cannot delete file from read-only Storage Element",
+                        buf_str(&details));
+    buf_release(&details);
 }
 
 /* Admin has heard of it, or will. */

@@ -15,6 +15,9 @@
 _Static_assert(BLOB_SIZE_UNKNOWN == SELECT_SIZE_UNKNOWN,
                "the size of a place is handed on as it is");
 
+/* Kept for a file whose length nobody has told (D28). */
+#define UNKNOWN_NEED ((uint64_t)64 * MIB)
+
 struct near_view {
     struct registry_element el[REGISTRY_ELEMENTS_MAX];
     struct blob_capacity cap[REGISTRY_ELEMENTS_MAX];
@@ -72,7 +75,7 @@ place_request(struct ingest *g, const struct place *p, struct select_request *q)
 {
     *q = (struct select_request){
         .size = p->size,
-        .unknown_need = (uint64_t)64 * MIB, /* D28 */
+        .unknown_need = UNKNOWN_NEED,
         .mode = select_mode_of(p->retention),
         .datacenter = g->conf.datacenter,
         .fill_width = g->conf.fill_width,
@@ -146,7 +149,13 @@ place_refuse(const struct place *p, enum select_kind kind, struct refusal *r)
     const char *name =
         p->retention == RETENTION_PERMANENT ? "PERMANENT" : "TEMPORARY";
 
-    if (kind == SELECT_ROOM)
+    if (kind == SELECT_ROOM && p->size == BLOB_SIZE_UNKNOWN)
+        refuse(r, 507, "insufficient_storage",
+               "No storage element of mode %s has the %u MiB that are reserved "
+               "for a file of unknown length; send it with Content-Length (a "
+               "file, not a pipe) if it is smaller. Details say why for each",
+               mode, (unsigned)(UNKNOWN_NEED / MIB));
+    else if (kind == SELECT_ROOM)
         refuse(r, 507, "insufficient_storage",
                "No storage element of mode %s has room for this file; details "
                "say why for each. See: artstore se why",

@@ -154,6 +154,13 @@ test_no_element(void **state)
     w.element[2].shows.status = BLOB_FULL;
     assert_int_equal(choose(&p), -1);
     assert_int_equal(w.refusal.status, 507);
+    assert_null(strstr(w.refusal.text, "unknown length"));
+    p.size = BLOB_SIZE_UNKNOWN; /* which a pipe cannot know by itself */
+    assert_int_equal(choose(&p), -1);
+    assert_int_equal(w.refusal.status, 507);
+    assert_non_null(strstr(w.refusal.text, "64 MiB"));
+    assert_non_null(strstr(w.refusal.text, "Content-Length"));
+    assert_non_null(strstr(w.refusal.text, "say why for each"));
 }
 
 /* SELECTOR_FILL_WIDTH (D08): by turns among the open ones. */
