@@ -185,6 +185,7 @@ test_refusal(void **state)
     assert_int_equal(r.status, 401);
     assert_string_equal(r.error, "unauthorized");
     assert_string_equal(r.reason, "token_missing");
+    assert_non_null(strstr(r.message, "Authorization: Bearer"));
     assert_string_equal(r.www_authenticate, "Bearer realm=\"artstore\"");
     auth_refusal(TOKEN_EXPIRED, SCOPE_READ, &r);
     assert_int_equal(r.status, 401);

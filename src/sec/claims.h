@@ -26,7 +26,8 @@
  * show, and a line for people. The order is that of the checks. */
 #define TOKEN_TABLE(X)                                                       \
     X(TOKEN_OK, "ok", "the token is valid")                                  \
-    X(TOKEN_MISSING, "token_missing", "no bearer token was sent")            \
+    X(TOKEN_MISSING, "token_missing",                                        \
+      "no bearer token was sent; it goes into Authorization: Bearer TOKEN")  \
     X(TOKEN_MALFORMED, "token_malformed", "the token is not well formed")    \
     X(TOKEN_ALGORITHM, "token_algorithm", "the algorithm must be RS256")     \
     X(TOKEN_KEY_UNKNOWN, "token_key_unknown",                                \

@@ -24,7 +24,9 @@
 #define GRANT_TABLE(X)                                                  \
     X(GRANT_OK, "issued", 200, "a token was issued")                    \
     X(GRANT_INVALID_REQUEST, "invalid_request", 400,                    \
-      "the request is not well formed")                                 \
+      "the request is not well formed; send grant_type, client_id and " \
+      "client_secret, each once, as a form, or as JSON with "           \
+      "Content-Type: application/json")                                 \
     X(GRANT_INVALID_CLIENT, "invalid_client", 401,                      \
       "client_id or client_secret is wrong")                            \
     X(GRANT_DISABLED, "invalid_client", 401, "the account is disabled") \

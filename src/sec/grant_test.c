@@ -189,6 +189,8 @@ test_answers(void **state)
         {FORM, CC "&client_id=svc&client_secret=%s&scope=read+fly",
          "invalid_scope", 400, "a scope that is none"},
         {FORM, "", "invalid_request", 400, "empty"},
+        {FORM, "{\"grant_type\":\"client_credentials\"}", "invalid_request",
+         400, "JSON that is called a form, as curl -d does"},
     };
     struct fixture *f = *state;
 
@@ -210,6 +212,8 @@ test_answers(void **state)
             assert_string_equal(text(j, "access_token"), "");
             assert_string_not_equal(text(j, "message"), ""); /* D16 */
         }
+        if (reply.why == GRANT_INVALID_REQUEST)
+            assert_non_null(strstr(text(j, "message"), "application/json"));
         json_decref(j);
     }
 }
