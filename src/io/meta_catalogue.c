@@ -279,6 +279,37 @@ catalogue_feed_position(struct meta *m, const struct uuid *element_uuid,
     return e == ERR_NOENT ? ERR_OK : e;
 }
 
+struct files {
+    const struct uuid *uuid;
+    int64_t n;
+};
+
+static enum err
+files_fn(struct db_tx *t, void *arg, struct fault *f)
+{
+    struct files *c = arg;
+    int64_t element;
+    enum err e = feed_find(t, Q_FEED_GET, c->uuid, &element, NULL, f);
+
+    if (e || (e = db_use(t, Q_FEED_FILES, f)))
+        return e;
+    db_bind_i64(t, 1, element);
+    if (!(e = db_step(t, f)))
+        c->n = db_i64(t, 0);
+    return e;
+}
+
+enum err
+catalogue_feed_files(struct meta *m, const struct uuid *element_uuid,
+                     uint64_t *files, struct fault *f)
+{
+    struct files c = {.uuid = element_uuid};
+    enum err e = db_read(meta_self(m)->catalogue, files_fn, &c, f);
+
+    *files = e ? 0 : (uint64_t)c.n;
+    return e;
+}
+
 /* --- forgetting ----------------------------------------------------------- */
 
 static enum err

@@ -21,6 +21,7 @@ m_close(struct meta *m)
 static const struct meta_ops ops = {
     .feed = catalogue_feed,
     .feed_position = catalogue_feed_position,
+    .feed_files = catalogue_feed_files,
     .feed_reset = catalogue_feed_reset,
     .file_get = catalogue_get,
     .file_list = catalogue_list,

@@ -49,6 +49,8 @@ enum err catalogue_feed(struct meta *m, const struct uuid *element_uuid,
 enum err
 catalogue_feed_position(struct meta *m, const struct uuid *element_uuid,
                         uint64_t *seq, struct fault *f);
+enum err catalogue_feed_files(struct meta *m, const struct uuid *element_uuid,
+                              uint64_t *files, struct fault *f);
 enum err catalogue_feed_reset(struct meta *m, const struct uuid *element_uuid,
                               struct fault *f);
 enum err catalogue_reset(struct meta *m, struct fault *f);
@@ -79,6 +81,7 @@ enum catalogue_stmt {
     Q_FEED_ADD,
     Q_FEED_MOVE,
     Q_FEED_ZERO,
+    Q_FEED_FILES,
     Q_FILE_ADD,
     Q_FILE_PUT,
     Q_FILE_FACTS,

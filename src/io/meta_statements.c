@@ -146,6 +146,7 @@ static const char *const text[Q_N] = {
                     " files = files + $4, bytes = bytes + $5 WHERE n = $1",
     [Q_FEED_ZERO] = "UPDATE feed SET position = 0, files = files - $2,"
                     " bytes = bytes - $3 WHERE n = $1",
+    [Q_FEED_FILES] = "SELECT count(*) FROM copy WHERE element = $1",
     [Q_FILE_ADD] = FILE_ADD "DO NOTHING",
     [Q_FILE_PUT] =
         FILE_ADD "DO UPDATE SET " ATTR_FILE_SET ", epoch = excluded.epoch",

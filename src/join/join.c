@@ -440,6 +440,27 @@ open_roles(struct join *j, struct fault *f)
     return e == ERR_OK ? open_router(j, f) : e;
 }
 
+/* Their files are listed, and nobody can read them. */
+static void
+report_lost(struct join *j)
+{
+    struct admin_lost l[ADMIN_LOST_MAX];
+    unsigned n = j->admin ? admin_lost(j->admin, l, ADMIN_LOST_MAX) : 0;
+
+    for (unsigned i = 0; i < n; i++)
+        if (l[i].unheard)
+            log_warning(j->conf.log,
+                        "an element is not in STORAGE_ELEMENTS any more, and "
+                        "which files it holds is not known",
+                        F_STR("se_id", l[i].element_id));
+        else
+            log_warning(j->conf.log,
+                        "an element is not in STORAGE_ELEMENTS any more: its "
+                        "files cannot be read",
+                        F_STR("se_id", l[i].element_id),
+                        F_U64("files", l[i].files));
+}
+
 /* Nothing refuses this start any more: what cannot be taken back comes now. */
 static enum err
 serve_elements(struct join *j, struct fault *f)
@@ -477,6 +498,8 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
     }
     if (e == ERR_OK && j->admin)
         e = admin_load(j->admin, f);
+    if (e == ERR_OK && j->admin && j->n)
+        e = admin_lost_find(j->admin, f);
     if (e == ERR_OK && j->admin)
         admin_keys(j->admin, c->auth->keys, c->log, c->now);
     if (e == ERR_OK && j->admin && c->coord)
@@ -485,7 +508,9 @@ join_open(struct join **out, const struct join_conf *c, struct fault *f)
         e = open_roles(j, f);
     if (e == ERR_OK)
         e = serve_elements(j, f);
-    if (e != ERR_OK)
+    if (e == ERR_OK)
+        report_lost(j);
+    else
         join_close(&j);
     *out = j;
     return e;

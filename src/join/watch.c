@@ -104,10 +104,33 @@ is_out(const struct blob_capacity *c)
            CAPACITY_UNHEALTHY;
 }
 
+/* What an operator can do about it: the element back into the list, or out of
+ * the registry. */
+static void
+lost_text(const struct registry_stats *k, char text[WATCH_TEXT])
+{
+    char more[48] = "";
+
+    if (k->lost > 1)
+        snprintf(more, sizeof(more), "; %u more like it", k->lost - 1);
+    if (k->lost_files == REGISTRY_UNHEARD)
+        snprintf(text, WATCH_TEXT,
+                 "%s is not in STORAGE_ELEMENTS, and its files, if it holds "
+                 "any, are not in the list of files%s",
+                 k->lost_id, more);
+    else
+        snprintf(text, WATCH_TEXT,
+                 "%s is not in STORAGE_ELEMENTS: its %llu file%s cannot be "
+                 "read%s",
+                 k->lost_id, (unsigned long long)k->lost_files,
+                 k->lost_files == 1 ? "" : "s", more);
+}
+
 enum health_status
 watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
-            char text[WATCH_TEXT])
+            const struct registry_stats *known, char text[WATCH_TEXT])
 {
+    const bool lost = known && known->lost;
     const unsigned n = conf->n;
     const bool alone = conf->alone;
     struct tally t = tally_of(cap, n);
@@ -120,6 +143,8 @@ watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
     else if (t.sick)
         snprintf(text, WATCH_TEXT, "%s is %.80s", t.worst->element_id,
                  t.worst->health);
+    else if (lost)
+        lost_text(known, text);
     else if (lacks_edit)
         snprintf(text, WATCH_TEXT, "no element of mode edit takes uploads");
     else if (lacks_rw)
@@ -135,8 +160,8 @@ watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
         snprintf(text, WATCH_TEXT, "%u of %u healthy", t.healthy, n);
     if (!served)
         return HEALTH_UNHEALTHY;
-    return t.sick || lacks_edit || lacks_rw || t.tight ? HEALTH_DEGRADED
-                                                       : HEALTH_HEALTHY;
+    return t.sick || lost || lacks_edit || lacks_rw || t.tight ? HEALTH_DEGRADED
+                                                               : HEALTH_HEALTHY;
 }
 
 static void
@@ -183,12 +208,15 @@ static void
 look_at_elements(struct watch *w)
 {
     struct blob_capacity cap[ELEMENTS_MAX];
+    struct registry_stats known = {0};
     enum health_status s;
     char text[WATCH_TEXT];
 
     for (unsigned i = 0; i < w->conf.n; i++)
         capacity_of(w->element[i], &cap[i]);
-    s = watch_judge(&w->conf, cap, text);
+    if (w->conf.admin)
+        registry_stats(w->conf.admin, &known);
+    s = watch_judge(&w->conf, cap, &known, text);
     tell_elements(w, cap);
     health_set(w->conf.health, w->elements_check, s, text, (struct dur){0},
                w->loop->now);

@@ -3,7 +3,8 @@
  *
  *   storage_elements   every second, from the elements' own snapshots
  *       unhealthy   no element takes uploads (ING-096)
- *       degraded    one is out of order, or critically full; or none of mode
+ *       degraded    one is out of order, or critically full; or one with files
+ *                   was left out of STORAGE_ELEMENTS; or none of mode
  *                   edit takes uploads while one of mode rw does; or the other
  *                   way round, where STORAGE_ELEMENTS lists one of mode rw
  *       A full element is degraded and not more: who would then free it, if
@@ -52,11 +53,12 @@ void watch_close(struct watch **w);
 void watch_start(struct watch *w, struct loop *l);
 void watch_stop(struct watch *w, void (*done)(void *arg), void *arg);
 
-/* The verdict on CONF's elements by their snapshots CAP; TEXT gets a few words
- * (WATCH_TEXT bytes). For tests, too. */
-#define WATCH_TEXT 160
+/* The verdict on CONF's elements by their snapshots CAP and what the registry
+ * says (NULL: none is here); TEXT gets a few words (WATCH_TEXT bytes). For
+ * tests, too. */
+#define WATCH_TEXT 224
 enum health_status
 watch_judge(const struct watch_conf *conf, const struct blob_capacity *cap,
-            char text[WATCH_TEXT]);
+            const struct registry_stats *known, char text[WATCH_TEXT]);
 
 #endif

@@ -99,7 +99,7 @@ judge(const char *kinds, bool alone_, char text[WATCH_TEXT])
     conf.n = (unsigned)strlen(kinds);
     for (unsigned k = 0; k < conf.n; k++)
         cap[k] = element(kinds[k], k);
-    return watch_judge(&conf, cap, text);
+    return watch_judge(&conf, cap, NULL, text);
 }
 
 static void
@@ -145,6 +145,56 @@ alone(void **state)
     }
 }
 
+/* An element that is not in the list is a reason of its own. */
+static void
+left_out(void **state)
+{
+    static const struct {
+        const char *elements;
+        struct registry_stats known;
+        enum health_status want;
+        const char *text;
+        const char *why;
+    } row[] = {
+        {"ew", {.lost = 0}, HEALTH_HEALTHY, "2 of 2 healthy", "none is"},
+        {"ew",
+         {.lost = 1, .lost_id = "se-03", .lost_files = 12},
+         HEALTH_DEGRADED,
+         "se-03 is not in STORAGE_ELEMENTS: its 12 files cannot be read",
+         "it holds files"},
+        {"ew",
+         {.lost = 3, .lost_id = "se-03", .lost_files = 1},
+         HEALTH_DEGRADED,
+         "se-03 is not in STORAGE_ELEMENTS: its 1 file cannot be read; "
+         "2 more like it",
+         "several"},
+        {"w",
+         {.lost = 1, .lost_id = "se-03", .lost_files = REGISTRY_UNHEARD},
+         HEALTH_DEGRADED,
+         "se-03 is not in STORAGE_ELEMENTS, and its files, if",
+         "it may be why there is no edit"},
+        {"x",
+         {.lost = 1, .lost_id = "se-03", .lost_files = 1},
+         HEALTH_UNHEALTHY,
+         "no storage element takes uploads",
+         "nothing is worse"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < countof(row); i++) {
+        const struct blob_capacity cap[2] = {element(row[i].elements[0], 0),
+                                             element(row[i].elements[1], 1)};
+        const struct watch_conf conf = {.n = (unsigned)strlen(row[i].elements)};
+        char text[WATCH_TEXT];
+        enum health_status got = watch_judge(&conf, cap, &row[i].known, text);
+
+        if (got != row[i].want ||
+            !slice_starts(slice_str(text), slice_str(row[i].text)))
+            fail_msg("%s (%s): %s, %s", row[i].elements, row[i].why,
+                     health_name(got), text);
+    }
+}
+
 /* An id and a reason of any length stay within the text. */
 static void
 long_words(void **state)
@@ -156,7 +206,7 @@ long_words(void **state)
 
     memset(cap[0].element_id, 'i', sizeof(cap[0].element_id) - 1);
     memset(cap[0].health, 'h', sizeof(cap[0].health) - 1);
-    assert_int_equal(watch_judge(&conf, cap, text), HEALTH_DEGRADED);
+    assert_int_equal(watch_judge(&conf, cap, NULL, text), HEALTH_DEGRADED);
     assert_true(strlen(text) < WATCH_TEXT);
 }
 
@@ -166,6 +216,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts),
         cmocka_unit_test(alone),
+        cmocka_unit_test(left_out),
         cmocka_unit_test(long_words),
     };
 

@@ -148,6 +148,9 @@ struct meta_ops {
     /* 0 for an element that never fed. */
     enum err (*feed_position)(struct meta *m, const struct uuid *element_uuid,
                               uint64_t *seq, struct fault *f);
+    /* How many files the element has. ERR_NOENT is an answer: it never fed. */
+    enum err (*feed_files)(struct meta *m, const struct uuid *element_uuid,
+                           uint64_t *files, struct fault *f);
     /* Forgets the copies of one element (and files without another copy) and
      * its feed position: before it is fed anew from its index. */
     enum err (*feed_reset)(struct meta *m, const struct uuid *element_uuid,

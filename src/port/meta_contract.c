@@ -127,6 +127,35 @@ test_position(void **state)
     m->ops->close(m);
 }
 
+/* Of each element its own, as they come and go. */
+static void
+test_files_of_an_element(void **state)
+{
+    struct meta *m = fresh();
+    struct index_change c[3];
+    struct fault f = {0};
+    uint64_t n = 99;
+    (void)state;
+
+    assert_int_equal(m->ops->feed_files(m, &se1, &n, &f), ERR_NOENT);
+    ok(m->ops->feed(m, &se1, "se-01", NULL, 0, 0, &f), &f);
+    ok(m->ops->feed_files(m, &se1, &n, &f), &f);
+    assert_int_equal(n, 0); /* heard of, and empty */
+    for (unsigned i = 0; i < 3; i++)
+        index_sample_change(&c[i], i + 1, i + 1);
+    ok(m->ops->feed(m, &se1, "se-01", c, 3, 3, &f), &f);
+    index_sample_change(&c[0], 4, 1);
+    ok(m->ops->feed(m, &se2, "se-02", c, 1, 1, &f), &f);
+    ok(m->ops->feed_files(m, &se1, &n, &f), &f);
+    assert_int_equal(n, 3);
+    ok(m->ops->feed_files(m, &se2, &n, &f), &f);
+    assert_int_equal(n, 1);
+    ok(m->ops->feed_reset(m, &se1, &f), &f);
+    ok(m->ops->feed_files(m, &se1, &n, &f), &f);
+    assert_int_equal(n, 0);
+    m->ops->close(m);
+}
+
 /* A gateway was slow to tell of a file that has been deleted since (D25). */
 static void
 test_late(void **state)
@@ -315,6 +344,7 @@ meta_contract_run(const struct meta_contract *c)
         cmocka_unit_test(test_repetition),
         cmocka_unit_test(test_out_of_order),
         cmocka_unit_test(test_position),
+        cmocka_unit_test(test_files_of_an_element),
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_two_copies),
         cmocka_unit_test(test_one_transaction),

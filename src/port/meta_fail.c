@@ -31,6 +31,16 @@ f_feed_position(struct meta *m, const struct uuid *element_uuid, uint64_t *seq,
 }
 
 static enum err
+f_feed_files(struct meta *m, const struct uuid *element_uuid, uint64_t *files,
+             struct fault *f)
+{
+    struct meta_fail *w = self(m);
+
+    FAIL_READ(&w->fail, "feed files", f,
+              w->inner->ops->feed_files(w->inner, element_uuid, files, f));
+}
+
+static enum err
 f_feed_reset(struct meta *m, const struct uuid *element_uuid, struct fault *f)
 {
     struct meta_fail *w = self(m);
@@ -258,6 +268,7 @@ meta_fail_init(struct meta_fail *w, struct meta *inner)
     static const struct meta_ops ops = {
         .feed = f_feed,
         .feed_position = f_feed_position,
+        .feed_files = f_feed_files,
         .feed_reset = f_feed_reset,
         .file_get = f_file_get,
         .file_list = f_file_list,

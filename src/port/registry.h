@@ -35,6 +35,7 @@ struct registry_lookup {
     struct uuid file_id;
     struct meta_file file; /* result */
     struct blob *blob;     /* result: its element, held; NULL: not reachable */
+    bool lost; /* result: for its element is left out of STORAGE_ELEMENTS */
     enum err err;
     struct fault fault;
     struct work work; /* the driver's */
@@ -84,6 +85,8 @@ struct registry_push {
     void *priv;
 };
 
+#define REGISTRY_UNHEARD UINT64_MAX
+
 /* Counters, all since the start; for metrics and health. */
 struct registry_stats {
     uint64_t fed; /* changes applied */
@@ -96,6 +99,12 @@ struct registry_stats {
     uint64_t audit_repairs; /* rows set aside, heads made anew, as seen */
     bool audit_broken;      /* it is not the log that was signed */
     uint64_t audit_counted; /* refused token requests in entries of others */
+    /* Elements that were in STORAGE_ELEMENTS once and are not now; and of the
+     * first its name, and how many files it is known to hold (REGISTRY_UNHEARD:
+     * its log was never read). */
+    unsigned lost;
+    char lost_id[65];
+    uint64_t lost_files;
 };
 
 struct registry_ops {

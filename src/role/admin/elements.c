@@ -433,48 +433,21 @@ admin_element_add(struct admin *a, const struct meta_element *e,
     return err;
 }
 
-static bool
-one_file(void *arg, const struct meta_file *file)
+enum err
+admin_element_forget(struct admin *a, const struct uuid *uuid, bool force,
+                     struct fault *f)
 {
-    (void)file;
-    *(bool *)arg = true;
-    return false;
-}
-
-static enum err
-holds_files(struct admin *a, const struct uuid *element, bool *holds,
-            struct fault *f)
-{
-    struct meta_query q = {
-        .limit = 1, .retention = -1, .element_uuid = *element};
-    enum err e;
-
-    *holds = false;
-    do {
-        e = a->meta->ops->file_list(a->meta, &q, one_file, holds, &q.after, f);
-    } while (!e && !*holds && !uuid_is_nil(&q.after));
-    return e;
-}
-
-/* Under `changing` and S's gate. */
-static enum err
-remove_slot(struct admin *a, struct admin_slot *s, bool force, struct fault *f)
-{
-    bool holds = false;
+    uint64_t files = 0;
     enum err e = ERR_OK;
 
-    if (!force) {
-        e = holds_files(a, &s->uuid, &holds, f);
-        if (!e && holds)
-            e = ERR_BUSY;
-    }
-    if (!e)
-        e = a->meta->ops->feed_reset(a->meta, &s->uuid, f);
-    if (!e)
-        e = a->meta->ops->element_swap(a->meta, &s->uuid, NULL, f);
-    if (!e)
-        admin_slot_remove(a, s);
-    return e;
+    if (!force)
+        e = a->meta->ops->feed_files(a->meta, uuid, &files, f);
+    if (e == ERR_OK && files)
+        return ERR_BUSY;
+    if (e && e != ERR_NOENT)
+        return e;
+    e = a->meta->ops->feed_reset(a->meta, uuid, f);
+    return e ? e : a->meta->ops->element_swap(a->meta, uuid, NULL, f);
 }
 
 enum err
@@ -487,12 +460,14 @@ admin_element_remove(struct admin *a, const char *element_id, bool force,
     (void)pthread_mutex_lock(&a->changing);
     s = admin_slot_get(a, element_id);
     if (!s) {
-        e = ERR_NOENT;
+        e = admin_lost_remove(a, element_id, force, f);
     } else if (s->blob) {
         e = fault_set(f, ERR_UNSUPPORTED, "remove", element_id);
     } else {
         (void)pthread_mutex_lock(&s->gate);
-        e = remove_slot(a, s, force, f);
+        e = admin_element_forget(a, &s->uuid, force, f);
+        if (!e)
+            admin_slot_remove(a, s);
         (void)pthread_mutex_unlock(&s->gate);
     }
     admin_slot_put(a, s);

@@ -65,6 +65,8 @@ struct admin {
     pthread_mutex_t flushing; /* one writer of audit entries at a time */
     struct admin_slot *slot[ADMIN_ELEMENTS_MAX]; /* by element_id */
     unsigned n;
+    struct admin_lost lost[ADMIN_LOST_MAX]; /* under the lock */
+    unsigned n_lost;
     struct registry_stats stats;
     struct admin_audit_queue queue; /* under the lock */
     struct refusals refusals;       /* the same */
@@ -100,6 +102,16 @@ struct admin_slot *admin_slot_new(const struct meta_element *record);
 void admin_slot_insert(struct admin *a, struct admin_slot *s);
 /* Out of the table; its reference is given back. */
 void admin_slot_remove(struct admin *a, struct admin_slot *s);
+
+/* lost.c. The first under the lock; NULL: it is none of those. The second as
+ * admin_element_remove(), under `changing`. */
+struct admin_lost *admin_lost_by_uuid(struct admin *a, const struct uuid *uuid);
+enum err admin_lost_remove(struct admin *a, const char *element_id, bool force,
+                           struct fault *f);
+/* elements.c: out of the database. Without FORCE ERR_BUSY while it has files
+ * there. */
+enum err admin_element_forget(struct admin *a, const struct uuid *uuid,
+                              bool force, struct fault *f);
 
 /* catch_up.c. At the start: by the log if it reaches back to the position
  * without a hole, else from the rows. */

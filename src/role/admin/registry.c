@@ -39,6 +39,7 @@ lookup_done(struct loop *l, struct work *w)
         (void)pthread_mutex_lock(&a->lock);
         s = admin_slot_by_uuid(a, &r->file.attr.element_uuid);
         r->blob = s ? s->blob : NULL;
+        r->lost = admin_lost_by_uuid(a, &r->file.attr.element_uuid) != NULL;
         (void)pthread_mutex_unlock(&a->lock);
     }
     r->done(r);
@@ -49,6 +50,7 @@ g_lookup(struct registry *g, struct registry_lookup *r)
 {
     r->registry = g;
     r->blob = NULL;
+    r->lost = false;
     r->fault = (struct fault){0};
     r->work.work = lookup_work;
     r->work.done = lookup_done;
@@ -163,6 +165,12 @@ g_stats(struct registry *g, struct registry_stats *out)
     *out = a->stats;
     out->audit_queued = a->queue.n + a->batch.n;
     out->audit_counted = a->refusals.counted;
+    out->lost = a->n_lost;
+    if (a->n_lost) {
+        memcpy(out->lost_id, a->lost[0].element_id, sizeof(out->lost_id));
+        out->lost_files =
+            a->lost[0].unheard ? REGISTRY_UNHEARD : a->lost[0].files;
+    }
     (void)pthread_mutex_unlock(&a->lock);
 }
 

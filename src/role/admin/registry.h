@@ -127,6 +127,19 @@ admin_element_change(struct admin *a, const char *element_id,
 /* Blocks, after all are attached: takes up what is recorded of elements
  * elsewhere. */
 enum err admin_load(struct admin *a, struct fault *f);
+/* Blocks; once, after admin_load(), where there are elements in this process:
+ * which are recorded as such and were not attached, though they hold files or
+ * nothing is known of their files. They may be removed. */
+enum err admin_lost_find(struct admin *a, struct fault *f);
+#define ADMIN_LOST_MAX 64
+struct admin_lost {
+    struct uuid uuid;
+    char element_id[65];
+    uint64_t files;
+    bool unheard; /* nothing is known of its files */
+};
+/* Immediate. Copies at most MAX; returns how many there are. */
+unsigned admin_lost(struct admin *a, struct admin_lost *out, unsigned max);
 /* Blocks. Registers an element elsewhere (ADM-008). A nil uuid: not known yet;
  * the first that it says is taken. ERR_EXISTS: another has the id, uuid or
  * address, F->op is the field and F->what who has it; ERR_INVAL: *F names the

@@ -42,6 +42,7 @@ struct download {
     char boundary[24];
     int status;
     bool away; /* the registry knows it, and its element cannot be reached */
+    bool lost; /* for it is not in STORAGE_ELEMENTS any more */
     char element_id[65]; /* as the registry has it; "": it does not say */
     bool multi;
     bool head_sent; /* the text before this range */
@@ -92,6 +93,7 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     struct call *c = d->call;
     struct fault own = {0};
     const char *why;
+    bool lost;
     char id[UUID_TEXT], element[sizeof(d->element_id)];
 
     uuid_text(&d->file_id, id);
@@ -109,8 +111,11 @@ unreadable(struct download *d, enum err e, const struct fault *f)
     }
     count_download(&d->g->counts, COUNT_FAILURE);
     memcpy(element, d->element_id, sizeof(element));
+    lost = d->lost;
     download_free(d);
-    if (e == ERR_CORRUPT)
+    if (lost)
+        reply_lost(c, element);
+    else if (e == ERR_CORRUPT)
         reply_error(c, 500, "storage_corrupt",
                     "File %s is damaged on its storage element: %s, so it is "
                     "not sent",
@@ -202,6 +207,7 @@ lookup_done(struct registry_lookup *r)
         meta_file_release(&r->file);
     }
     d->away = r->err == ERR_OK && b == NULL;
+    d->lost = d->away && r->lost;
     if (b)
         download_open(d, b);
     else

@@ -41,6 +41,16 @@ reply_unasked(struct call *c, const struct fault *f)
                 "A storage element that may have the file does not answer");
 }
 
+void
+reply_lost(struct call *c, const char *element_id)
+{
+    c->for_good = true; /* until a start with another list */
+    reply_error(c, 503, "storage_error",
+                "The file is on storage element %s, which is not in this "
+                "server's STORAGE_ELEMENTS",
+                element_id);
+}
+
 /* ---- GET /api/files/{file_id}/metadata ---- */
 
 struct metadata {
@@ -546,6 +556,7 @@ deletion_found(struct registry_lookup *r)
 {
     struct deletion *d = container_of(r, struct deletion, lookup);
     struct call *c = d->call;
+    char element[65] = "";
     bool allowed = true;
 
     if (r->err == ERR_OK) {
@@ -553,6 +564,8 @@ deletion_found(struct registry_lookup *r)
         struct blob *b = r->blob;
 
         allowed = deletion_allowed(d, &file.attr);
+        (void)slice_copy(slice_str(file.attr.element_id), element,
+                         sizeof(element));
         meta_file_release(&file);
         if (!allowed)
             blob_drop(&b);
@@ -563,8 +576,11 @@ deletion_found(struct registry_lookup *r)
         deletion_go(d, r->blob);
     } else if (r->err == ERR_OK) {
         count_delete(&d->g->counts, false);
-        reply_error(c, 503, "storage_error",
-                    "The storage element of this file cannot be reached");
+        if (r->lost)
+            reply_lost(c, element);
+        else
+            reply_error(c, 503, "storage_error",
+                        "The storage element of this file cannot be reached");
         free(d);
     } else {
         d->search.file_id = r->file_id;

@@ -162,6 +162,8 @@ void config_reload(struct call *c);
 enum http_cond
 file_condition(const struct exchange *x, const struct file_attr *a);
 void reply_condition_failed(struct call *c); /* 412 */
+/* 503: its element was left out of STORAGE_ELEMENTS. */
+void reply_lost(struct call *c, const char *element_id);
 
 void download_begin(struct call *c);
 void file_metadata(struct call *c);
