@@ -365,6 +365,52 @@ def test_log_cannot_be_forged(make_server):
                    s.tail(1 << 20).splitlines())
 
 
+def described(op, where):
+    return {p["name"] for p in op["parameters"] if p["in"] == where}
+
+
+CONDITIONS = {"If-Match", "If-None-Match", "If-Modified-Since",
+              "If-Unmodified-Since"}
+FIELDS = {"filename", "retention_policy", "retention", "ttl_days", "metadata",
+          "content_type", "md5", "sha256", "checksum"}
+
+
+def test_openapi_says_what_works(server):
+    """Bodies, parameters, headers and answers that a client needs."""
+    paths = server.http("GET", "/openapi.json").json()["paths"]
+    for path, item in paths.items():  # RFC 9110 section 9.3.2
+        assert ("head" in item) == ("get" in item), path
+        for answer in item.get("head", {}).get("responses", {}).values():
+            assert "content" not in answer, path
+    ids = [op["operationId"] for item in paths.values()
+           for op in item.values()]
+    assert len(ids) == len(set(ids))
+    token = paths["/api/v1/auth/token"]["post"]["requestBody"]["content"]
+    assert set(token) == {"application/x-www-form-urlencoded",
+                          "application/json"}
+    assert "client_id" in token["application/json"]["schema"]["properties"]
+    upload = paths["/api/v1/upload"]["post"]
+    body = upload["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "application/octet-stream"}
+    assert set(body["multipart/form-data"]["schema"]["properties"]) == \
+        FIELDS | {"file"}
+    assert described(upload, "query") == FIELDS
+    assert described(upload, "header") == {
+        "Content-Digest", "Repr-Digest", "Content-MD5", "X-Retention-Policy",
+        "X-TTL-Days", "X-Metadata"}
+    for name in FIELDS:  # heard, for its value is refused by that name
+        r = server.http("POST", UPLOAD + "?" + name + "=", data=b"x")
+        assert r.status_code == 400 and error_code(r) != "invalid_query", name
+    one = paths["/api/files/{file_id}"]
+    assert described(one["get"], "header") == CONDITIONS | {"Range", "If-Range"}
+    assert described(one["delete"], "header") == CONDITIONS
+    assert {"400", "404", "500"} <= set(one["get"]["responses"])
+    for path in ("/api/files/{file_id}/metadata", "/api/v1/selection/explain"):
+        assert "400" in paths[path]["get"]["responses"], path
+    metrics = paths["/metrics"]["get"]["responses"]["200"]
+    assert set(metrics["content"]) == {"text/plain"}
+
+
 def test_openapi_refers_to_what_is_there(server):
     """Each schema that is named exists."""
     doc = server.http("GET", "/openapi.json").json()

@@ -13,6 +13,8 @@ schema_of(struct json_writer *w, const char *key, const char *type)
     if (strcmp(type, "binary") == 0) {
         json_put_text(w, "type", "string");
         json_put_text(w, "format", "binary");
+    } else if (strcmp(type, "text") == 0) {
+        json_put_text(w, "type", "string");
     } else if (type[0] >= 'A' && type[0] <= 'Z') {
         snprintf(ref, sizeof(ref), "#/components/schemas/%s", type);
         json_put_text(w, "$ref", ref);
@@ -20,6 +22,15 @@ schema_of(struct json_writer *w, const char *key, const char *type)
         json_put_text(w, "type", type);
     }
     json_end_object(w);
+}
+
+static bool
+is_in(const struct route_doc *d, const char *place)
+{
+    return d->in &&
+           (strcmp(d->in, place) == 0 ||
+            (strcmp(d->in, "field") == 0 &&
+             (strcmp(place, "query") == 0 || strcmp(place, "form") == 0)));
 }
 
 /* {names} of the path, then what the docs say. */
@@ -36,12 +47,13 @@ parameters(struct json_writer *w, const char *path, const struct route *r)
         json_end_object(w);
     }
     for (const struct route_doc *d = r->docs; d && d->name; d++) {
-        if (d->in == NULL ||
-            (strcmp(d->in, "query") != 0 && strcmp(d->in, "header") != 0))
+        const bool query = is_in(d, "query");
+
+        if (!query && !is_in(d, "header"))
             continue;
         json_put_object(w, NULL);
         json_put_text(w, "name", d->name);
-        json_put_text(w, "in", d->in);
+        json_put_text(w, "in", query ? "query" : "header");
         json_put_text(w, "description", d->text);
         schema_of(w, "schema", d->type);
         json_end_object(w);
@@ -54,6 +66,7 @@ content(struct json_writer *w, const char *type)
 {
     json_put_object(w, "content");
     json_put_object(w, strcmp(type, "binary") == 0 ? "application/octet-stream"
+                       : strcmp(type, "text") == 0 ? "text/plain"
                                                    : "application/json");
     schema_of(w, "schema", type);
     json_end_object(w);
@@ -72,56 +85,66 @@ answer(struct json_writer *w, const char *status, const char *text,
 }
 
 static void
-answers(struct json_writer *w, const struct route *r)
+answers(struct json_writer *w, const struct route *r, bool bodies)
 {
+    const char *error = bodies ? "Error" : NULL;
     bool any = false, busy = false;
 
     json_put_object(w, "responses");
     for (const struct route_doc *d = r->docs; d && d->name; d++)
         if (d->in == NULL) {
-            answer(w, d->name, d->text, d->type);
+            answer(w, d->name, d->text, bodies ? d->type : NULL);
             any = true;
             busy |= strcmp(d->name, "503") == 0;
         }
     if (!any)
         answer(w, "200", r->summary, NULL);
     if (r->scope && !busy)
-        answer(w, "503", "Keys of tokens are not here yet; Retry-After",
-               "Error");
+        answer(w, "503", "Keys of tokens are not here yet; Retry-After", error);
     if (r->scope) {
-        answer(w, "401", "No token, or one that is not valid", "Error");
-        answer(w, "403", "The token does not grant this", "Error");
+        answer(w, "401", "No token, or one that is not valid", error);
+        answer(w, "403", "The token does not grant this", error);
     }
+    json_end_object(w);
+}
+
+static void
+form_as(struct json_writer *w, const struct route *r, const char *media)
+{
+    json_put_object(w, media);
+    json_put_object(w, "schema");
+    json_put_text(w, "type", "object");
+    json_put_object(w, "properties");
+    for (const struct route_doc *d = r->docs; d->name; d++)
+        if (is_in(d, "form"))
+            schema_of(w, d->name, d->type);
+    json_end_object(w);
+    json_end_object(w);
     json_end_object(w);
 }
 
 static void
 request_body(struct json_writer *w, const struct route *r)
 {
-    bool form = false, body = false;
+    bool form = false, file = false, body = false;
 
     for (const struct route_doc *d = r->docs; d && d->name; d++) {
-        form |= d->in && strcmp(d->in, "form") == 0;
-        body |= d->in && strcmp(d->in, "body") == 0;
+        form |= is_in(d, "form");
+        file |= is_in(d, "form") && strcmp(d->type, "binary") == 0;
+        body |= is_in(d, "body");
     }
     if (!form && !body)
         return;
     json_put_object(w, "requestBody");
     json_put_object(w, "content");
-    if (form) {
-        json_put_object(w, "multipart/form-data");
-        json_put_object(w, "schema");
-        json_put_text(w, "type", "object");
-        json_put_object(w, "properties");
-        for (const struct route_doc *d = r->docs; d && d->name; d++)
-            if (d->in && strcmp(d->in, "form") == 0)
-                schema_of(w, d->name, d->type);
-        json_end_object(w);
-        json_end_object(w);
-        json_end_object(w);
+    if (file) {
+        form_as(w, r, "multipart/form-data");
         json_put_object(w, "application/octet-stream");
         schema_of(w, "schema", "binary");
         json_end_object(w);
+    } else if (form) {
+        form_as(w, r, "application/x-www-form-urlencoded");
+        form_as(w, r, "application/json");
     } else {
         json_put_object(w, "application/json");
         schema_of(w, "schema", "Object");
@@ -132,16 +155,17 @@ request_body(struct json_writer *w, const struct route *r)
 }
 
 static void
-operation(struct json_writer *w, const struct route *r, const char *path,
-          const char *tag, size_t alias)
+operation(struct json_writer *w, const struct route *r, enum http_method m,
+          const char *path, const char *tag, size_t alias)
 {
     char method[HTTP_METHOD_MAX], id[96], scope[SCOPE_TEXT];
     size_t n = 0;
 
-    for (const char *p = http_method_name(r->method); *p; p++)
+    for (const char *p = http_method_name(m); *p; p++)
         method[n++] = (char)(*p | 0x20);
     method[n] = '\0';
-    snprintf(id, sizeof(id), alias ? "%s_%zu" : "%s", r->name, alias);
+    snprintf(id, sizeof(id), alias ? "%s%s_%zu" : "%s%s", r->name,
+             m == r->method ? "" : "_head", alias);
     json_put_object(w, method);
     json_put_text(w, "operationId", id);
     json_put_text(w, "summary", r->summary);
@@ -159,7 +183,7 @@ operation(struct json_writer *w, const struct route *r, const char *path,
     }
     parameters(w, path, r);
     request_body(w, r);
-    answers(w, r);
+    answers(w, r, m != HTTP_HEAD);
     json_end_object(w);
 }
 
@@ -193,9 +217,15 @@ path_item(struct json_writer *w, const struct route_table *tables, size_t n,
     json_put_object(w, path);
     for (size_t t = 0; t < n; t++)
         for (size_t i = 0; i < tables[t].n; i++)
-            for (size_t k = 0; path_of(&tables[t].route[i], k); k++)
-                if (strcmp(path_of(&tables[t].route[i], k), path) == 0)
-                    operation(w, &tables[t].route[i], path, tables[t].tag, k);
+            for (size_t k = 0; path_of(&tables[t].route[i], k); k++) {
+                const struct route *r = &tables[t].route[i];
+
+                if (strcmp(path_of(r, k), path) != 0)
+                    continue;
+                operation(w, r, r->method, path, tables[t].tag, k);
+                if (r->method == HTTP_GET)
+                    operation(w, r, HTTP_HEAD, path, tables[t].tag, k);
+            }
     json_end_object(w);
 }
 

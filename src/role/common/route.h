@@ -25,8 +25,12 @@ struct call;
 /* One parameter or answer, for the API description. */
 struct route_doc {
     const char *name; /* parameter's name; or the status, "201" */
-    const char *in;   /* "query", "header", "form", "body"; answers: NULL */
-    const char *type; /* "string", "integer", "boolean", or a schema's name */
+    const char *in;   /* "query", "header", "form", "body", "field": of the
+                         query or the form; answers: NULL */
+    const char *type; /* "string", "integer", "boolean", or a schema's name;
+                         "binary", "text": no JSON. A form with a "binary" is
+                         multipart, or the file as it is; another is urlencoded
+                         or JSON */
     const char *text;
 };
 

@@ -168,7 +168,7 @@ static const struct route_doc healthz_docs[] = {
     {0},
 };
 static const struct route_doc metrics_docs[] = {
-    {"200", NULL, NULL, "text/plain; version=0.0.4"},
+    {"200", NULL, "text", METRICS_CONTENT_TYPE},
     {"404", NULL, "Error", "PROMETHEUS_METRICS_ENABLED is off"},
     {0},
 };

@@ -113,25 +113,28 @@ ingest_close(struct ingest **gp)
 
 /* ---- routes ---- */
 
+/* "field" is what params.c takes by name. */
 static const struct route_doc upload_docs[] = {
-    {"filename", "query", "string",
+    {"filename", "field", "string",
      "Name of the file; needed when the body is not a form and the path does "
      "not end in it"},
-    {"retention_policy", "query", "Retention",
-     "TEMPORARY (default) or PERMANENT; also a form field before the file, or "
-     "the header X-Retention-Policy"},
-    {"ttl_days", "query", "integer",
-     "Days until a TEMPORARY file expires; also X-TTL-Days. Not with "
-     "PERMANENT"},
-    {"metadata", "query", "string",
-     "A JSON object of your own, at most 8 KiB; also X-Metadata"},
-    {"content_type", "query", "string",
+    {"retention_policy", "field", "Retention",
+     "TEMPORARY (default) or PERMANENT; in a form before the file"},
+    {"retention", "field", "Retention", "The same"},
+    {"ttl_days", "field", "integer",
+     "Days until a TEMPORARY file expires. Not with PERMANENT"},
+    {"metadata", "field", "string", "A JSON object of your own, at most 8 KiB"},
+    {"content_type", "field", "string",
      "Media type of the file; else that of the body or of the form's part"},
-    {"md5", "query", "string", "Expected MD5, 32 hexadecimal digits"},
-    {"sha256", "query", "string", "Expected SHA-256, 64 hexadecimal digits"},
-    {"checksum", "query", "string", "One of the two"},
-    {"Content-Digest", "header", "string",
-     "Expected digest (RFC 9530); also Repr-Digest and Content-MD5"},
+    {"md5", "field", "string", "Expected MD5, 32 hexadecimal digits"},
+    {"sha256", "field", "string", "Expected SHA-256, 64 hexadecimal digits"},
+    {"checksum", "field", "string", "One of the two"},
+    {"Content-Digest", "header", "string", "Expected digest (RFC 9530)"},
+    {"Repr-Digest", "header", "string", "Expected digest (RFC 9530)"},
+    {"Content-MD5", "header", "string", "Expected MD5 (RFC 1864)"},
+    {"X-Retention-Policy", "header", "Retention", "As retention_policy"},
+    {"X-TTL-Days", "header", "integer", "As ttl_days"},
+    {"X-Metadata", "header", "string", "As metadata"},
     {"file", "form", "binary", "The file, in multipart/form-data"},
     {"201", NULL, "File", "Stored durably"},
     {"400", NULL, "Error",
@@ -147,29 +150,37 @@ static const struct route_doc upload_docs[] = {
 
 static const struct route_doc download_docs[] = {
     {"Range", "header", "string", "Byte ranges, at most 16"},
-    {"If-None-Match", "header", "string",
-     "And the other conditions of RFC "
-     "9110 section 13"},
+    {"If-Range", "header", "string", "RFC 9110 section 13.1.5"},
+    {"If-Match", "header", "string", "RFC 9110 section 13.1.1"},
+    {"If-None-Match", "header", "string", "RFC 9110 section 13.1.2"},
+    {"If-Modified-Since", "header", "string", "RFC 9110 section 13.1.3"},
+    {"If-Unmodified-Since", "header", "string", "RFC 9110 section 13.1.4"},
     {"200", NULL, "binary", "The file"},
     {"206", NULL, "binary", "The ranges asked for"},
     {"304", NULL, NULL, "It has not changed"},
+    {"400", NULL, "Error", "The id is no UUID"},
     {"404", NULL, "Error", "No such file"},
     {"412", NULL, "Error", "A condition is not met"},
     {"416", NULL, "Error", "No byte lies in the range"},
+    {"500", NULL, "Error", "The bytes are not those that were stored"},
     {0},
 };
 
 static const struct route_doc metadata_docs[] = {
     {"200", NULL, "File", "What is known of the file"},
+    {"400", NULL, "Error", "The id is no UUID"},
     {"404", NULL, "Error", "No such file"},
     {0},
 };
 
 static const struct route_doc delete_docs[] = {
-    {"If-Match", "header", "string",
-     "And the other conditions of RFC 9110 section 13"},
+    {"If-Match", "header", "string", "RFC 9110 section 13.1.1"},
+    {"If-None-Match", "header", "string", "RFC 9110 section 13.1.2"},
+    {"If-Modified-Since", "header", "string", "RFC 9110 section 13.1.3"},
+    {"If-Unmodified-Since", "header", "string", "RFC 9110 section 13.1.4"},
     {"204", NULL, NULL, "Gone for good"},
-    {"400", NULL, "Error", "Its element is not in mode edit"},
+    {"400", NULL, "Error",
+     "The id is no UUID, or the file's element is not in mode edit"},
     {"403", NULL, "Error", "It is somebody else's"},
     {"404", NULL, "Error", "No such file"},
     {"412", NULL, "Error", "A condition is not met; the file is still there"},
@@ -198,6 +209,7 @@ static const struct route_doc explain_docs[] = {
     {"size", "query", "integer", "Bytes of the file"},
     {"retention_policy", "query", "Retention", "TEMPORARY or PERMANENT"},
     {"200", NULL, "Selection", "The choice and a verdict on every element"},
+    {"400", NULL, "Error", "A parameter is malformed"},
     {0},
 };
 
