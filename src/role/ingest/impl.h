@@ -34,8 +34,9 @@
 #include "wire/cond.h"
 #include <stdatomic.h>
 
-#define EXCLUDED_MAX 32
-#define DOUBTS_MAX   3 /* elements asked although they should have no room */
+#define EXCLUDED_MAX  32
+#define STREAM_MEMORY dur_s(300)
+#define DOUBTS_MAX    3 /* elements asked although they should have no room */
 /* Verdicts on REGISTRY_ELEMENTS_MAX elements, of 2 KiB at most each. */
 #define VERDICTS_MAX ((size_t)512 * KIB)
 
@@ -60,6 +61,9 @@ struct ingest {
     struct ingest_loop *loop;
     _Atomic(uint64_t) held; /* bytes kept for replay */
     _Atomic(uint64_t) turn; /* spreads over open elements */
+    /* place_outgrown(): bytes, and until when (mono) they count. */
+    _Atomic(uint64_t) stream_need;
+    _Atomic(int64_t) stream_until;
 };
 
 static inline struct ingest_loop *
@@ -96,6 +100,13 @@ place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
              struct refusal *r, struct buf *details);
 /* ROOM: it has none, which is no failure. False: too many already. */
 bool place_exclude(struct place *p, const char *element_id, bool room);
+/* A stream of unknown length has outgrown its element after SIZE bytes. What
+ * an element must have for more of it than that one had; streams to come look
+ * for so much first, for STREAM_MEMORY. Nothing else would bring a repetition
+ * to another element than the first one. Any thread. */
+uint64_t place_outgrown(struct ingest *g, uint64_t size, struct mono now);
+/* Or 0: none of late. */
+uint64_t place_stream_need(struct ingest *g, struct mono now);
 void selection_explain(struct call *c); /* the route behind `se why` */
 
 /* ---- place.c, for place_view.c ---- */

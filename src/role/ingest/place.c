@@ -5,6 +5,7 @@
  * upload and as the answer behind `artstore se why`. A gateway that has the
  * elements elsewhere chooses from the monitor's view: place_view.c.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/ledger.h"
 #include "core/select.h"
 #include "role/ingest/impl.h"
 #include "wire/json.h"
@@ -219,6 +220,26 @@ place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
                                                                : COUNT_MONITOR,
                     began);
     return b;
+}
+
+uint64_t
+place_outgrown(struct ingest *g, uint64_t size, struct mono now)
+{
+    /* It was refused the step after the last whole one (D28). */
+    uint64_t need = ledger_file(align_up(size, LEDGER_STEP)).bytes;
+
+    /* Two at a time may mix: one of them comes again once more. */
+    atomic_store(&g->stream_need, u64_max(need, place_stream_need(g, now)));
+    atomic_store(&g->stream_until, mono_add(now, STREAM_MEMORY).ns);
+    return need;
+}
+
+uint64_t
+place_stream_need(struct ingest *g, struct mono now)
+{
+    struct mono until = {atomic_load(&g->stream_until)};
+
+    return mono_before(now, until) ? atomic_load(&g->stream_need) : 0;
 }
 
 bool

@@ -178,13 +178,36 @@ test_width(void **state)
     assert_int_equal(seen[1], 5);
 }
 
+/* D04: what a stream of unknown length grew to tells where the next ones go,
+ * for a while. */
+static void
+test_outgrown(void **state)
+{
+    struct mono now = {1}, later = mono_add(now, STREAM_MEMORY);
+    (void)state;
+
+    assert_int_equal(place_stream_need(&w.g, now), 0);
+    /* A step more than it had, and what stands beside the file. */
+    assert_true(place_outgrown(&w.g, 64 * MIB + 1, now) > 128 * MIB);
+    assert_true(place_stream_need(&w.g, now) > 128 * MIB);
+    assert_true(place_stream_need(&w.g, now) < 129 * MIB);
+    (void)place_outgrown(&w.g, GIB, now);
+    assert_true(place_outgrown(&w.g, 1, now) < 65 * MIB);
+    assert_true(place_stream_need(&w.g, now) > GIB); /* the most of them */
+    now.ns++;
+    assert_true(place_stream_need(&w.g, now) > GIB);
+    assert_int_equal(place_stream_need(&w.g, later), 0);
+    (void)place_outgrown(&w.g, 1, later); /* of an age gone by: forgotten */
+    assert_true(place_stream_need(&w.g, later) < 65 * MIB);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(test_choice),     T(test_excluded), T(test_details_of_many),
-        T(test_no_element), T(test_width),
+        T(test_no_element), T(test_width),    T(test_outgrown),
     };
 
     return cmocka_run_group_tests_name("place", tests, NULL, NULL);

@@ -79,7 +79,8 @@ upload_read_failed(struct upload *u, int64_t n)
     upload_refuse(u);
 }
 
-/* What an element's answer means for the client (ING-104). */
+/* What an element's answer means for the client (ING-104). That one has no room
+ * is not 507: place_refuse() says that, of all (D06). */
 static void
 refuse_element(struct upload *u, enum err e, const struct fault *f)
 {
@@ -88,12 +89,15 @@ refuse_element(struct upload *u, enum err e, const struct fault *f)
 
     switch (e) {
     case ERR_NOSPC:
-        refuse(r, 507, "insufficient_storage",
-               "Storage element %s has no room for this file", id);
+        refuse(r, 503, "no_available_storage",
+               "Storage element %s has no room for this file; another may have",
+               id);
         break;
     case ERR_NOINODES:
-        refuse(r, 507, "insufficient_storage",
-               "Storage element %s can hold no more files (inodes)", id);
+        refuse(r, 503, "no_available_storage",
+               "Storage element %s can hold no more files (inodes); another "
+               "may",
+               id);
         break;
     case ERR_READONLY:
         refuse(r, 503, "no_available_storage",
@@ -284,6 +288,32 @@ upload_elsewhere(struct upload *u, enum err e, const struct fault *f)
     return true;
 }
 
+/* The element failed when a part of the body was no more here. Where its room
+ * has run out, another one's may do, and a repetition goes there (D04): 507 is
+ * said only where there is none (D06). */
+static void
+refuse_midway(struct upload *u, enum err e, const struct fault *f)
+{
+    struct refusal none_left = {0};
+    struct blob *b;
+
+    refuse_element(u, e, f);
+    judge_element(u, e);
+    if ((e != ERR_NOSPC && e != ERR_NOINODES) ||
+        !place_exclude(&u->place, u->blob->element_id, true))
+        return;
+    if (u->known == BLOB_SIZE_UNKNOWN)
+        u->place.size = place_outgrown(u->g, u->intake.size, u->il->loop->now);
+    u->place.doubts = DOUBTS_MAX; /* it is not asked, so numbers count */
+    b = place_choose(u->g, u->il, &u->place, &none_left, &u->details);
+    if (b == NULL) {
+        u->refusal = none_left;
+        return;
+    }
+    place_report(u->g, u->il, &u->place, b->element_id, BREAKER_NEUTRAL);
+    blob_drop(&b);
+}
+
 /* The element may have stored it, and is told to give that up. */
 static void
 upload_unsure(struct upload *u, bool unsure)
@@ -322,8 +352,7 @@ publish_done(struct blob_publish *r)
         return;
     }
     upload_unsure(u, r->unsure);
-    refuse_element(u, r->err, &r->fault);
-    judge_element(u, r->err);
+    refuse_midway(u, r->err, &r->fault);
     upload_refuse(u);
 }
 
@@ -408,8 +437,7 @@ intake_mended(struct upload *u)
     if (u->refusal.status)
         return false; /* it was settled before */
     if (!s->refused) {
-        refuse_element(u, s->err, &s->fault);
-        judge_element(u, s->err);
+        refuse_midway(u, s->err, &s->fault);
         return false;
     }
     if (!upload_elsewhere(u, s->err, &s->fault))
@@ -583,6 +611,27 @@ admin_answered(struct monitor_wait *w)
         upload_receive(u);
 }
 
+/* Of a stream of unknown length nobody knows what it needs: as much as another
+ * turned out to need of late, else a whole step (D28), else any room, since it
+ * may be short all the same. */
+static struct blob *
+choose_stream(struct upload *u)
+{
+    const uint64_t need[] = {place_stream_need(u->g, u->il->loop->now),
+                             BLOB_SIZE_UNKNOWN, 0};
+    struct blob *b = NULL;
+
+    for (size_t i = need[0] == 0; i < countof(need) && b == NULL; i++) {
+        if (i == 2 && u->refusal.status != 507)
+            break;
+        u->place.size = need[i];
+        u->place.doubts = i == 0 ? DOUBTS_MAX : 0; /* who has it for sure */
+        b = place_choose(u->g, u->il, &u->place, &u->refusal, &u->details);
+    }
+    u->place.size = BLOB_SIZE_UNKNOWN;
+    return b;
+}
+
 bool
 upload_place(struct upload *u)
 {
@@ -592,17 +641,10 @@ upload_place(struct upload *u)
     }
     u->place.retention = u->params.retention;
     u->place.size = u->known;
-    u->blob = place_choose(u->g, u->il, &u->place, &u->refusal, &u->details);
-    if (u->blob == NULL && u->known == BLOB_SIZE_UNKNOWN &&
-        u->refusal.status == 507) {
-        /* Nowhere a whole step of room (D28): it may be short all the same. */
-        struct place any = u->place;
-
-        any.size = 0;
-        u->blob = place_choose(u->g, u->il, &any, &u->refusal, &u->details);
-        any.size = u->place.size;
-        u->place = any;
-    }
+    u->blob =
+        u->known == BLOB_SIZE_UNKNOWN
+            ? choose_stream(u)
+            : place_choose(u->g, u->il, &u->place, &u->refusal, &u->details);
     if (u->blob == NULL && !u->asked && place_admin_asks(u->g, u->il)) {
         u->asked = u->waiting = true;
         u->refusal = (struct refusal){0};
@@ -617,6 +659,7 @@ upload_place(struct upload *u)
         return false;
     }
     u->refusal = (struct refusal){0};
+    buf_clear(&u->details); /* of a choice in vain before this one */
     u->attempt++;
     intake_aim(&u->intake, u->blob, &u->attr.file_id, u->attempt, u->known,
                u->exact);
