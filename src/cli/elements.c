@@ -210,6 +210,23 @@ elements_print(const json_t *elements)
     table_release(&t);
 }
 
+/* Why it is not "ok": inodes count like bytes (D07), and fewer than three are
+ * too few for a file. */
+static void
+alarm_room(struct buf *b, const json_t *e)
+{
+    const uint64_t inodes = member_u64(e, "inodes_available", NULL);
+    const uint64_t total = member_u64(e, "inodes_total", NULL);
+    char free[TEXT_SIZE];
+
+    buf_printf(b, " (%.1f%% used, room for %s", element_fill(e) / 10.0,
+               text_size(member_u64(e, "capacity_free", "available"), free));
+    if (total && inodes < 3)
+        buf_printf(b, ", but %" PRIu64 " of %" PRIu64 " inodes are free",
+                   inodes, total);
+    buf_add_char(b, ')');
+}
+
 unsigned
 elements_alarms(const json_t *elements)
 {
@@ -221,15 +238,12 @@ elements_alarms(const json_t *elements)
     {
         const char *id = element_id(e), *status = element_status(e);
         const char *health = element_health(e);
-        char free[TEXT_SIZE];
         struct buf b;
 
         buf_init(&b, 4 * KIB);
         if (status && strcmp(status, "ok") != 0) {
             text_safe(&b, slice_str(status));
-            buf_printf(
-                &b, " (%.1f%% used, room for %s)", element_fill(e) / 10.0,
-                text_size(member_u64(e, "capacity_free", "available"), free));
+            alarm_room(&b, e);
         }
         if (health && strcmp(health, "healthy") != 0) {
             buf_add_str(&b, b.n ? ", " : "");

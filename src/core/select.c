@@ -100,8 +100,9 @@ judge(const struct select_request *q, const struct select_element *e, size_t i,
         .have = e->available > promised ? e->available - promised : 0,
     };
 
-    if (v.reason != SELECT_WAITS)
+    if (v.reason != SELECT_WAITS && v.reason != SELECT_IS_FULL)
         return v;
+    /* What there is too little of says more than that a mark was passed. */
     if (v.have < v.need && !q->doubt) {
         v.reason = SELECT_NO_SPACE;
     } else if (e->inodes_total && e->inodes_available < SELECT_INODES &&
@@ -109,7 +110,7 @@ judge(const struct select_request *q, const struct select_element *e, size_t i,
         v.reason = SELECT_NO_INODES;
         v.need = SELECT_INODES;
         v.have = e->inodes_available;
-    } else {
+    } else if (v.reason == SELECT_WAITS) {
         /* Asked last: that it is full says more than that it was tried. */
         switch (is_excluded(q, e, i)) {
         case SELECT_NOT_EXCLUDED:

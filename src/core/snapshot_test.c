@@ -163,13 +163,17 @@ test_facts(void **state)
          100,
          SELECT_CHOSEN},
         {"inodes count like bytes",
-         {.inodes_total = 100, .inodes_available = 2},
+         {.inodes_total = 1000, .inodes_available = 20},
          100,
          SELECT_IS_FULL},
+        {"and are told where there are none",
+         {.inodes_total = 100, .inodes_available = 2},
+         100,
+         SELECT_NO_INODES},
         {"total 0: an S3 element without a limit (STO-024)",
          {.total = 1},
          100,
-         SELECT_IS_FULL},
+         SELECT_NO_SPACE},
         {"less room than asked for",
          {.used = 50 * GB, .available = GB - 1},
          100,
@@ -203,6 +207,8 @@ test_facts(void **state)
         (void)pick(s, GB, row[i].now_s, &v);
         if (v.reason != row[i].reason)
             fail_msg("%s: %s", row[i].why, select_reason_name(v.reason));
+        if (row[i].f.total) /* full, though what is told is the room */
+            assert_int_equal(s->e[0].status, SELECT_FULL);
         snapshot_free(s);
     }
 }

@@ -163,6 +163,31 @@ test_no_element(void **state)
     assert_non_null(strstr(w.refusal.text, "say why for each"));
 }
 
+/* Of a full element, how full; of one without inodes, that. */
+static void
+test_full(void **state)
+{
+    struct place p = {.retention = RETENTION_PERMANENT, .size = 1};
+    struct blob_capacity *c = &w.element[2].shows;
+    (void)state;
+
+    c->status = BLOB_FULL;
+    c->total = 1000;
+    c->used = 983;
+    c->inodes_total = 200;
+    c->inodes_available = 150;
+    assert_int_equal(choose(&p), -1);
+    assert_non_null(strstr(buf_str(&w.details),
+                           "is over its full mark: 98.30 % of its bytes are "
+                           "used, 25.00 % of its inodes"));
+    c->inodes_available = 0;
+    assert_int_equal(choose(&p), -1);
+    assert_int_equal(w.refusal.status, 507);
+    assert_non_null(strstr(buf_str(&w.details),
+                           "has too few free inodes: 3 are needed, 0 are "
+                           "free"));
+}
+
 /* SELECTOR_FILL_WIDTH (D08): by turns among the open ones. */
 static void
 test_width(void **state)
@@ -208,6 +233,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(test_choice),     T(test_excluded), T(test_details_of_many),
         T(test_no_element), T(test_width),    T(test_outgrown),
+        T(test_full),
     };
 
     return cmocka_run_group_tests_name("place", tests, NULL, NULL);
