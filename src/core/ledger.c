@@ -230,6 +230,21 @@ ledger_judge(const struct ledger_conf *conf, enum ledger_status before,
     return s;
 }
 
+/* Would not even an empty file fit if nothing were promised? What is promised
+ * may be given back in a moment. */
+static bool
+is_spent(const struct ledger *l, const struct ledger_member *m)
+{
+    const struct ledger_member idle = {.quota = m->quota, .stored = m->stored};
+    const struct ledger_room least = ledger_file(0);
+    struct ledger all = *l;
+    struct ledger_room have;
+
+    all.reserved = (struct ledger_room){0, 0};
+    have = ledger_available(&all, &idle);
+    return have.bytes < least.bytes || have.inodes < least.inodes;
+}
+
 enum ledger_status
 ledger_step(const struct ledger *l, struct ledger_member *m)
 {
@@ -240,6 +255,7 @@ ledger_step(const struct ledger *l, struct ledger_member *m)
         .inodes_used = less(l->total.inodes, free_now(l).inodes),
     };
 
-    m->status = ledger_judge(&l->conf, m->status, &f);
+    m->status =
+        is_spent(l, m) ? LEDGER_FULL : ledger_judge(&l->conf, m->status, &f);
     return m->status;
 }

@@ -111,7 +111,8 @@ struct ledger_fill {
 enum ledger_status
 ledger_judge(const struct ledger_conf *conf, enum ledger_status before,
              const struct ledger_fill *f);
-/* Moves m->status and returns it. */
+/* Moves m->status and returns it. FULL as well where no file fits, however far
+ * its mark is: on small file systems the headroom is above the mark. */
 enum ledger_status ledger_step(const struct ledger *l, struct ledger_member *m);
 
 /* What a file of SIZE stored bytes takes with all that stands beside it. */

@@ -194,7 +194,7 @@ test_status(void **state)
 
     ledger_init(&l, &plain);
     for (size_t i = 0; i < countof(row); i++) {
-        measure(&l, 1000, row[i].free, 1000, row[i].ifree);
+        measure(&l, 1000 * M, row[i].free * M, 1000, row[i].ifree);
         if (ledger_step(&l, &m) != row[i].status)
             fail_msg("%s", row[i].why);
     }
@@ -205,7 +205,7 @@ static void
 test_status_free(void **state)
 {
     struct ledger_conf conf = {.percent = {0, 85, 92, 98},
-                               .free_below = {0, 400, 300, 200},
+                               .free_below = {0, 400 * M, 300 * M, 200 * M},
                                .hysteresis = 2};
     static const struct {
         uint64_t free;
@@ -225,9 +225,48 @@ test_status_free(void **state)
 
     ledger_init(&l, &conf);
     for (size_t i = 0; i < countof(row); i++) {
-        measure(&l, 1000, row[i].free, 0, 0);
+        measure(&l, 1000 * M, row[i].free * M, 0, 0);
         if (ledger_step(&l, &m) != row[i].status)
             fail_msg("%s", row[i].why);
+    }
+}
+
+/* Nothing fits: full, below any mark; and no more as soon as a file fits and
+ * nothing is left but the marks. */
+static void
+test_spent(void **state)
+{
+    static const struct {
+        uint64_t free, ifree, quota, promised;
+        enum ledger_status status;
+        const char *why;
+    } row[] = {
+        {64 * M + 4096, 500, 0, 0, LEDGER_CRITICAL, "an empty file fits"},
+        {64 * M + 4095, 500, 0, 0, LEDGER_FULL, "a byte less: none does"},
+        {1, 500, 0, 0, LEDGER_FULL, "all taken"},
+        {64 * M + 4096, 500, 0, 0, LEDGER_CRITICAL, "by 2 points, as ever"},
+        {900 * M, 500, 0, 0, LEDGER_OK, "emptied"},
+        {900 * M, 66, 0, 0, LEDGER_CRITICAL, "two inodes are enough for one"},
+        {900 * M, 65, 0, 0, LEDGER_FULL, "one is not"},
+        {900 * M, 500, 0, 836 * M, LEDGER_OK, "promised is not taken"},
+        {900 * M, 500, 4095, 0, LEDGER_FULL, "nor does a quota hold any"},
+    };
+    struct ledger_conf conf = plain;
+    struct ledger_member m = {0};
+    struct ledger l;
+    (void)state;
+
+    conf.headroom = (struct ledger_room){64 * M, 64};
+    ledger_init(&l, &conf);
+    for (size_t i = 0; i < countof(row); i++) {
+        const struct ledger_room r = {.bytes = row[i].promised};
+
+        m.quota = row[i].quota;
+        measure(&l, 1000 * M, row[i].free, 1000, row[i].ifree);
+        assert_int_equal(ledger_reserve(&l, &m, r), ERR_OK);
+        if (ledger_step(&l, &m) != row[i].status)
+            fail_msg("%s: %d", row[i].why, m.status);
+        ledger_release(&l, &m, r);
     }
 }
 
@@ -342,11 +381,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reserve),      cmocka_unit_test(test_headroom),
-        cmocka_unit_test(test_overdrawn),    cmocka_unit_test(test_life),
-        cmocka_unit_test(test_status),       cmocka_unit_test(test_status_free),
-        cmocka_unit_test(test_quota),        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_no_overshoot),
+        cmocka_unit_test(test_reserve),   cmocka_unit_test(test_headroom),
+        cmocka_unit_test(test_overdrawn), cmocka_unit_test(test_life),
+        cmocka_unit_test(test_status),    cmocka_unit_test(test_status_free),
+        cmocka_unit_test(test_spent),     cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_file),      cmocka_unit_test(test_no_overshoot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

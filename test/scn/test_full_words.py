@@ -57,6 +57,30 @@ def test_no_inodes(small):
     assert (e["verdict"], e["status"]) == ("no_inodes", "full"), e
     assert "has too few free inodes: 3 are needed, 0 are free" in e["reason"]
     assert verdict(s)["verdict"] == "no_inodes"
-    shown = run(store.BIN, "status", "--url", s.url, "--token", s.token(),
-                code=None).stdout
+    shown = run(store.BIN, "status", "--url", s.url,
+                env={"ARTSTORE_TOKEN": s.token()}, code=None).stdout
     assert "but 0 of 110 inodes are free" in shown, shown
+
+
+def test_below_its_mark(small):
+    """Only the headroom is left: 300 MiB / 8, at 88 %."""
+    s, point = small
+    free = os.statvfs(point)
+    filler = os.path.join(point, "filler")
+    with open(filler, "wb") as f:
+        os.posix_fallocate(f.fileno(), 0,
+                           free.f_bavail * free.f_frsize - 36 * MIB)
+    r = s.http("PUT", UPLOAD + "?filename=p", data=b"6 byte")
+    assert r.status_code == 507, r.text
+
+    def capacity():
+        return s.http("GET", "/api/v1/capacity?element_id=se-01").json()
+
+    until(lambda: capacity()["available"] == 0, "room is left")
+    c = capacity()
+    assert (c["status"], c["percent_used"] < 98) == ("full", True), c
+    assert verdict(s)["verdict"] == "no_space"
+    os.remove(filler)
+    until(lambda: capacity()["status"] == "ok", "it stays full")
+    r = s.http("PUT", UPLOAD + "?filename=p", data=b"6 byte")
+    assert r.status_code == 201, r.text
