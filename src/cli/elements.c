@@ -330,7 +330,7 @@ cmd_se_why(int argc, char **argv)
     struct why_args a = {.c = CLI_COMMON_DEFAULT, .retention = "temporary"};
     struct opt_words words;
     struct session s;
-    struct failure f;
+    struct failure f = {0};
     char path[120];
     json_t *o = NULL;
     uint64_t size;
@@ -348,6 +348,8 @@ cmd_se_why(int argc, char **argv)
     r = (int)session_open(&s, &a.c, "se why", true);
     if (r == CLI_OK && !(o = http_get_json(&s.http, path, &f)))
         r = (int)session_fail("se why", NULL, &f);
+    if (!o && f.status == 413) /* no element has a place for it either */
+        r = CLI_NOSPACE;
     if (o && a.c.json)
         print_json(o);
     else if (o)

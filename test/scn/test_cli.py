@@ -115,7 +115,9 @@ def test_se(cli):
     assert "se-01" in out and "se-02" in out
     out = cli("se", "why", "1M").stdout
     assert "se-01" in out and "se-02" in out
-    assert cli("se", "why", "10000000T", code=None).returncode == 5
+    p = cli("se", "why", "10000000T", code=None)
+    assert p.returncode == 5
+    assert "MAX_FILE_SIZE_MB" in p.stderr  # what `put` is told too
 
 
 def test_status_and_version(cli):

@@ -100,6 +100,8 @@ place_choose(struct ingest *g, struct ingest_loop *il, struct place *p,
              struct refusal *r, struct buf *details);
 /* ROOM: it has none, which is no failure. False: too many already. */
 bool place_exclude(struct place *p, const char *element_id, bool room);
+/* MAX_FILE_SIZE_MB: 413 in *R, and true. */
+bool place_too_large(const struct ingest *g, uint64_t size, struct refusal *r);
 /* A stream of unknown length has outgrown its element after SIZE bytes. What
  * an element must have for more of it than that one had; streams to come look
  * for so much first, for STREAM_MEMORY. Nothing else would bring a repetition

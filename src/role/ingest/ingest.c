@@ -210,6 +210,7 @@ static const struct route_doc explain_docs[] = {
     {"retention_policy", "query", "Retention", "TEMPORARY or PERMANENT"},
     {"200", NULL, "Selection", "The choice and a verdict on every element"},
     {"400", NULL, "Error", "A parameter is malformed"},
+    {"413", NULL, "Error", "Larger than MAX_FILE_SIZE_MB allows"},
     {0},
 };
 

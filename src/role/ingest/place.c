@@ -161,6 +161,17 @@ verdicts_json(struct buf *b, const struct near_view *v)
     buf_add_char(b, ']');
 }
 
+bool
+place_too_large(const struct ingest *g, uint64_t size, struct refusal *r)
+{
+    if (size <= g->conf.file_max)
+        return false;
+    refuse(r, 413, "file_too_large",
+           "The file is larger than MAX_FILE_SIZE_MB allows (%llu MiB)",
+           (unsigned long long)(g->conf.file_max / MIB));
+    return true;
+}
+
 void
 place_refuse(const struct place *p, enum select_kind kind, struct refusal *r)
 {
@@ -297,6 +308,7 @@ selection_explain(struct call *c)
 {
     struct ingest *g = c->role;
     struct place p = {.retention = g->conf.retention};
+    struct refusal none = {0};
     struct slice query = c->x->head->query;
     enum query_result got;
     char text[64];
@@ -316,6 +328,10 @@ selection_explain(struct call *c)
          !retention_parse(slice_of(text, n), &p.retention))) {
         reply_error(c, 400, "invalid_retention_policy",
                     "retention_policy is TEMPORARY or PERMANENT");
+        return;
+    }
+    if (place_too_large(g, p.size, &none)) { /* as an upload is told */
+        reply_error(c, none.status, none.code, "%s", none.text);
         return;
     }
     /* What JSON readers can hold; larger than any element all the same. */

@@ -518,11 +518,8 @@ upload_received(struct upload *u)
 bool
 upload_too_big(struct upload *u, uint64_t size)
 {
-    if (size <= u->g->conf.file_max)
+    if (!place_too_large(u->g, size, &u->refusal))
         return false;
-    refuse(&u->refusal, 413, "file_too_large",
-           "The file is larger than MAX_FILE_SIZE_MB allows (%llu MiB)",
-           (unsigned long long)(u->g->conf.file_max / MIB));
     upload_refuse(u);
     return true;
 }
@@ -735,13 +732,7 @@ upload_refused_early(struct upload *u)
             (void)slice_copy(type, u->params.content_type,
                              sizeof(u->params.content_type));
     }
-    if (u->exact && u->known > u->g->conf.file_max) {
-        refuse(&u->refusal, 413, "file_too_large",
-               "The file is larger than MAX_FILE_SIZE_MB allows (%llu MiB)",
-               (unsigned long long)(u->g->conf.file_max / MIB));
-        return true;
-    }
-    return false;
+    return u->exact && place_too_large(u->g, u->known, &u->refusal);
 }
 
 void
