@@ -118,7 +118,7 @@ request_finished(struct http_observer *ob, struct loop *l,
         .bytes_out = r->bytes_out,
         .subject = slice_str(r->x->user),
         .agent = http_head_value(r->x->head, SLICE("User-Agent")),
-        .error = r->refusal,
+        .error = r->refusal ? r->refusal : r->x->error,
         .trace = &tr,
         .quiet = slice_starts(slice_str(route), SLICE("/health")),
     };

@@ -372,6 +372,7 @@ exchange_fill(struct exim *x)
     x->x.tls = c->tls != NULL;
     x->x.began = hl->l->loop.now;
     x->x.route = NULL;
+    x->x.error = NULL;
     x->x.user[0] = '\0';
     x->x.role = NULL;
     x->x.peer = c;

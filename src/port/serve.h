@@ -74,6 +74,7 @@ struct exchange {
     /* For the access log and the metrics; the role sets them. */
     const char *route; /* pattern of the route, a constant */
     char user[64];     /* subject of the token */
+    const char *error; /* code of the error that it was answered with */
     const void *peer;  /* the same for all exchanges of one connection */
     void *role;        /* the role's own state of this exchange */
 };

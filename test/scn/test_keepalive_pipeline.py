@@ -177,6 +177,25 @@ def test_forwarded_only_from_proxies(make_server, loop, proxies):
 
 
 @pytest.mark.core
+def test_log_says_why(make_server, loop):
+    """Whoever has only the request's id learns why it was refused."""
+    s = make_server(loop, ACCESS_LOG="on")
+    token = "Authorization: Bearer " + s.token()
+    with s.wire() as w:
+        for i, (path, field, status) in enumerate((
+                ("/api/files?limit=x", token, 400),
+                ("/api/files/0/metadata", "X-Nothing: 1", 401),
+                ("/version", "X-Nothing: 1", 200))):
+            w.request("GET", path, field, "X-Request-ID: why-%d" % i)
+            assert w.answer().status == status
+    s.stop()
+    said = {line["request_id"]: line.get("error") for line in s.log_lines()
+            if line.get("request_id", "").startswith("why-")}
+    assert said == {"why-0": "invalid_query", "why-1": "unauthorized",
+                    "why-2": None}
+
+
+@pytest.mark.core
 def test_connection_limits(make_server, loop):
     """In all and per address; the answer is 503, and room comes back."""
     s = make_server(loop, MAX_CONNECTIONS_PER_ADDRESS=8)

@@ -39,6 +39,7 @@ reply_error_details(struct call *c, int status, const char *code,
     };
     struct buf b;
 
+    x->error = code;
     /* A client that comes back may find it better. */
     if (status == 503 && !c->for_good)
         exchange_header(x, SLICE("Retry-After"), SLICE("5"));

@@ -11,7 +11,8 @@
 #include "role/common/route.h"
 
 void reply_json(struct call *c, int status, const struct buf *json);
-/* MESSAGE is printf-like and escaped by the callee. */
+/* CODE is a constant, which the access log tells, too. MESSAGE is printf-like
+ * and escaped by the callee. */
 void reply_error(struct call *c, int status, const char *code,
                  const char *message, ...) PRINTF_LIKE(4, 5);
 /* DETAILS is JSON text (an object or an array), or NULL. */
