@@ -367,17 +367,21 @@ out_answer(struct exchange *ex, int status, struct slice type,
 }
 
 void
-answer_error(struct exim *x, int status, const char *code, const char *text)
+answer_error(struct exim *x, enum problem_form form, int status,
+             const char *code, const char *text)
 {
+    const struct problem p = {
+        .status = status,
+        .code = code,
+        .message = slice_str(text),
+        .request_id = slice_str(x->x.request_id),
+    };
     struct buf b;
 
     buf_init(&b, 4 * KIB);
-    /* Codes, texts and identifiers of the server itself need no escaping. */
-    buf_printf(&b,
-               "{\"error\":\"%s\",\"message\":\"%s\","
-               "\"request_id\":\"%s\"}",
-               code, text, x->x.request_id);
-    exchange_answer(&x->x, status, SLICE("application/json"), buf_slice(&b));
+    (void)problem_body(&b, &p, form);
+    exchange_answer(&x->x, status, slice_str(problem_content_type(form)),
+                    buf_slice(&b));
     buf_release(&b);
 }
 
@@ -385,15 +389,17 @@ static void
 out_fail(struct exchange *ex, int64_t n)
 {
     struct exim *x = exim_of(ex);
+    enum problem_form form =
+        problem_form_for(http_head_value(&x->head, SLICE("Accept")));
 
     x->keep = false;
     if (n == -ERR_TIMEOUT) {
-        answer_error(x, 408, "request_timeout",
+        answer_error(x, form, 408, "request_timeout",
                      "The body did not arrive in time");
     } else if (n == -ERR_INVAL) {
         enum http_refusal r = x->chunked.refusal;
 
-        answer_error(x, http_refusal_status(r), http_refusal_code(r),
+        answer_error(x, form, http_refusal_status(r), http_refusal_code(r),
                      http_refusal_text(r));
     } else {
         x->started = x->ended = x->broken = true;

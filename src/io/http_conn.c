@@ -296,7 +296,7 @@ conn_plain(struct conn *c, uint8_t first)
         conn_close(c);
         return;
     }
-    memset(&x->head, 0, sizeof(x->head));
+    http_head_forget(&x->head);
     conn_refuse(c, 400, "plain_on_tls_port",
                 "This port speaks HTTPS, and this is plain HTTP");
 }
@@ -337,6 +337,7 @@ head_arrived(struct ioloop *l, struct net_op *op, int res)
     if (c->state == CONN_CLOSING) {
         conn_finish_check(c);
     } else if (c->timed_out) {
+        http_head_forget(&c->x->head); /* that of another request */
         conn_refuse(c, 408, "request_timeout",
                     "The request head did not arrive in time");
     } else if (res <= 0) {
@@ -453,8 +454,10 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
     struct http_refused_head {
         struct slice method, target;
     } seen = {x->head.method_name, x->head.target};
+    enum problem_form form =
+        problem_form_for(http_head_value(&x->head, SLICE("Accept")));
 
-    memset(&x->head, 0, sizeof(x->head));
+    http_head_forget(&x->head);
     x->head.method_name = seen.method;
     x->head.target = seen.target;
     x->head.method = HTTP_OTHER;
@@ -477,7 +480,7 @@ conn_refuse(struct conn *c, int status, const char *code, const char *text)
     x->piece.n = 0;
     exchange_fill(x);
     x->refusal = code;
-    answer_error(x, status, code, text);
+    answer_error(x, form, status, code, text);
 }
 
 /* ---- the end of an exchange ---- */

@@ -27,6 +27,7 @@
 #include "base/prng.h"
 #include "io/http.h"
 #include "wire/chunked.h"
+#include "wire/problem.h"
 #include <netinet/in.h>
 #include <stdatomic.h>
 
@@ -245,8 +246,8 @@ void body_drain(struct conn *c);
 
 /* http_answer.c */
 extern const struct exchange_ops exchange_ops;
-void
-answer_error(struct exim *x, int status, const char *code, const char *text);
+void answer_error(struct exim *x, enum problem_form form, int status,
+                  const char *code, const char *text);
 void answer_sent(struct ioloop *l, struct net_op *op, int res);
 void answer_continue(struct exim *x);
 

@@ -385,6 +385,13 @@ name_refused(struct http_head *h, const struct http_scan *s, const char *p)
     }
 }
 
+void
+http_head_forget(struct http_head *h)
+{
+    /* The array of fields need not be cleared: nfields guards it. */
+    memset(h, 0, offsetof(struct http_head, field));
+}
+
 enum http_parse
 http_head_parse(struct http_head *h, struct http_scan *scan,
                 const struct http_limits *limits, const char *p, size_t n)
@@ -398,8 +405,7 @@ http_head_parse(struct http_head *h, struct http_scan *scan,
     r = scan_head(scan, limits, p, n, &bad);
     if (r == HTTP_MORE)
         return r;
-    /* The array of fields need not be cleared: nfields guards it. */
-    memset(h, 0, offsetof(struct http_head, field));
+    http_head_forget(h);
     if (r == HTTP_OK) {
         h->len = scan->pos;
         all = slice_of(p + scan->start, scan->pos - scan->start);

@@ -100,12 +100,16 @@ enum http_parse { HTTP_MORE, HTTP_OK, HTTP_REFUSED };
 /* P[0..N) is everything since the first byte of this request; it may hold more
  * than the head. *H is filled on HTTP_OK; on HTTP_REFUSED only .refusal (and
  * .method_name and .target when they were readable, for the access log; else
- * they are empty); on HTTP_MORE *H is not touched. The answer does not depend
- * on how the bytes were cut into arrivals. At most LIMITS->head_max bytes need
- * ever be buffered: with that many HTTP_MORE is not the answer. */
+ * they are empty; and the fields in front of what was refused, where lines and
+ * request line were in order); on HTTP_MORE *H is not touched. The answer does
+ * not depend on how the bytes were cut into arrivals. At most LIMITS->head_max
+ * bytes need ever be buffered: with that many HTTP_MORE is not the answer. */
 enum http_parse
 http_head_parse(struct http_head *h, struct http_scan *scan,
                 const struct http_limits *limits, const char *p, size_t n);
+
+/* As if it had no line. */
+void http_head_forget(struct http_head *h);
 
 /* The bytes of the head moved from FROM to TO: makes every slice follow. */
 void http_head_rebase(struct http_head *h, const char *from, const char *to);

@@ -86,7 +86,10 @@ def judge(row, w):
     assert a.get("x-request-id"), "no X-Request-ID"
     assert a.get("date")
     if row.code != "-":
-        assert a.get("content-type", "").startswith("application/json")
+        problem = "Accept: application/problem+json" in row.text
+        assert a.get("content-type") == (
+            "application/problem+json" if problem else "application/json")
+        assert a.json().get("status") == (row.status if problem else None)
 
         class Body:
             json = staticmethod(a.json)
