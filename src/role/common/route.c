@@ -141,6 +141,12 @@ reply_not_here(struct call *c, unsigned allow)
     char details[48];
     struct buf b;
 
+    /* RFC 9110 section 9.1 */
+    if (c->x->head->method == HTTP_OTHER) {
+        reply_error(c, 501, "unknown_method",
+                    "No path of this server has that method");
+        return;
+    }
     if (allow == 0) {
         (void)snprintf(details, sizeof(details), "{\"role\":\"%s\"}",
                        c->router->role);
