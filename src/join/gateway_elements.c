@@ -4,6 +4,7 @@
 #include "obs/health.h"
 #include "role/common/capacity.h"
 #include "wire/capacity.h"
+#include "wire/endpoint.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,11 +23,11 @@ put_item(struct json_writer *w, const char *id, const struct blob_capacity *c,
 {
     json_put_object(w, NULL);
     json_put_text(w, "element_id", id);
-    json_put_text(w, "mode", c->total ? capacity_mode(c->mode) : "unknown");
+    json_put_text(w, "mode", c->total ? element_mode_text(c->mode) : "unknown");
     json_put_text(w, "endpoint", c->endpoint);
     json_put_text(w, "status", is_well(c, now) ? "ok" : "fail");
     json_put_text(w, "health", capacity_health(c, now));
-    json_put_text(w, "capacity_status", capacity_status(c->status));
+    json_put_text(w, "capacity_status", element_status_text(c->status));
     json_end_object(w);
 }
 

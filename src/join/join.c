@@ -10,6 +10,7 @@
 #include "role/storage/routes.h"
 #include "role/storage/trust.h"
 #include "sec/random.h"
+#include "wire/endpoint.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,7 +181,6 @@ set_mode_of(void *arg, enum blob_mode mode)
 static void
 report_record(struct join *j, const struct join_element *s)
 {
-    static const char *const mode[] = {"edit", "rw", "ro", "ar"};
     struct meta_element r;
 
     if (admin_element_get(j->admin, s->element_id, &r) != ERR_OK)
@@ -196,8 +196,8 @@ report_record(struct join *j, const struct join_element *s)
                     "the element's mode is later than the one in "
                     "STORAGE_ELEMENTS; it stays, since modes go forward only",
                     F_STR("se_id", s->element_id),
-                    F_STR("listed", mode[s->mode]),
-                    F_STR("holds", mode[r.mode & 3]));
+                    F_STR("listed", element_mode_text(s->mode)),
+                    F_STR("holds", element_mode_text(r.mode)));
 }
 
 static enum err

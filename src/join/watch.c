@@ -3,6 +3,7 @@
 #include "obs/metric.h"
 #include "role/common/capacity.h"
 #include "wire/capacity.h"
+#include "wire/endpoint.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -169,11 +170,11 @@ put_item(struct json_writer *w, const struct blob_capacity *c)
 {
     json_put_object(w, NULL);
     json_put_text(w, "element_id", c->element_id);
-    json_put_text(w, "mode", capacity_mode(c->mode));
+    json_put_text(w, "mode", element_mode_text(c->mode));
     json_put_text(w, "endpoint", c->endpoint);
     json_put_text(w, "status", in_order(c) ? "ok" : "fail");
     json_put_text(w, "health", c->health);
-    json_put_text(w, "capacity_status", capacity_status(c->status));
+    json_put_text(w, "capacity_status", element_status_text(c->status));
     json_put_double(w, "percent_used", capacity_percent(c->used, c->total));
     json_put_bool(w, "writable", c->writable);
     json_put_u64(w, "latency_ms", 0); /* in this process: no way to it */

@@ -7,6 +7,7 @@
 #include "role/admin/element.h"
 #include "role/common/capacity.h"
 #include "wire/date.h"
+#include "wire/endpoint.h"
 #include "wire/json.h"
 #include "wire/query.h"
 #include <stdlib.h>
@@ -34,7 +35,7 @@ put_capacity(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_u64(w, "capacity_used", c->used);
     json_put_u64(w, "capacity_free", c->available);
     json_put_double(w, "capacity_percent", capacity_percent(c->used, c->total));
-    json_put_text(w, "capacity_status", admin_status_name(c->status));
+    json_put_text(w, "capacity_status", element_status_text(c->status));
     json_put_u64(w, "reserved", c->reserved);
     json_put_u64(w, "inodes_total", c->inodes_total);
     json_put_u64(w, "inodes_available", c->inodes_available);
@@ -44,7 +45,7 @@ put_capacity(struct json_writer *w, const struct admin_view *v, struct wall now)
     json_put_text(w, "health_status",
                   old ? "unavailable" : capacity_health_word(c->health));
     json_put_text(w, "health", v->heard.ms ? c->health : "unknown");
-    json_put_text(w, "status", admin_status_name(c->status));
+    json_put_text(w, "status", element_status_text(c->status));
     json_put_bool(w, "stale", old);
     json_put_time(w, "heard_at", v->heard);
     json_put_time(w, "last_updated", c->last_update);
@@ -66,9 +67,9 @@ put_element(struct json_writer *w, const struct admin_view *v, struct wall now)
         json_put_null(w, "uuid"); /* it has not said yet */
     json_put_text(w, "api_url", r->endpoint);
     json_put_text(w, "endpoint", r->endpoint);
-    json_put_text(w, "mode", admin_mode_name(r->mode));
+    json_put_text(w, "mode", element_mode_text(r->mode));
     if (v->heard.ms)
-        json_put_text(w, "reported_mode", admin_mode_name((int)c->mode));
+        json_put_text(w, "reported_mode", element_mode_text(c->mode));
     json_put_i64(w, "priority", r->priority);
     json_put_text(w, "location", r->location);
     json_put_bool(w, "remote", !v->here);
@@ -240,15 +241,16 @@ api_available(struct call *c)
     enum query_result r;
     char text[24];
     size_t n;
+    int mode;
 
     r = query_get(query, SLICE("mode"), text, sizeof(text), &n);
     ch.one_mode = r != QUERY_END;
-    if (ch.one_mode &&
-        (r != QUERY_OK || !admin_mode_parse(slice_of(text, n), &ch.mode) ||
-         ch.mode > BLOB_RW)) {
+    mode = r == QUERY_OK ? element_mode_of(slice_of(text, n)) : -1;
+    if (ch.one_mode && (mode < 0 || mode > BLOB_RW)) {
         reply_error(c, 400, "invalid_mode", "mode is edit or rw");
         return;
     }
+    ch.mode = ch.one_mode ? (enum blob_mode)mode : ch.mode;
     r = query_get(query, SLICE("min_free_bytes"), text, sizeof(text), &n);
     if (r != QUERY_END &&
         (r != QUERY_OK || !slice_u64(slice_of(text, n), &ch.free_min))) {

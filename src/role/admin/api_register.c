@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/api_impl.h"
 #include "role/admin/probe.h"
+#include "wire/endpoint.h"
 #include "wire/query.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,8 +91,8 @@ reply_reg(struct reg *r)
         reply_error(c, 409, "mode_goes_forward",
                     "%s is in mode %s; a mode goes from edit to rw to ro to ar "
                     "and never back, and not to %s",
-                    id_of(r), admin_mode_name(r->was.record.mode),
-                    admin_mode_name(r->change.mode));
+                    id_of(r), element_mode_text(r->was.record.mode),
+                    element_mode_text(r->change.mode));
         break;
     case ERR_UNSUPPORTED:
         reply_error(c, 409, "element_is_here",
@@ -145,9 +146,10 @@ reg_done(struct loop *l, struct work *w)
 {
     struct reg *r = container_of(w, struct reg, work);
     struct call *c = r->body.call;
-    const char *result = r->err               ? err_name(r->err)
-                         : r->change.has_mode ? admin_mode_name(r->change.mode)
-                                              : "ok";
+    const char *result = r->err ? err_name(r->err)
+                         : r->change.has_mode
+                             ? element_mode_text(r->change.mode)
+                             : "ok";
 
     api_audit(c, c->caller.subject, r->add ? "element.add" : "element.change",
               id_of(r), result);
@@ -246,12 +248,12 @@ take_change(struct reg *r, const json_t *j, struct json_error *e)
 {
     struct slice mode = json_get_str(j, "mode", JSON_OPTIONAL, e);
     struct admin_change *c = &r->change;
-    enum blob_mode m = BLOB_EDIT;
+    int m = mode.p ? element_mode_of(mode) : BLOB_EDIT;
 
     c->has_mode = mode.p != NULL;
-    if (mode.p && !admin_mode_parse(mode, &m) && !e->text[0])
+    if (m < 0 && !e->text[0])
         snprintf(e->text, sizeof(e->text), "mode is one of edit, rw, ro, ar");
-    c->mode = (int)m;
+    c->mode = m;
     c->has_priority = json_object_get(j, "priority") != NULL;
     c->priority =
         (int)json_get_int(j, "priority", JSON_OPTIONAL, 0, ADMIN_PRIORITY_MAX,

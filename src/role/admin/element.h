@@ -20,13 +20,9 @@ bool admin_url_ok(struct slice url);
 /* A location is like an id, or empty. */
 bool admin_location_ok(struct slice location);
 
-const char *admin_mode_name(int mode); /* "edit"; "unknown" beyond the table */
-bool admin_mode_parse(struct slice s, enum blob_mode *out);
 /* edit -> rw -> ro -> ar, also by leaps, never back: what was promised to the
  * files of an element is not taken back. Staying is allowed. */
 bool admin_mode_may(enum blob_mode from, enum blob_mode to);
-
-const char *admin_status_name(enum blob_status s); /* "ok" (ING-113) */
 
 /* NULL when all of E is valid, else which field is not: "element_id",
  * "api_url", "mode", "priority", "location". */

@@ -1,5 +1,6 @@
 /* element_test.c - tests of element.h. SPDX-License-Identifier: Apache-2.0 */
 #include "role/admin/element.h"
+#include "wire/endpoint.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,22 +93,21 @@ test_url(void **state)
 static void
 test_modes(void **state)
 {
-    enum blob_mode m;
     (void)state;
 
     for (int from = BLOB_EDIT; from <= BLOB_AR; from++) {
-        assert_true(admin_mode_parse(slice_str(admin_mode_name(from)), &m));
-        assert_int_equal(m, from);
+        assert_int_equal(element_mode_of(slice_str(element_mode_text(from))),
+                         from);
         for (int to = BLOB_EDIT; to <= BLOB_AR; to++)
             assert_int_equal(
                 admin_mode_may((enum blob_mode)from, (enum blob_mode)to),
                 to >= from);
     }
-    assert_false(admin_mode_parse(SLICE("EDIT"), &m));
-    assert_false(admin_mode_parse(SLICE(""), &m));
-    assert_string_equal(admin_mode_name(-1), "unknown");
-    assert_string_equal(admin_mode_name(4), "unknown");
-    assert_string_equal(admin_status_name(BLOB_FULL), "full");
+    assert_int_equal(element_mode_of(SLICE("EDIT")), -1);
+    assert_int_equal(element_mode_of(SLICE("")), -1);
+    assert_string_equal(element_mode_text(-1), "unknown");
+    assert_string_equal(element_mode_text(4), "unknown");
+    assert_string_equal(element_status_text(BLOB_FULL), "full");
 }
 
 static void

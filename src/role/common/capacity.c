@@ -2,6 +2,7 @@
 #include "role/common/capacity.h"
 #include "wire/capacity.h"
 #include "wire/date.h"
+#include "wire/endpoint.h"
 
 double
 capacity_percent(uint64_t used, uint64_t total)
@@ -9,22 +10,6 @@ capacity_percent(uint64_t used, uint64_t total)
     double p = total ? 100.0 * (double)used / (double)total : 0.0;
 
     return (double)(int64_t)(p * 100 + 0.5) / 100;
-}
-
-const char *
-capacity_mode(enum blob_mode m)
-{
-    static const char *const name[] = {"edit", "rw", "ro", "ar"};
-
-    return (unsigned)m < countof(name) ? name[m] : "unknown";
-}
-
-const char *
-capacity_status(enum blob_status s)
-{
-    static const char *const name[] = {"ok", "warning", "critical", "full"};
-
-    return (unsigned)s < countof(name) ? name[s] : "unknown";
 }
 
 const char *
@@ -68,10 +53,10 @@ capacity_put(struct json_writer *w, const struct blob_capacity *c,
     json_put_text(w, "storage_id", c->element_id);
     json_put_text(w, "element_id", c->element_id);
     json_put_text(w, "element_uuid", uuid_text(&c->element_uuid, uuid));
-    json_put_text(w, "mode", capacity_mode(c->mode));
+    json_put_text(w, "mode", element_mode_text(c->mode));
     capacity_put_numbers(w, c);
-    json_put_text(w, "status", capacity_status(c->status));
-    json_put_text(w, "capacity_status", capacity_status(c->status));
+    json_put_text(w, "status", element_status_text(c->status));
+    json_put_text(w, "capacity_status", element_status_text(c->status));
     json_put_text(w, "health", c->health);
     json_put_bool(w, "writable", c->writable);
     json_put_text(w, "backend", c->backend);

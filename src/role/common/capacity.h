@@ -25,7 +25,5 @@ const char *capacity_health(const struct blob_capacity *c, struct mono now);
 /* Of such a text, and of C's own, the word of ING-112 (CNF-016): "healthy",
  * "degraded", or else "unavailable". */
 const char *capacity_health_word(const char *health);
-const char *capacity_mode(enum blob_mode m);     /* "edit" ... */
-const char *capacity_status(enum blob_status s); /* "ok" ... */
 
 #endif

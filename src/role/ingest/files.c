@@ -1,9 +1,9 @@
 /* files.c - what is known of files: metadata, list, delete (ING-056...ING-063).
  * SPDX-License-Identifier: Apache-2.0 */
-#include "role/common/capacity.h"
 #include "role/ingest/impl.h"
 #include "sec/permission.h"
 #include "wire/date.h"
+#include "wire/endpoint.h"
 #include "wire/json.h"
 #include "wire/query.h"
 #include <stdio.h>
@@ -408,7 +408,7 @@ reply_readonly(struct deletion *d)
     buf_init(&details, 256);
     buf_add_str(&details, "{\"element_id\":");
     json_out_str(&details, slice_str(id));
-    buf_printf(&details, ",\"mode\":\"%s\"}", capacity_mode(cap.mode));
+    buf_printf(&details, ",\"mode\":\"%s\"}", element_mode_text(cap.mode));
     reply_error_details(d->call, 400, "file_in_readonly_storage",
                         "Cannot delete file from read-only Storage Element",
                         buf_str(&details));

@@ -1,6 +1,7 @@
 /* monitor_count.c - what the monitor counts (ING-275...ING-300, CAP section 9,
  * REL section 8). SPDX-License-Identifier: Apache-2.0 */
 #include "role/ingest/monitor_impl.h"
+#include "wire/endpoint.h"
 
 void
 count_open(struct monitor *m)
@@ -92,13 +93,14 @@ count_admin(struct monitor *m, struct dur took)
 void
 count_available(struct monitor *m)
 {
-    static const char *const mode[] = {"edit", "rw", "ro", "ar"};
     struct metrics *x = m->conf.metrics;
     bool by_admin;
 
-    for (unsigned i = 0; i < countof(mode); i++)
-        metric_set(x, metric_series(x, M_ELEMENTS_AVAILABLE, mode[i]),
-                   view_usable(m, i, &by_admin));
+    for (unsigned i = 0; i <= SELECT_AR; i++)
+        metric_set(
+            x,
+            metric_series(x, M_ELEMENTS_AVAILABLE, element_mode_text((int)i)),
+            view_usable(m, i, &by_admin));
 }
 
 void

@@ -8,6 +8,7 @@
  * yet. SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/blob_remote.h"
 #include "role/ingest/monitor_impl.h"
+#include "wire/endpoint.h"
 #include <stdlib.h>
 
 /* ---- addresses ---- */
@@ -121,8 +122,6 @@ mode_of(const struct mon_element *e)
 static void
 tell_modes(struct monitor *m, struct mon_element *e)
 {
-    static const char *const name[] = {"edit", "rw", "ro", "ar"};
-
     if (!e->have || e->mode < 0 || e->mode == e->cap.mode ||
         (e->warned[0] == e->mode && e->warned[1] == e->cap.mode))
         return;
@@ -131,8 +130,10 @@ tell_modes(struct monitor *m, struct mon_element *e)
     log_warning(m->conf.log,
                 "Admin lists a storage element with another mode than it "
                 "reports; the later one counts",
-                F_STR("se_id", e->id), F_STR("listed_mode", name[e->mode]),
-                F_STR("reported_mode", name[e->cap.mode]), F_TYPE("config"));
+                F_STR("se_id", e->id),
+                F_STR("listed_mode", element_mode_text(e->mode)),
+                F_STR("reported_mode", element_mode_text(e->cap.mode)),
+                F_TYPE("config"));
 }
 
 void

@@ -9,6 +9,7 @@
  * nothing to read. SPDX-License-Identifier: Apache-2.0 */
 #include "role/common/capacity.h"
 #include "role/ingest/impl.h"
+#include "wire/endpoint.h"
 #include "wire/json.h"
 #include <stdlib.h>
 
@@ -98,10 +99,10 @@ put_element(struct json_writer *w, const struct registry_element *e,
         json_put_text(w, "uuid", uuid_text(&c.element_uuid, uuid));
     json_put_text(w, "api_url", c.endpoint);
     json_put_text(w, "endpoint", c.endpoint);
-    json_put_text(w, "mode", capacity_mode(e->mode));
+    json_put_text(w, "mode", element_mode_text(e->mode));
     if (c.is_listed && c.has_reported) {
-        json_put_text(w, "listed_mode", capacity_mode(c.listed_mode));
-        json_put_text(w, "reported_mode", capacity_mode(c.reported_mode));
+        json_put_text(w, "listed_mode", element_mode_text(c.listed_mode));
+        json_put_text(w, "reported_mode", element_mode_text(c.reported_mode));
     }
     json_put_i64(w, "priority", e->priority);
     json_put_text(w, "location", c.location);
@@ -111,7 +112,7 @@ put_element(struct json_writer *w, const struct registry_element *e,
     json_put_u64(w, "capacity_used", c.used);
     json_put_u64(w, "capacity_free", c.available);
     json_put_double(w, "capacity_percent", capacity_percent(c.used, c.total));
-    json_put_text(w, "capacity_status", capacity_status(c.status));
+    json_put_text(w, "capacity_status", element_status_text(c.status));
     json_put_u64(w, "inodes_total", c.inodes_total);
     json_put_u64(w, "inodes_available", c.inodes_available);
     json_put_u64(w, "files", c.files);

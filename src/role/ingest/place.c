@@ -8,6 +8,7 @@
 #include "core/ledger.h"
 #include "core/select.h"
 #include "role/ingest/impl.h"
+#include "wire/endpoint.h"
 #include "wire/json.h"
 #include "wire/query.h"
 #include <stdio.h>
@@ -121,15 +122,13 @@ void
 place_verdict(struct buf *b, const struct select_element *e,
               const struct blob_capacity *c, const struct select_verdict *v)
 {
-    static const char *const status[] = {"ok", "warning", "critical", "full"};
-    static const char *const mode[] = {"edit", "rw", "ro", "ar"};
-
     buf_add_str(b, "{\"element_id\":");
     json_out_str(b, slice_str(e->element_id));
     buf_printf(b,
                ",\"mode\":\"%s\",\"priority\":%d,\"status\":\"%s\","
                "\"location\":",
-               mode[e->mode], e->priority, status[e->status]);
+               element_mode_text(e->mode), e->priority,
+               element_status_text(e->status));
     json_out_str(b, slice_str(e->location ? e->location : ""));
     buf_printf(b, ",\"health\":\"%s\"",
                e->unreachable  ? "unreachable"

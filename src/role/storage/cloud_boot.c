@@ -6,6 +6,7 @@
  * same as a line of a journal, for people.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/cloud_impl.h"
+#include "wire/endpoint.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -147,7 +148,7 @@ cloud_init(struct objects *o, const struct element_birth *birth,
         };
         snprintf(sb->label, sizeof(sb->label), "%s", birth->label);
         snprintf(sb->mode, sizeof(sb->mode), "%s",
-                 element_mode_name(birth->mode));
+                 element_mode_text(birth->mode));
         snprintf(sb->pool_id, sizeof(sb->pool_id), "%s", birth->pool_id);
         err = write_superblock(o, NULL, sb, hash, f);
     }

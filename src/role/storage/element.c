@@ -5,25 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const modes[] = {"edit", "rw", "ro", "ar"};
-
-const char *
-element_mode_name(enum blob_mode m)
-{
-    return (unsigned)m < countof(modes) ? modes[m] : "?";
-}
-
-bool
-element_mode_parse(struct slice s, enum blob_mode *out)
-{
-    for (size_t i = 0; i < countof(modes); i++)
-        if (slice_eq(s, slice_str(modes[i]))) {
-            *out = (enum blob_mode)i;
-            return true;
-        }
-    return false;
-}
-
 static struct blob *
 local_blob(struct element *e)
 {

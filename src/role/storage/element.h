@@ -195,7 +195,4 @@ enum err element_verify(struct element *e, const struct uuid *file_id,
                         const atomic_bool *cancel, struct element_verified *out,
                         struct fault *f);
 
-const char *element_mode_name(enum blob_mode m); /* "edit" ... */
-bool element_mode_parse(struct slice s, enum blob_mode *out);
-
 #endif

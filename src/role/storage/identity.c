@@ -13,6 +13,7 @@
  * comes: what was served must be known after a kill -9 too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
+#include "wire/endpoint.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,18 +38,17 @@ check_mode(const struct superblock *sb, const struct element_conf *conf,
            enum blob_mode *mode, struct fault *f)
 {
     char text[sizeof(f->what)];
-    enum blob_mode latest;
+    int latest = element_mode_of(slice_str(sb->latest_mode));
 
     *mode = conf->mode;
-    if (!element_mode_parse(slice_str(sb->latest_mode), &latest) ||
-        latest <= conf->mode)
+    if (latest <= (int)conf->mode)
         return ERR_OK;
     if (conf->keep_mode) {
-        *mode = latest;
+        *mode = (enum blob_mode)latest;
         return ERR_OK;
     }
     snprintf(text, sizeof(text), "%s the element %.64s (in %s already)",
-             element_mode_name(conf->mode), sb->label, sb->latest_mode);
+             element_mode_text(conf->mode), sb->label, sb->latest_mode);
     (void)fault_set(f, ERR_CONFLICT, "serve in mode", text);
     return fault_hint(f, "modes go forward only (edit, rw, ro, ar): set "
                          "STORAGE_MODE to the one that it has served in or to "
@@ -74,13 +74,10 @@ identity_check(const struct superblock *sb, const struct element_conf *conf,
 bool
 identity_note_mode(struct superblock *sb, enum blob_mode mode)
 {
-    enum blob_mode latest;
-
-    if (element_mode_parse(slice_str(sb->latest_mode), &latest) &&
-        latest >= mode)
+    if (element_mode_of(slice_str(sb->latest_mode)) >= (int)mode)
         return false;
     snprintf(sb->latest_mode, sizeof(sb->latest_mode), "%s",
-             element_mode_name(mode));
+             element_mode_text(mode));
     return true;
 }
 

@@ -4,6 +4,7 @@
  * The superblock comes last: a birth that was interrupted is none, and may be
  * begun again. SPDX-License-Identifier: Apache-2.0 */
 #include "role/storage/impl.h"
+#include "wire/endpoint.h"
 #include <stdio.h>
 
 struct look {
@@ -115,7 +116,7 @@ element_init(struct disk *disk, const struct element_birth *birth,
     if (err != ERR_OK)
         return err;
     snprintf(sb.label, sizeof(sb.label), "%s", birth->label);
-    snprintf(sb.mode, sizeof(sb.mode), "%s", element_mode_name(birth->mode));
+    snprintf(sb.mode, sizeof(sb.mode), "%s", element_mode_text(birth->mode));
     snprintf(sb.pool_id, sizeof(sb.pool_id), "%s", birth->pool_id);
     if ((err = boot_lock(disk, &lock, f)) != ERR_OK)
         return err;
