@@ -63,8 +63,11 @@ bench: all ## everything that doc/performance.md claims; long
 bench-quick: all ## the promised figures, under 5 minutes
 	@$(PYTHON) bench/run --quick
 
-install: all ## into DESTDIR, under the prefix that meson was given
+install: build/build.ninja ## into DESTDIR, under the prefix that meson was given
+	@ninja -C build product
 	@DESTDIR="$(DESTDIR)" meson install -C build --no-rebuild
+uninstall: ## what the last make install of this folder has put somewhere
+	@ninja -C build uninstall
 
 format: ## let clang-format have its way with all C files
 	@$(PYTHON) tools/format-check --fix
@@ -76,4 +79,4 @@ help:
 	@sed -n 's/^\([a-z/-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 22
 
 .PHONY: all check lint test asan tsan fuzz soak soak-live bench bench-quick \
-	install format clean help build/artstore
+	install uninstall format clean help build/artstore
