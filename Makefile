@@ -63,7 +63,7 @@ bench: all ## everything that doc/performance.md claims; long
 bench-quick: all ## the promised figures, under 5 minutes
 	@$(PYTHON) bench/run --quick
 
-install: build/build.ninja ## into DESTDIR, under the prefix that meson was given
+install: build/build.ninja ## into DESTDIR, under the prefix of meson
 	@ninja -C build product
 	@DESTDIR="$(DESTDIR)" meson install -C build --no-rebuild
 uninstall: ## what the last make install of this folder has put somewhere
